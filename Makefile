@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands of the README. Meson does the work; packages come from Debian and are installed when missing.
+BUILD ?= build
+
+.PHONY: all setup build test demo check lint proofs fuzz clean help
+
+all: build
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make setup   install the Debian packages that are missing (as root)
+setup:
+	@tools/setup
+
+## make build   compile everything into build/
+build: setup
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD)
+
+## make test    build, then run all tests
+test: build
+	@tools/run-tests $(BUILD)
+
+## make demo    build, then provision ten devices end to end and show the result
+demo: build
+	@python3 tests/demo/demo.py --build $(BUILD)
+
+## make lint    clang-format, clang-tidy, cppcheck
+lint: setup
+	@tools/lint
+
+## make proofs  check the protocol models with ProVerif, where it is installed
+proofs:
+	@proofs/run
+
+## make fuzz    short fuzzing of every parser (SECONDS_EACH=30)
+fuzz: setup
+	@tools/fuzz
+
+clean:
+	rm -rf $(BUILD) build-*

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file checkin.h
+ * The check-in: ticket, C1 and C2. Design section 3, docs/protocol.md «Check-in».
+ *
+ * Device:  smr_c1_build (rk is spent) → durable record → send → smr_c2_open.
+ * Server:  smr_c1_peek (ticket key) → smr_ticket_open → smr_c1_open → decide → smr_c2_keys → smr_c2_seal.
+ */
+#ifndef SMR_CHECKIN_H
+#define SMR_CHECKIN_H
+
+#include "core/flight.h"
+
+#define SMR_C1_MAX 352u
+#define SMR_C2_MAX 1160u /* all optional members at their limits; docs/protocol.md says what is sent */
+#define SMR_TK_LEN 16u
+#define SMR_TICKET_SALT_LEN 16u
+#define SMR_C2_SALT_LEN 16u
+#define SMR_RECEIPTS_MAX 4u	       /* in one report */
+#define SMR_OBJECTS_MAX 4u	       /* in one answer */
+#define SMR_OBJECT_MAX SMR_COMMAND_MAX /* octets of each: commands are the only kind so far */
+
+/** A ticket key. Its id: class in the top 8 bits, epoch number in the lower 24. */
+struct smr_ticket_key {
+	uint32_t id;
+	uint8_t key[SMR_TK_LEN];
+};
+static inline uint32_t smr_tk_id(uint32_t class, uint32_t epoch)
+{
+	return (class << 24) | (epoch & 0xffffffu);
+}
+static inline uint32_t smr_tk_epoch(uint32_t id)
+{
+	return id & 0xffffffu;
+}
+
+/** The server's own state, carried by the device. */
+struct smr_ticket {
+	struct smr_eid eid;
+	uint8_t rk[SMR_RK_LEN];
+	uint32_t lineage;      /* ctr of the flight's M1 */
+	uint32_t flight_epoch; /* ticket epoch in which the flight was made; never changes on renewal */
+	uint32_t policy_generation;
+	struct smr_shipment_id shipment;
+	uint32_t group;
+	uint32_t state; /* SMR_TICKET_* */
+};
+#define SMR_TICKET_STATE_MAX 23u /* one octet, as all numbers of a ticket have one length */
+#define SMR_TICKET_INSTALLED 1u	 /* the install receipt is accepted */
+
+/** Seal under a fresh random salt. @param out  [in,out] room, SMR_TICKET_MAX is always enough. */
+enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, const struct smr_ticket *ticket,
+			     struct smr_space *out) SMR_MUST_USE;
+/** Which key a ticket names. SMR_E_MALFORMED. */
+enum smr_err smr_ticket_peek(struct smr_bytes ticket, uint32_t *tk_id) SMR_MUST_USE;
+/** SMR_E_UNOPENED: not sealed under this key; SMR_E_MALFORMED. @p out is wiped then. */
+enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_bytes sealed,
+			     struct smr_ticket *out) SMR_MUST_USE;
+/**
+ * Lineage rule: refused when the flight is older than @p lifetime epochs or claims to be younger than its key.
+ * @param now    current ticket epoch.
+ * @return SMR_REFUSAL_NONE or SMR_REFUSAL_TICKET_OLD.
+ */
+enum smr_refusal smr_ticket_judge(const struct smr_ticket *ticket, uint32_t tk_id, uint32_t now, uint32_t lifetime);
+
+/** What a TRE reports. */
+struct smr_report {
+	struct smr_receipt receipts[SMR_RECEIPTS_MAX];
+	size_t receipt_count;
+	enum smr_mcim_state mcim_state;
+	uint32_t tamper;
+};
+
+/** What the device keeps durably once C1 is built; rk itself is erased by then. */
+struct smr_checkin {
+	uint8_t resp[SMR_HASH_LEN]; /* KDF(rk, "resp", hash(C1)) */
+	uint8_t next[SMR_HASH_LEN]; /* KDF(rk, "next") */
+};
+
+/**
+ * Build C1.
+ * @param rk  this contact's key; the caller erases it once the record with @p kept and the message is durable.
+ * @param c1  [in,out] room, SMR_C1_MAX is always enough.
+ * @return SMR_E_INVALID: a report or ticket that no server would read; SMR_E_NO_ROOM; SMR_E_CRYPTO.
+ */
+enum smr_err smr_c1_build(const uint8_t rk[SMR_RK_LEN], struct smr_bytes ticket, uint32_t ctr,
+			  const struct smr_report *report, struct smr_space *c1, struct smr_checkin *kept) SMR_MUST_USE;
+
+/** Outer fields: the sealed ticket (view) and which ticket key it names. No crypto. */
+enum smr_err smr_c1_peek(struct smr_bytes datagram, struct smr_bytes *ticket, uint32_t *tk_id) SMR_MUST_USE;
+
+/** What the server knows of a check-in after opening. Wipe it. */
+struct smr_c1 {
+	uint32_t ctr;
+	struct smr_report report;
+	uint8_t hash_c1[SMR_HASH_LEN];
+	struct smr_checkin keys;
+};
+/** Open with the rk of the ticket. SMR_E_MALFORMED, SMR_E_UNOPENED. @p out is wiped unless SMR_OK. */
+enum smr_err smr_c1_open(const struct smr_ticket *ticket, struct smr_bytes datagram, struct smr_c1 *out) SMR_MUST_USE;
+
+/** Content of C2: a refusal alone, or a ticket and what is pending. */
+struct smr_c2 {
+	enum smr_refusal refusal;
+	struct smr_bytes objects[SMR_OBJECTS_MAX]; /* encoded signed objects */
+	size_t object_count;
+	struct smr_bytes ticket;
+	struct smr_bytes spare_ticket;
+	struct smr_beacon beacon; /* number 0: none */
+	struct smr_bytes flight_key;
+};
+
+/** Fresh r: the answer's key and the keys of the next ticket and of the spare one. */
+struct smr_c2_keys {
+	uint8_t r[SMR_C2_SALT_LEN];
+	uint8_t c2[SMR_AEAD_KEY_LEN];
+	uint8_t rk[SMR_RK_LEN];
+	uint8_t spare_rk[SMR_RK_LEN];
+};
+enum smr_err smr_c2_keys(const struct smr_checkin *keys, struct smr_c2_keys *out) SMR_MUST_USE;
+enum smr_err smr_c2_seal(const struct smr_c2_keys *keys, const struct smr_c2 *c2, struct smr_space *out) SMR_MUST_USE;
+
+/**
+ * Open C2 on the device.
+ * @param scratch  room of at least datagram.len; must outlive @p c2.
+ * @param rk, spare_rk  [out] keys that belong to c2->ticket and c2->spare_ticket; zero without that ticket.
+ * @return SMR_E_MALFORMED, SMR_E_UNOPENED: @p kept stays with the caller, the real answer may still come.
+ */
+enum smr_err smr_c2_open(const struct smr_checkin *kept, struct smr_bytes datagram, struct smr_space scratch,
+			 struct smr_c2 *c2, uint8_t rk[SMR_RK_LEN], uint8_t spare_rk[SMR_RK_LEN]) SMR_MUST_USE;
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flight.h"
+#include "core/kdf.h"
+#include "core/sealed.h"
+
+/* M1 = [ suite, number, e, sealed ], as views. */
+struct outer {
+	uint32_t number;
+	struct smr_bytes e;
+	struct smr_bytes ad; /* everything before the last item */
+	struct smr_bytes sealed;
+};
+
+/* m1-plain: encoded items. */
+struct plain {
+	struct smr_bytes evidence;
+	struct smr_bytes certificate;
+};
+
+/* The evidence names the device: it must not stay on the stack in clear. */
+struct evidence_room {
+	uint8_t ev[SMR_EV_MAX];
+	uint8_t encoded[SMR_EVIDENCE_MAX];
+};
+
+static void wipe_evidence_room(struct evidence_room *room)
+{
+	SMR_WIPE(*room);
+}
+
+static enum smr_err derive_k1(const uint8_t dh_eq[SMR_DH_LEN], const uint8_t e[SMR_POINT_COMPRESSED_LEN],
+			      const uint8_t q[SMR_POINT_COMPRESSED_LEN], struct smr_secret *k1)
+{
+	const struct smr_bytes ikm = smr_bytes_of(dh_eq, SMR_DH_LEN);
+	const struct smr_bytes context[] = {smr_bytes_of(e, SMR_POINT_COMPRESSED_LEN),
+					    smr_bytes_of(q, SMR_POINT_COMPRESSED_LEN)};
+	SMR_SECRET prk;
+
+	SMR_TRY(smr_hkdf_extract(SMR_TEXT("samara1 flight"), &ikm, 1, prk.octets));
+	return smr_kdf(SMR_ARRAY(prk.octets), "k1", context, SMR_COUNT(context),
+		       (struct smr_space){k1->octets, SMR_AEAD_KEY_LEN});
+}
+
+void smr_flight_wipe(struct smr_flight *flight)
+{
+	smr_privkey_wipe(&flight->e);
+	SMR_WIPE(*flight);
+}
+
+/* ---- device ---- */
+
+static void put_plain(struct smr_writer *w, const void *content)
+{
+	const struct plain *plain = content;
+
+	smr_put_array(w, plain->certificate.len == 0 ? 1 : 2);
+	smr_put_raw(w, plain->evidence);
+	smr_put_raw(w, plain->certificate);
+}
+
+static enum smr_err sign_evidence(const struct smr_evidence *evidence, const struct smr_privkey *d,
+				  const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN], struct evidence_room *room,
+				  struct smr_bytes *encoded, uint8_t hash_ev[SMR_HASH_LEN])
+{
+	struct smr_writer w = smr_writer_init((struct smr_space){room->ev, sizeof(room->ev)});
+	struct smr_bytes ev;
+
+	smr_put_ev(&w, evidence);
+	SMR_TRY(smr_writer_done(&w, &ev));
+	SMR_TRY(smr_evidence_hash(ev, points, points + SMR_POINT_COMPRESSED_LEN, hash_ev));
+	w = smr_writer_init((struct smr_space){room->encoded, sizeof(room->encoded)});
+	SMR_TRY(smr_cose_sign(&w, d, SMR_LABEL_EVIDENCE, smr_bytes_of(points, 2 * SMR_POINT_COMPRESSED_LEN), ev));
+	return smr_writer_done(&w, encoded);
+}
+
+static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN],
+			 const struct plain *plain, struct smr_space *m1, struct smr_flight *flight)
+{
+	struct smr_writer w = smr_writer_init(*m1);
+	struct smr_bytes message;
+	SMR_SECRET k1;
+
+	SMR_TRY(derive_k1(flight->dh_eq, points, points + SMR_POINT_COMPRESSED_LEN, &k1));
+	smr_put_array(&w, 4);
+	smr_put_uint(&w, SMR_SUITE_1);
+	smr_put_uint(&w, q_number);
+	smr_put_bytes(&w, smr_bytes_of(points, SMR_POINT_COMPRESSED_LEN));
+	SMR_TRY(smr_put_sealed(&w, k1.octets, smr_bytes_of(w.out, w.len), put_plain, plain));
+	SMR_TRY(smr_writer_done(&w, &message));
+	SMR_TRY(smr_sha256(&message, 1, flight->hash_m1));
+	m1->len = message.len;
+	return SMR_OK;
+}
+
+/* What the server would find malformed. */
+static bool inputs_fit(const struct smr_evidence *evidence, struct smr_bytes certificate)
+{
+	return (unsigned)evidence->fresh_kind <= SMR_FRESH_ATTACH && certificate.len <= SMR_CERTIFICATE_MAX &&
+	       !(evidence->fresh_kind == SMR_FRESH_BEACON && evidence->beacon.number == 0);
+}
+
+static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_privkey *d,
+			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
+			  struct smr_flight *flight)
+{
+	uint8_t points[2 * SMR_POINT_COMPRESSED_LEN]; /* E | Q */
+	__attribute__((cleanup(wipe_evidence_room))) struct evidence_room room;
+	struct plain plain = {.certificate = certificate};
+
+	SMR_TRY(smr_privkey_generate(&flight->e));
+	SMR_TRY(smr_ecdh(&flight->e, q, flight->dh_eq));
+	smr_point_compress(flight->e.point, points);
+	smr_point_compress(q->point, points + SMR_POINT_COMPRESSED_LEN);
+	SMR_TRY(sign_evidence(evidence, d, points, &room, &plain.evidence, flight->hash_ev));
+	memcpy(flight->q, q->point, sizeof(flight->q));
+	flight->ctr = evidence->ctr;
+	return seal(q_number, points, &plain, m1, flight);
+}
+
+enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_privkey *d,
+			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
+			  struct smr_flight *flight)
+{
+	enum smr_err err;
+
+	memset(flight, 0, sizeof(*flight));
+	if (!inputs_fit(evidence, certificate))
+		return SMR_E_INVALID;
+	err = build(q, q_number, d, evidence, certificate, m1, flight);
+	if (err != SMR_OK)
+		smr_flight_wipe(flight);
+	return err;
+}
+
+/* ---- server ---- */
+
+void smr_m1_wipe(struct smr_m1 *m1)
+{
+	smr_pubkey_wipe(&m1->e_key);
+	SMR_WIPE(*m1);
+}
+
+static enum smr_err read_outer(struct smr_bytes datagram, struct outer *out)
+{
+	struct smr_reader r = smr_reader_init(datagram);
+	uint64_t suite;
+
+	smr_get_array(&r, 4, 4);
+	suite = smr_get_uint(&r, UINT64_MAX);
+	if (r.err == SMR_OK && suite != SMR_SUITE_1)
+		return SMR_E_UNSUPPORTED;
+	out->number = (uint32_t)smr_get_uint(&r, UINT32_MAX);
+	out->e = smr_get_bytes(&r, SMR_POINT_COMPRESSED_LEN, SMR_POINT_COMPRESSED_LEN);
+	out->ad = smr_reader_consumed(&r);
+	out->sealed = smr_get_bytes(&r, SMR_AEAD_TAG_LEN, SMR_M1_MAX);
+	return smr_reader_done(&r);
+}
+
+enum smr_err smr_m1_peek(struct smr_bytes datagram, uint32_t *q_number)
+{
+	struct outer outer;
+
+	SMR_TRY(read_outer(datagram, &outer));
+	*q_number = outer.number;
+	return SMR_OK;
+}
+
+static enum smr_err read_plain(struct smr_bytes plain, struct smr_m1 *m1)
+{
+	struct smr_reader r = smr_reader_init(plain);
+	size_t items = smr_get_array(&r, 1, 2);
+
+	m1->signed_ev = smr_get_signed(&r);
+	if (items == 2)
+		m1->certificate = smr_get_item(&r);
+	SMR_TRY(smr_reader_done(&r));
+	if (m1->certificate.len > SMR_CERTIFICATE_MAX || m1->signed_ev.payload.len > SMR_EV_MAX)
+		return SMR_E_MALFORMED;
+	r = smr_reader_init(m1->signed_ev.payload);
+	smr_get_ev(&r, &m1->evidence);
+	return smr_reader_done(&r);
+}
+
+/* The one ECDH before anything is known of the sender. e_key stays for the second one, in smr_m2_keys. */
+static enum smr_err agree(const struct smr_privkey *q, const struct outer *outer, struct smr_m1 *m1,
+			  struct smr_secret *k1)
+{
+	m1->q_number = outer->number;
+	memcpy(m1->e, outer->e.ptr, sizeof(m1->e));
+	smr_point_compress(q->point, m1->q);
+	SMR_TRY(smr_pubkey_import(&m1->e_key, outer->e));
+	SMR_TRY(smr_ecdh(q, &m1->e_key, m1->dh_eq));
+	return derive_k1(m1->dh_eq, m1->e, m1->q, k1);
+}
+
+static enum smr_err open_m1(const struct smr_privkey *q, struct smr_bytes datagram, struct smr_space scratch,
+			    struct smr_m1 *m1)
+{
+	struct smr_bytes plain;
+	struct outer outer;
+	enum smr_err err;
+	SMR_SECRET k1;
+
+	SMR_TRY(read_outer(datagram, &outer));
+	SMR_TRY(agree(q, &outer, m1, &k1));
+	SMR_TRY(smr_open_sealed(k1.octets, outer.ad, outer.sealed, scratch, &plain));
+	err = read_plain(plain, m1);
+	if (err == SMR_OK)
+		err = smr_sha256(&datagram, 1, m1->hash_m1);
+	if (err != SMR_OK)
+		smr_wipe(scratch.ptr, plain.len);
+	return err;
+}
+
+enum smr_err smr_m1_open(const struct smr_privkey *q, struct smr_bytes datagram, struct smr_space scratch,
+			 struct smr_m1 *m1)
+{
+	enum smr_err err;
+
+	memset(m1, 0, sizeof(*m1));
+	err = open_m1(q, datagram, scratch, m1);
+	if (err != SMR_OK)
+		smr_m1_wipe(m1);
+	return err;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ECDSA through EVP: its nonce generation (drawn from the private generator and mixed with the key and the hash) and
+ * its blinded, constant-time inversion are the library's, and nothing here touches the scalar but to hand it over.
+ */
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/obj_mac.h>
+
+#include "crypto/openssl/local.h"
+
+#define DER_SIG_MAX 72u /* SEQUENCE of two INTEGERs of at most 33 octets, each with a header of 2 */
+#define HALF (SMR_SIG_LEN / 2)
+
+static void free_sig(ECDSA_SIG **sig)
+{
+	ECDSA_SIG_free(*sig);
+}
+
+static EVP_PKEY *make_private_pkey(const struct smr_privkey *key)
+{
+	const struct smr_ossl_key *impl = key->impl;
+	uint8_t native[SMR_SCALAR_LEN]; /* OSSL_PARAM numbers are in the machine's own octet order */
+	uint8_t point[SMR_POINT_LEN];	/* a copy because OSSL_PARAM wants it writable */
+	char name[] = SN_X9_62_prime256v1;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+		OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, sizeof(native)),
+		OSSL_PARAM_construct_end(),
+	};
+	SMR_SCOPED(smr_ossl_free_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	EVP_PKEY *pkey = NULL;
+
+	memcpy(point, key->point, sizeof(point));
+	if (ctx != NULL && BN_bn2nativepad(impl->scalar, native, sizeof(native)) == (int)sizeof(native) &&
+	    EVP_PKEY_fromdata_init(ctx) == 1)
+		(void)EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params); /* on failure pkey stays NULL */
+	SMR_WIPE(native);
+	return pkey;
+}
+
+/* The cheapest way to an EVP public key: a third of EVP_PKEY_fromdata. */
+static EVP_PKEY *make_public_pkey(const struct smr_ossl *lib, const struct smr_pubkey *key)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new();
+
+	if (pkey == NULL)
+		return NULL;
+	if (EVP_PKEY_copy_parameters(pkey, lib->p256_params) != 1 ||
+	    EVP_PKEY_set1_encoded_public_key(pkey, key->point, sizeof(key->point)) != 1) {
+		EVP_PKEY_free(pkey);
+		return NULL;
+	}
+	return pkey;
+}
+
+/* Takes over @p pkey. */
+static EVP_PKEY_CTX *make_context(EVP_PKEY *pkey, int (*init)(EVP_PKEY_CTX *))
+{
+	EVP_PKEY_CTX *ctx;
+
+	if (pkey == NULL)
+		return NULL;
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	EVP_PKEY_free(pkey); /* the context holds it from here */
+	if (ctx == NULL)
+		return NULL;
+	if (init(ctx) != 1) {
+		EVP_PKEY_CTX_free(ctx);
+		return NULL;
+	}
+	return ctx;
+}
+
+/* Two threads may both find the key without a context and both make one: the first to publish wins. */
+static EVP_PKEY_CTX *publish(struct smr_ossl_key *impl, EVP_PKEY_CTX *made)
+{
+	EVP_PKEY_CTX *present = NULL;
+
+	if (made == NULL || atomic_compare_exchange_strong(&impl->ecdsa, &present, made))
+		return made;
+	EVP_PKEY_CTX_free(made);
+	return present;
+}
+
+static EVP_PKEY_CTX *signing_context(const struct smr_privkey *key)
+{
+	struct smr_ossl_key *impl = key->impl;
+	EVP_PKEY_CTX *ctx = atomic_load(&impl->ecdsa);
+
+	if (ctx == NULL)
+		ctx = publish(impl, make_context(make_private_pkey(key), EVP_PKEY_sign_init));
+	return ctx == NULL ? NULL : EVP_PKEY_CTX_dup(ctx);
+}
+
+static EVP_PKEY_CTX *verifying_context(const struct smr_ossl *lib, const struct smr_pubkey *key)
+{
+	struct smr_ossl_key *impl = key->impl;
+	EVP_PKEY_CTX *ctx = atomic_load(&impl->ecdsa);
+
+	if (ctx == NULL)
+		ctx = publish(impl, make_context(make_public_pkey(lib, key), EVP_PKEY_verify_init));
+	return ctx == NULL ? NULL : EVP_PKEY_CTX_dup(ctx);
+}
+
+static bool raw_from_der(const uint8_t *der, size_t len, uint8_t raw[SMR_SIG_LEN])
+{
+	SMR_SCOPED(free_sig) ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+
+	return sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, HALF) == (int)HALF &&
+	       BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + HALF, HALF) == (int)HALF;
+}
+
+/* Returns the length, 0 on failure. */
+static size_t der_from_raw(const uint8_t raw[SMR_SIG_LEN], uint8_t der[DER_SIG_MAX])
+{
+	SMR_SCOPED(free_sig) ECDSA_SIG *sig = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(raw, HALF, NULL);
+	BIGNUM *s = BN_bin2bn(raw + HALF, HALF, NULL);
+	int len;
+
+	if (sig == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(sig, r, s) != 1) {
+		BN_free(r);
+		BN_free(s);
+		return 0;
+	}
+	len = i2d_ECDSA_SIG(sig, &der); /* both numbers have at most 32 octets, so DER_SIG_MAX is enough */
+	return len > 0 ? (size_t)len : 0;
+}
+
+enum smr_err smr_ecdsa_sign(const struct smr_privkey *key, const uint8_t hash[SMR_HASH_LEN], uint8_t sig[SMR_SIG_LEN])
+{
+	uint8_t der[DER_SIG_MAX];
+	size_t len = sizeof(der);
+
+	if (smr_ossl_get() == NULL || key->impl == NULL)
+		return smr_ossl_fail(SMR_E_CRYPTO);
+
+	SMR_SCOPED(smr_ossl_free_pkey_ctx) EVP_PKEY_CTX *ctx = signing_context(key);
+
+	if (ctx == NULL || EVP_PKEY_sign(ctx, der, &len, hash, SMR_HASH_LEN) != 1 || !raw_from_der(der, len, sig))
+		return smr_ossl_fail(SMR_E_CRYPTO);
+	return SMR_OK;
+}
+
+enum smr_err smr_ecdsa_verify(const struct smr_pubkey *key, const uint8_t hash[SMR_HASH_LEN],
+			      const uint8_t sig[SMR_SIG_LEN])
+{
+	const struct smr_ossl *lib = smr_ossl_get();
+	uint8_t der[DER_SIG_MAX];
+	size_t len = der_from_raw(sig, der);
+	int verdict;
+
+	if (lib == NULL || key->impl == NULL || len == 0)
+		return smr_ossl_fail(SMR_E_CRYPTO);
+
+	SMR_SCOPED(smr_ossl_free_pkey_ctx) EVP_PKEY_CTX *ctx = verifying_context(lib, key);
+
+	if (ctx == NULL)
+		return smr_ossl_fail(SMR_E_CRYPTO);
+	/* 1 is valid, 0 is not (r or s out of range included), anything else is a failure of the library. */
+	verdict = EVP_PKEY_verify(ctx, der, len, hash, SMR_HASH_LEN);
+	if (verdict == 1)
+		return SMR_OK;
+	return smr_ossl_fail(verdict == 0 ? SMR_E_SIGNATURE : SMR_E_CRYPTO);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TRE's side of the flight (design section 2). */
+#include "core/rules.h"
+#include "tre/state.h"
+
+static void state_have(const struct smr_tre_durable *draft, struct smr_evidence *ev)
+{
+	for (size_t i = 0; i < SMR_TRE_MCIMS_MAX; i++) {
+		if (!draft->mcims[i].used)
+			continue;
+		ev->have = true;
+		ev->have_iccid = draft->mcims[i].iccid;
+		ev->have_serial = draft->mcims[i].serial;
+		return;
+	}
+}
+
+static void state_evidence(const struct smr_tre *tre, const struct smr_tre_durable *draft, struct smr_evidence *ev)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->eid = draft->eid;
+	ev->ctr = draft->ctr;
+	memcpy(ev->measurement, tre->measurement, sizeof(ev->measurement));
+	if (draft->beacon.number) {
+		ev->fresh_kind = SMR_FRESH_BEACON;
+		ev->beacon = draft->beacon;
+	}
+	state_have(draft, ev);
+	ev->failed = draft->failed;
+	ev->failed_iccid = draft->failed_iccid;
+	ev->failed_serial = draft->failed_serial;
+	ev->failed_reason = draft->failed_reason;
+	ev->tamper = draft->tamper;
+}
+
+static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_durable *draft, bool with_certificate,
+				  struct smr_space *m1)
+{
+	const struct smr_tre_server_key *key = draft->epoch.number ? &draft->epoch : &draft->shelf;
+	struct smr_bytes certificate = SMR_NONE;
+	struct smr_pubkey q = {0};
+	struct smr_evidence ev;
+	enum smr_err err;
+
+	if (with_certificate)
+		certificate = smr_bytes_of(draft->certificate, draft->certificate_len);
+	state_evidence(tre, draft, &ev);
+	err = smr_pubkey_import(&q, SMR_ARRAY(key->point));
+	if (err == SMR_OK)
+		err = smr_m1_build(&q, key->number, &tre->d, &ev, certificate, m1, &tre->flight);
+	smr_pubkey_wipe(&q);
+	return err;
+}
+
+enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, struct smr_space *m1)
+{
+	struct smr_tre_durable *draft;
+	enum smr_err err;
+
+	SMR_TRY(smr_tre_ready_enrolled(tre));
+	smr_tre_close_flight(tre);
+	draft = smr_tre_draft(tre);
+	err = tre->port->tamper(tre->port->context, &draft->tamper);
+	draft->tamper |= tre->now.tamper; /* latched */
+	if (err == SMR_OK && draft->ctr == UINT32_MAX)
+		err = SMR_E_COUNTER;
+	if (err == SMR_OK) {
+		draft->ctr++;
+		err = build_request(tre, draft, with_certificate, m1);
+	}
+	if (err != SMR_OK) {
+		smr_tre_discard(tre);
+		return err;
+	}
+	tre->flight_open = true; /* from here on smr_tre_close_flight erases e */
+	err = smr_tre_keep(tre);
+	if (err != SMR_OK) {
+		smr_tre_close_flight(tre);
+		m1->len = 0;
+	}
+	return err;
+}
+
+/** A server that sends no package knows that it is installed, perhaps from our word alone: it may have lost the receipt with an older copy
+ * of its store. Its first check-in will tell; a receipt that the operator has is dropped there. */
+static enum smr_err repeat_receipt(struct smr_tre_durable *draft)
+{
+	const struct smr_tre_mcim *live = smr_tre_live_mcim(draft);
+
+	return live != NULL ? smr_tre_queue_install_receipt(draft, live) : SMR_OK;
+}
+
+/** Put what an accepted M2 brings into the draft. */
+static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, const struct smr_m2 *m2,
+			   const uint8_t *rk, struct smr_tre_outcome *outcome)
+{
+	memset(&draft->pending, 0, sizeof(draft->pending));
+	smr_tre_drop_contact(draft);
+	memcpy(draft->contact.rk, rk, SMR_RK_LEN);
+	memcpy(draft->contact.ticket, m2->ticket.ptr, m2->ticket.len);
+	draft->contact.ticket_len = m2->ticket.len;
+	memcpy(draft->contact_measurement, tre->measurement, sizeof(draft->contact_measurement));
+	draft->lineage_count = 0;
+	smr_tre_take_beacon(draft, &m2->beacon);
+	if (m2->flight_key.len) {
+		/* A key that we have already, or one that is not the root's, changes nothing. */
+		enum smr_err ignored = smr_tre_take_flight_key(draft, m2->flight_key);
+		(void)ignored;
+	}
+	if (!m2->has_package)
+		return repeat_receipt(draft);
+	outcome->package = smr_tre_install(tre, draft, &m2->package, tre->flight.hash_ev);
+	draft->failed = outcome->package != SMR_OK && outcome->package != SMR_E_NOTHING;
+	draft->failed_iccid = m2->package.iccid;
+	draft->failed_serial = draft->failed ? m2->package.serial : 0;
+	draft->failed_reason = draft->failed ? (uint32_t)outcome->package : 0;
+	return SMR_OK;
+}
+
+/** Our counter is not above the row's: whoever stole an rk may have pushed that one, by SMR_CTR_CHECKIN_MAX at most. One step gets past it.
+ * Only an answer to this very request gets here, so nobody on the path can make us step. */
+static enum smr_err step_ahead(struct smr_tre *tre)
+{
+	struct smr_tre_durable *draft = smr_tre_draft(tre);
+
+	draft->ctr = draft->ctr < UINT32_MAX - SMR_CTR_STEP ? draft->ctr + SMR_CTR_STEP : UINT32_MAX;
+	return smr_tre_keep(tre);
+}
+
+enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datagram, struct smr_tre_outcome *outcome)
+{
+	uint8_t scratch[SMR_M2_MAX];
+	uint8_t rk[SMR_RK_LEN];
+	struct smr_m2 m2;
+	enum smr_err err;
+
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->package = SMR_E_NOTHING;
+	SMR_TRY(smr_tre_ready_enrolled(tre));
+	if (!tre->flight_open)
+		return SMR_E_STATE;
+	if (datagram.len > sizeof(scratch))
+		return SMR_E_UNOPENED;
+	err = smr_m2_open(&tre->flight, datagram, (struct smr_space){scratch, sizeof(scratch)}, &m2, rk);
+	if (err != SMR_OK)
+		goto out; /* a forged answer must not cost the real one: e stays */
+	outcome->refusal = m2.refusal;
+	if (m2.refusal == SMR_REFUSAL_NONE) {
+		err = accept(tre, smr_tre_draft(tre), &m2, rk, outcome);
+		if (err == SMR_OK)
+			err = smr_tre_keep(tre);
+		else
+			smr_tre_discard(tre);
+	} else if (m2.refusal == SMR_REFUSAL_COUNTER) {
+		err = step_ahead(tre);
+	}
+	smr_tre_close_flight(tre);
+	smr_tre_fill_outcome(&tre->now, outcome);
+out:
+	SMR_WIPE(rk);
+	SMR_WIPE(scratch);
+	return err;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* samara-tre: the TRE as a Linux process. Its socket is the whole interface. */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/args.h"
+#include "sys/daemon.h"
+#include "sys/fsio.h"
+#include "sys/log.h"
+#include "sys/signals.h"
+#include "sys/unixsock.h"
+#include "tre/linux/confine.h"
+#include "tre/linux/port.h"
+#include "tre/linux/serve.h"
+
+#define BACKLOG 8
+
+struct program {
+	const char *dir;
+	const char *socket;
+	gid_t group;
+	uint8_t measurement[SMR_HASH_LEN];
+	struct smr_tre_linux linux_port;
+	struct smr_tre_port port;
+	struct smr_tre *tre;
+	int signals;
+	int listener;
+};
+
+static int failed(enum smr_err err, const struct smr_problem *problem)
+{
+	(void)fprintf(stderr, "samara-tre: %s\n", smr_problem_text(problem, err));
+	return smr_exit_code(err);
+}
+
+/* Exactly once: the descriptor is closed, so that nothing later can be taken for a measurement. */
+static enum smr_err read_measurement(int fd, uint8_t out[SMR_HASH_LEN], struct smr_problem *problem)
+{
+	size_t len = 0;
+
+	while (len < SMR_HASH_LEN) {
+		ssize_t got = read(fd, out + len, SMR_HASH_LEN - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	(void)close(fd);
+	if (len != SMR_HASH_LEN)
+		return smr_problem(
+			problem, SMR_E_TRUNCATED,
+			"descriptor %d has to deliver a measurement of %u octets and brought %zu: samara-launch "
+			"starts this program",
+			fd, SMR_HASH_LEN, len);
+	return SMR_OK;
+}
+
+static enum smr_err harden(struct smr_problem *problem)
+{
+	enum smr_err err;
+
+	(void)umask(077);
+	(void)prctl(PR_SET_NAME, "samara-tre", 0, 0, 0);
+	err = smr_process_harden(true);
+	if (err == SMR_E_NO_MEMORY) {
+		smr_log_error(SMR_LOG_WARN, "memory.unlocked", err,
+			      "not all memory can be locked and keys may reach swap: raise RLIMIT_MEMLOCK "
+			      "(LimitMEMLOCK=infinity "
+			      "in the unit, ulimit -l unlimited in a shell)");
+		return SMR_OK;
+	}
+	if (err != SMR_OK)
+		return smr_problem(problem, err, "core files and tracing cannot be switched off: %s", strerror(errno));
+	return SMR_OK;
+}
+
+/* A TRE that refuses still serves STATE, so that whoever asks can learn why. */
+static void explain_health(enum smr_err health, const char *dir)
+{
+	char words[SMR_PROBLEM_MAX];
+
+	switch (health) {
+	case SMR_E_ROLLBACK:
+		(void)snprintf(
+			words, sizeof(words),
+			"%s holds an older record than its counter says: put the newest record back; when it is lost, "
+			"move the directory away and have the supplier enrol the device anew",
+			dir);
+		break;
+	case SMR_E_TAMPERED:
+		(void)snprintf(
+			words, sizeof(words),
+			"record, counter or storage.key in %s was altered, exchanged or removed: put all three back as "
+			"they were; when they are lost, move the directory away and have the supplier enrol the device "
+			"anew",
+			dir);
+		break;
+	default:
+		(void)snprintf(words, sizeof(words), "%s cannot be used: repair the cause and restart", dir);
+		break;
+	}
+	smr_log_error(SMR_LOG_ERROR, "state.refused", health, words);
+}
+
+static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
+{
+	size_t size = smr_tre_size();
+	enum smr_err health;
+
+	SMR_TRY(smr_tre_linux_open(&p->linux_port, p->dir, p->measurement, problem));
+	p->port = smr_tre_linux_port(&p->linux_port);
+	/* Pages of its own, locked even where the limit is too small for the whole process. */
+	p->tre = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p->tre == MAP_FAILED) {
+		p->tre = NULL;
+		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
+	}
+	if (mlock(p->tre, size) != 0)
+		smr_log_error(SMR_LOG_WARN, "state.unlocked", SMR_E_NO_MEMORY,
+			      "the state itself cannot be locked in memory");
+	health = smr_tre_start(p->tre, &p->port);
+	if (health != SMR_OK)
+		explain_health(health, p->dir);
+	return SMR_OK;
+}
+
+static enum smr_err open_sockets(struct program *p, struct smr_problem *problem)
+{
+	enum smr_err err = smr_signals_open(&p->signals);
+
+	if (err != SMR_OK)
+		return smr_problem(problem, err, "signals: %s", strerror(errno));
+	err = smr_unix_listen(p->socket, 0660, p->group, BACKLOG, &p->listener);
+	if (err == SMR_E_BUSY)
+		return smr_problem(problem, err, "%s: another process serves this socket", p->socket);
+	if (err == SMR_E_INVALID)
+		return smr_problem(problem, err, "%s: the path of a socket has at most 107 octets", p->socket);
+	if (err != SMR_OK)
+		return smr_problem(problem, err, "%s: %s", p->socket,
+				   err == SMR_E_EXISTS ? smr_err_text(err) : strerror(errno));
+	return SMR_OK;
+}
+
+/* What the crypto library loads at its first use has to be there before files and memory are closed to it. */
+static enum smr_err warm_up(void)
+{
+	static const uint8_t hash[SMR_HASH_LEN];
+	uint8_t octets[SMR_SIG_LEN + SMR_AEAD_TAG_LEN];
+	struct smr_privkey key = {0};
+	struct smr_pubkey pub = {0};
+	enum smr_err err = smr_privkey_generate(&key);
+
+	if (err == SMR_OK)
+		err = smr_pubkey_import(&pub, SMR_ARRAY(key.point));
+	if (err == SMR_OK)
+		err = smr_ecdsa_sign(&key, hash, octets);
+	if (err == SMR_OK)
+		err = smr_ecdsa_verify(&pub, hash, octets);
+	if (err == SMR_OK)
+		err = smr_ecdh(&key, &pub, octets);
+	if (err == SMR_OK)
+		err = smr_aead_seal(hash, hash, SMR_NONE, smr_bytes_of(octets, SMR_SIG_LEN), octets);
+	if (err == SMR_OK)
+		err = smr_hmac_sha256(SMR_ARRAY(hash), NULL, 0, octets);
+	SMR_WIPE(octets);
+	smr_privkey_wipe(&key);
+	smr_pubkey_wipe(&pub);
+	return err;
+}
+
+static enum smr_err confine(const struct program *p, struct smr_problem *problem)
+{
+	struct smr_tre_confinement got = {0};
+	char *copy = strdup(p->socket);
+	enum smr_err err = copy == NULL ? SMR_E_NO_MEMORY : warm_up();
+
+	if (err != SMR_OK)
+		err = smr_problem(problem, err, "%s", smr_err_text(err));
+	else
+		err = smr_tre_confine(p->dir, dirname(copy), &got, problem);
+	free(copy);
+	if (err == SMR_OK)
+		smr_log(SMR_LOG_INFO, "process.confined", "filter=yes network=%s files=%s",
+			got.own_network ? "own" : "filtered", got.own_files ? "own" : "by-user");
+	return err;
+}
+
+static enum smr_err start(struct program *p, struct smr_problem *problem)
+{
+	SMR_TRY(harden(problem));
+	SMR_TRY(start_engine(p, problem));
+	SMR_TRY(open_sockets(p, problem));
+	return confine(p, problem);
+}
+
+static void stop(struct program *p)
+{
+	if (p->listener >= 0)
+		(void)unlink(p->socket);
+	if (p->tre != NULL)
+		smr_tre_stop(p->tre);
+	smr_tre_linux_close(&p->linux_port);
+}
+
+static int run(const struct smr_args *args)
+{
+	struct program p = {.dir = args->dir,
+			    .socket = smr_arg(args, "socket"),
+			    .linux_port.lock_fd = -1,
+			    .signals = -1,
+			    .listener = -1};
+	struct smr_problem problem = {0};
+	uint64_t group = 0;
+	uint64_t fd = 0;
+	enum smr_err err;
+
+	if (smr_arg_uint(args, "socket-group", 0, UINT32_MAX - 1, SMR_GID_KEEP, &group) != SMR_OK ||
+	    smr_arg_uint(args, "measurement-fd", 0, 1 << 20, 0, &fd) != SMR_OK)
+		return 2;
+	p.group = (gid_t)group;
+	smr_log_init("samara-tre", SMR_LOG_INFO, false);
+	err = read_measurement((int)fd, p.measurement, &problem);
+	if (err == SMR_OK)
+		err = start(&p, &problem);
+	if (err == SMR_OK) {
+		smr_log_event(SMR_LOG_INFO, "tre.started");
+		err = smr_tre_serve(p.tre, p.listener, p.signals);
+		smr_log_event(SMR_LOG_INFO, "tre.stopped");
+	}
+	stop(&p);
+	/* Not exit(): handlers of libraries have nothing to do here and would need calls that the filter forbids. */
+	_exit(err == SMR_OK ? 0 : failed(err, &problem));
+}
+
+static const struct smr_option options[] = {
+	{"socket", 0, "PATH", SMR_OPT_REQUIRED, "socket to serve, mode 0660"},
+	{"socket-group", 0, "GID", 0, "group that may use it (default: that of the process)"},
+	{"measurement-fd", 0, "FD", SMR_OPT_REQUIRED, "descriptor that delivers the 32 octets of the measurement"},
+};
+
+static const struct smr_subcommand commands[] = {{
+	.path = "",
+	.run = run,
+	.options = options,
+	.option_count = SMR_COUNT(options),
+	.common = SMR_ARGS_DIR,
+	.summary = "The trusted environment of an M2ME: keys and subscriptions, behind a socket.",
+	.details =
+		"Started by samara-launch, which measures it. DIR (mode 0700) holds the sealed state, its counter and\n"
+		"key; one process per directory. With a state that was rolled back or altered it serves nothing but\n"
+		"the question for it. SIGTERM ends it.",
+	.example = "samara-tre --dir /var/lib/samara/tre --socket /run/samara/tre.sock --socket-group 4011 "
+		   "--measurement-fd 3",
+}};
+
+static const struct smr_program program = {"samara-tre", SAMARA_VERSION, "Trusted environment of an M2ME.", commands,
+					   SMR_COUNT(commands)};
+
+int main(int argc, char **argv)
+{
+	return smr_args_main(&program, argc, argv);
+}

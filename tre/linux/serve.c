@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tre/linux/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/log.h"
+#include "sys/signals.h"
+#include "sys/unixsock.h"
+#include "tre/linux/dispatch.h"
+
+enum { SIGNALS, LISTENER, FIRST_CLIENT };
+
+struct service {
+	struct smr_tre *tre;
+	struct pollfd fds[FIRST_CLIENT + SMR_TRE_CLIENTS_MAX]; /* fd -1: a free place, which poll passes over */
+};
+
+static void drop_client(struct pollfd *client, const char *reason)
+{
+	(void)close(client->fd);
+	*client = (struct pollfd){.fd = -1};
+	smr_log(SMR_LOG_DEBUG, "client.closed", "reason=%s", reason);
+}
+
+static struct pollfd *free_place(struct service *s)
+{
+	for (size_t i = FIRST_CLIENT; i < SMR_COUNT(s->fds); i++)
+		if (s->fds[i].fd < 0)
+			return &s->fds[i];
+	return NULL;
+}
+
+static void accept_client(struct service *s)
+{
+	struct pollfd *place = free_place(s);
+	struct smr_unix_peer peer = {0};
+	int fd = accept4(s->fds[LISTENER].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (place == NULL) {
+		(void)close(fd);
+		smr_log(SMR_LOG_WARN, "client.refused", "reason=too-many max=%u", SMR_TRE_CLIENTS_MAX);
+		return;
+	}
+	*place = (struct pollfd){.fd = fd, .events = POLLIN};
+	if (smr_unix_peer(fd, &peer) == SMR_OK)
+		smr_log(SMR_LOG_INFO, "client.accepted", "uid=%u pid=%d", (unsigned)peer.uid, (int)peer.pid);
+}
+
+static void log_done(const struct smr_tre_done *done)
+{
+	/* Asking for the state changes nothing and is asked often. */
+	enum smr_log_level level = done->op == SMR_TRE_STATE && done->result == SMR_OK ? SMR_LOG_DEBUG : SMR_LOG_INFO;
+
+	smr_log(level, "request.done", "op=%s result=%s", smr_tre_op_name(done->op), smr_err_name(done->result));
+}
+
+static void answer_packet(struct service *s, struct pollfd *client, struct smr_bytes packet)
+{
+	uint8_t room[SMR_TRE_PACKET_MAX];
+	struct smr_bytes answer = SMR_NONE;
+	struct smr_tre_done done;
+	ssize_t sent;
+
+	smr_tre_dispatch(s->tre, packet, (struct smr_space){room, sizeof(room)}, &answer, &done);
+	log_done(&done);
+	/* Does not wait: who asks and does not read is gone. */
+	sent = send(client->fd, answer.ptr, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	smr_wipe(room, answer.len);
+	if (sent != (ssize_t)answer.len)
+		drop_client(client, "does-not-read");
+}
+
+/* One packet of one client. One that does not fit is judged by what was cut off: it is malformed. */
+static void serve_client(struct service *s, struct pollfd *client)
+{
+	uint8_t room[SMR_TRE_PACKET_MAX + 1];
+	ssize_t got = recv(client->fd, room, sizeof(room), MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		drop_client(client, got == 0 ? "left" : "error");
+		return;
+	}
+	answer_packet(s, client, smr_bytes_of(room, (size_t)got));
+	smr_wipe(room, (size_t)got);
+}
+
+static void serve_ready(struct service *s)
+{
+	for (size_t i = FIRST_CLIENT; i < SMR_COUNT(s->fds); i++)
+		if (s->fds[i].fd >= 0 && s->fds[i].revents != 0)
+			serve_client(s, &s->fds[i]);
+	if (s->fds[LISTENER].revents != 0)
+		accept_client(s);
+}
+
+static bool told_to_end(int signals)
+{
+	int number;
+
+	while ((number = smr_signals_read(signals)) != 0)
+		if (number == SIGTERM || number == SIGINT)
+			return true;
+	return false;
+}
+
+static enum smr_err serve_until_told(struct service *s)
+{
+	for (;;) {
+		if (poll(s->fds, SMR_COUNT(s->fds), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return SMR_E_IO;
+		}
+		if (s->fds[SIGNALS].revents != 0 && told_to_end(s->fds[SIGNALS].fd))
+			return SMR_OK;
+		serve_ready(s);
+	}
+}
+
+enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals)
+{
+	struct service s = {.tre = tre};
+	enum smr_err err;
+
+	for (size_t i = 0; i < SMR_COUNT(s.fds); i++)
+		s.fds[i] = (struct pollfd){.fd = -1};
+	s.fds[SIGNALS] = (struct pollfd){.fd = signals, .events = POLLIN};
+	s.fds[LISTENER] = (struct pollfd){.fd = listener, .events = POLLIN};
+	err = serve_until_told(&s);
+	for (size_t i = FIRST_CLIENT; i < SMR_COUNT(s.fds); i++)
+		if (s.fds[i].fd >= 0)
+			drop_client(&s.fds[i], "end");
+	return err;
+}

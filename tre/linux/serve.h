@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file serve.h
+ * The socket: several clients, one request at a time, in turn.
+ */
+#ifndef SMR_TRE_LINUX_SERVE_H
+#define SMR_TRE_LINUX_SERVE_H
+
+#include "tre/tre.h"
+
+#define SMR_TRE_CLIENTS_MAX 8u
+
+/**
+ * Serve until SIGTERM or SIGINT. A client that stalls, sends nonsense or does not read its answers costs the others
+ * nothing; one beyond SMR_TRE_CLIENTS_MAX is closed at once.
+ * @param listener  listening SOCK_SEQPACKET socket.
+ * @param signals   from smr_signals_open.
+ * @return SMR_OK after a signal; SMR_E_IO.
+ */
+enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals) SMR_MUST_USE;
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file port.h
+ * What a platform gives the TRE: sealed storage, a monotonic counter, the platform's measurement, the tamper line.
+ * Random numbers and keys come through the crypto seam.
+ *
+ * The TRE writes a record stamped with counter + 1, then advances the counter; a record older than the counter is
+ * refused at start, one that is ahead by one is the write that a power cut interrupted and is completed.
+ */
+#ifndef SMR_TRE_PORT_H
+#define SMR_TRE_PORT_H
+
+#include "crypto/crypto.h"
+
+struct smr_tre_port {
+	void *context;
+	/** Replace the stored record; durable and atomic: after a power cut either the old or the new one is there. */
+	enum smr_err (*store)(void *context, struct smr_bytes record);
+	/** Load the record. SMR_E_NOT_FOUND: none yet. @p record [in,out] room, length. */
+	enum smr_err (*load)(void *context, struct smr_space *record);
+	/** Monotonic counter: never goes back, durable on return. */
+	enum smr_err (*counter_read)(void *context, uint64_t *value);
+	enum smr_err (*counter_advance)(void *context, uint64_t to);
+	/** Key that protects the record; released only in the measured state it was bound to where the platform can do so. */
+	enum smr_err (*storage_key)(void *context, uint8_t key[SMR_AEAD_KEY_LEN]);
+	/** Hash of what runs on this M2ME. */
+	enum smr_err (*measurement)(void *context, uint8_t out[SMR_HASH_LEN]);
+	/** Tamper events latched by the platform, bit mask. */
+	enum smr_err (*tamper)(void *context, uint32_t *events);
+};
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auc/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "auc/relay.h"
+#include "auc/sim.h"
+#include "sys/clock.h"
+#include "sys/daemon.h"
+#include "sys/fsio.h"
+#include "sys/log.h"
+#include "sys/signals.h"
+#include "sys/text.h"
+#include "sys/unixsock.h"
+
+#define REQUESTS_PER_TURN 64
+#define RELAY_WAIT_MS 3000u /* while something waits that only a load or a trusted card can help */
+
+/** One datagram of hostapd. Returns false when there is none. */
+static bool serve_datagram(struct smr_auc_db *db, int fd)
+{
+	uint8_t line[SMR_SIM_LINE_MAX];
+	uint8_t text[SMR_SIM_LINE_MAX];
+	struct smr_space answer = {text, sizeof(text)};
+	struct smr_sim_request request;
+	struct sockaddr_un from;
+	socklen_t from_len = sizeof(from);
+	ssize_t n = recvfrom(fd, line, sizeof(line), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_len);
+
+	if (n < 0)
+		return errno == EINTR;
+	if ((size_t)n > sizeof(line) || smr_sim_parse(smr_bytes_of(line, (size_t)n), &request) != SMR_OK) {
+		smr_log(SMR_LOG_WARN, "sim.malformed", "bytes=%zd", n);
+		return true;
+	}
+	smr_sim_serve(db, &request, &answer);
+	/* hostapd's socket may be gone, or not writable for us: it then asks again, with a new SQN. An unnamed sender has no address. */
+	if (answer.len && from_len > sizeof(sa_family_t) &&
+	    sendto(fd, text, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from, from_len) < 0)
+		smr_log(SMR_LOG_WARN, "sim.not_answered", "reason=%s", SMR_QUOTED(strerror(errno)));
+	SMR_WIPE(text);
+	return true;
+}
+
+static void serve_socket(struct smr_auc_serve *serve, int fd)
+{
+	for (int i = 0; i < REQUESTS_PER_TURN && serve_datagram(serve->db, fd); i++) {
+	}
+}
+
+/** Returns when to look again, in milliseconds. */
+static uint64_t look_at_relay(const struct smr_auc_serve *serve)
+{
+	char hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
+	char directory[512];
+	enum smr_err err;
+
+	smr_hex_encode(SMR_ARRAY(serve->operator_id.octets), hex);
+	if ((size_t)snprintf(directory, sizeof(directory), "%s/%s", serve->spool, hex) >= sizeof(directory))
+		return RELAY_WAIT_MS;
+	if (!smr_fs_exists(directory))
+		return serve->relay_interval_ms; /* the RO makes it with its first evidence */
+	err = smr_auc_relay(serve->db, serve->auc, &serve->operator_id, directory);
+	if (err == SMR_OK)
+		return serve->relay_interval_ms;
+	if (err != SMR_E_BUSY)
+		smr_log_error(SMR_LOG_WARN, "relay.failed", err, directory);
+	return RELAY_WAIT_MS;
+}
+
+/** Signals that are waiting: true when one says stop. */
+static bool take_signals(const struct smr_auc_serve *serve, int fd)
+{
+	int number;
+
+	while ((number = smr_signals_read(fd)) != 0) {
+		if (number == SIGTERM || number == SIGINT)
+			return true;
+		if (number == SIGHUP)
+			(void)look_at_relay(serve);
+	}
+	return false;
+}
+
+static void loop(struct smr_auc_serve *serve, int sim_fd, int signals_fd)
+{
+	uint64_t next = smr_clock_ms();
+
+	for (;;) {
+		struct pollfd fds[2] = {{sim_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
+		uint64_t now = smr_clock_ms();
+		int wait = now >= next ? 0 : (int)(next - now);
+
+		if (poll(fds, SMR_COUNT(fds), wait) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents && take_signals(serve, signals_fd))
+			return;
+		if (fds[0].revents)
+			serve_socket(serve, sim_fd);
+		if (smr_clock_ms() >= next) {
+			uint64_t pause = look_at_relay(serve);
+
+			next = smr_clock_ms() + pause;
+		}
+	}
+}
+
+enum smr_err smr_auc_serve(struct smr_auc_serve *serve, struct smr_problem *problem)
+{
+	int signals_fd;
+	int sim_fd;
+	enum smr_err err;
+
+	SMR_TRY(smr_signals_open(&signals_fd));
+	err = smr_unix_bind_dgram(serve->socket, 0660, serve->socket_group, &sim_fd);
+	if (err != SMR_OK) {
+		close(signals_fd);
+		return smr_problem(problem, err, "cannot bind %s: %s", serve->socket, smr_err_text(err));
+	}
+	smr_log_event(SMR_LOG_INFO, "samara-auc.ready");
+	smr_notify_ready();
+	loop(serve, sim_fd, signals_fd);
+	smr_notify_stopping();
+	unlink(serve->socket);
+	close(sim_fd);
+	close(signals_fd);
+	smr_log_event(SMR_LOG_INFO, "samara-auc.stopped");
+	return SMR_OK;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/sho_db.h"
+
+#include <stdlib.h>
+
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+	"CREATE TABLE assignment (serial INTEGER PRIMARY KEY, iccid BLOB NOT NULL, imsi BLOB NOT NULL,"
+	" eid BLOB NOT NULL, order_hash BLOB, made INTEGER NOT NULL, batch INTEGER NOT NULL, live INTEGER NOT NULL);"
+	"CREATE UNIQUE INDEX assignment_eid ON assignment (eid) WHERE live;"
+	"CREATE INDEX assignment_iccid ON assignment (iccid);"
+	"CREATE INDEX assignment_imsi ON assignment (imsi);"
+	"CREATE TABLE command (serial INTEGER PRIMARY KEY, iccid BLOB NOT NULL, state INTEGER NOT NULL,"
+	" made INTEGER NOT NULL);"
+	"CREATE INDEX command_iccid ON command (iccid, serial);"
+	"CREATE TABLE next_serial (value INTEGER NOT NULL);"
+	"INSERT INTO next_serial VALUES (1);"
+	"CREATE TABLE unfinished (path TEXT PRIMARY KEY) WITHOUT ROWID;";
+
+/* Identities of the lines of one run; of the connection alone. */
+static const char seen_schema[] =
+	"CREATE TEMP TABLE seen (iccid BLOB PRIMARY KEY, imsi BLOB NOT NULL UNIQUE) WITHOUT ROWID";
+
+#define COLUMNS                                                                                                  \
+	"SELECT serial, iccid, imsi, eid, order_hash, made, batch, live,"                                        \
+	" (SELECT state FROM command WHERE command.iccid = assignment.iccid AND command.made >= assignment.made" \
+	"  ORDER BY command.serial DESC LIMIT 1)"                                                                \
+	" FROM assignment "
+
+/* X(name, SQL): those used once per line or device, prepared once. */
+#define STATEMENTS(X)                                                                                    \
+	X(see, "INSERT INTO seen (iccid, imsi) VALUES (?1, ?2)")                                         \
+	X(iccid_taken, "SELECT 1 FROM assignment WHERE iccid = ?1 AND eid <> ?2 LIMIT 1")                \
+	X(imsi_taken, "SELECT 1 FROM assignment WHERE imsi = ?1 AND (eid <> ?2 OR iccid <> ?3) LIMIT 1") \
+	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                              \
+	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"     \
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                             \
+	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                  \
+	X(from, COLUMNS "WHERE serial >= ?1 ORDER BY serial LIMIT 1")
+
+struct smr_sho_db {
+	sqlite3 *sql;
+#define MEMBER(name, text) sqlite3_stmt *name;
+	STATEMENTS(MEMBER)
+#undef MEMBER
+};
+
+enum smr_err smr_sho_db_open(const char *dir, struct smr_sho_db **out, struct smr_problem *problem)
+{
+	struct smr_sho_db *db = calloc(1, sizeof(*db));
+	enum smr_err err;
+
+	*out = NULL;
+	if (db == NULL)
+		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
+	err = smr_db_open(dir, "sho.db", schema, SCHEMA_VERSION, &db->sql, problem);
+	if (err == SMR_OK) {
+		err = smr_db_exec(db->sql, seen_schema);
+		if (err != SMR_OK)
+			(void)smr_db_fail(db->sql, err, problem);
+	}
+	if (err != SMR_OK) {
+		smr_sho_db_close(db);
+		return err;
+	}
+#define PREPARE(name, text) db->name = smr_db_prepare(db->sql, text);
+	STATEMENTS(PREPARE)
+#undef PREPARE
+	*out = db;
+	return SMR_OK;
+}
+
+void smr_sho_db_close(struct smr_sho_db *db)
+{
+	if (db == NULL)
+		return;
+#define FINALIZE(name, text) sqlite3_finalize(db->name);
+	STATEMENTS(FINALIZE)
+#undef FINALIZE
+	smr_db_close(db->sql);
+	free(db);
+}
+
+enum smr_err smr_sho_db_fail(const struct smr_sho_db *db, enum smr_err err, struct smr_problem *problem)
+{
+	return smr_db_fail(db->sql, err, problem);
+}
+
+enum smr_err smr_sho_db_begin(struct smr_sho_db *db)
+{
+	return smr_db_exec(db->sql, "BEGIN IMMEDIATE");
+}
+
+enum smr_err smr_sho_db_end(struct smr_sho_db *db, bool keep)
+{
+	return smr_db_exec(db->sql, keep ? "COMMIT" : "ROLLBACK");
+}
+
+/* Does the statement find a row? */
+static enum smr_err finds(sqlite3_stmt *s, bool *yes)
+{
+	enum smr_err err = smr_db_step(s);
+
+	(void)sqlite3_reset(s);
+	*yes = err == SMR_OK;
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+/* ---- a run ---- */
+
+static enum smr_err note_paths(struct smr_sho_db *db, const char *const *paths, size_t count)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "INSERT OR IGNORE INTO unfinished (path) VALUES (?1)");
+
+	for (size_t i = 0; i < count; i++) {
+		(void)sqlite3_bind_text(s, 1, paths[i], -1, SQLITE_TRANSIENT);
+		SMR_TRY(smr_db_run(s));
+	}
+	return SMR_OK;
+}
+
+static enum smr_err set_next(struct smr_sho_db *db, uint64_t next)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "UPDATE next_serial SET value = ?1");
+
+	smr_db_bind_uint(s, 1, next);
+	return smr_db_run(s);
+}
+
+static enum smr_err spend(struct smr_sho_db *db, uint64_t count, uint64_t *first)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "SELECT value FROM next_serial");
+
+	SMR_TRY(smr_db_step(s));
+	*first = smr_db_uint(s, 0);
+	if (count > INT64_MAX - *first)
+		return SMR_E_TOO_MANY;
+	return set_next(db, *first + count);
+}
+
+enum smr_err smr_sho_db_reserve(struct smr_sho_db *db, uint64_t count, const char *const *paths, size_t path_count,
+				uint64_t *first)
+{
+	enum smr_err err;
+
+	SMR_TRY(smr_sho_db_begin(db));
+	err = spend(db, count, first);
+	if (err == SMR_OK)
+		err = note_paths(db, paths, path_count);
+	if (err == SMR_OK)
+		return smr_sho_db_end(db, true);
+	SMR_TRY(smr_sho_db_end(db, false));
+	return err;
+}
+
+enum smr_err smr_sho_db_unfinished(struct smr_sho_db *db, const char *path, bool *yes)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "SELECT 1 FROM unfinished WHERE path = ?1");
+
+	(void)sqlite3_bind_text(s, 1, path, -1, SQLITE_TRANSIENT);
+	return finds(s, yes);
+}
+
+enum smr_err smr_sho_db_settle(struct smr_sho_db *db, uint64_t next)
+{
+	SMR_TRY(smr_db_exec(db->sql, "DELETE FROM unfinished"));
+	return set_next(db, next);
+}
+
+enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
+			    const char **field)
+{
+	enum smr_err err;
+
+	smr_db_bind(db->see, 1, smr_iccid_bytes(iccid));
+	smr_db_bind(db->see, 2, SMR_ARRAY(imsi->octets));
+	err = smr_db_run(db->see);
+	if (err == SMR_E_DUPLICATE)
+		*field = strstr(sqlite3_errmsg(db->sql), "imsi") != NULL ? "imsi" : "iccid";
+	return err;
+}
+
+static enum smr_err check_taken(struct smr_sho_db *db, const struct smr_sho_assignment *a, const char **field)
+{
+	bool taken;
+
+	smr_db_bind(db->iccid_taken, 1, smr_iccid_bytes(&a->iccid));
+	smr_db_bind(db->iccid_taken, 2, smr_eid_bytes(&a->eid));
+	*field = "iccid";
+	SMR_TRY(finds(db->iccid_taken, &taken));
+	if (taken)
+		return SMR_E_DUPLICATE;
+	smr_db_bind(db->imsi_taken, 1, SMR_ARRAY(a->imsi.octets));
+	smr_db_bind(db->imsi_taken, 2, smr_eid_bytes(&a->eid));
+	smr_db_bind(db->imsi_taken, 3, smr_iccid_bytes(&a->iccid));
+	*field = "imsi";
+	SMR_TRY(finds(db->imsi_taken, &taken));
+	return taken ? SMR_E_DUPLICATE : SMR_OK;
+}
+
+enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *a, const char **field)
+{
+	sqlite3_stmt *s = db->assign;
+
+	SMR_TRY(check_taken(db, a, field));
+	smr_db_bind(db->retire, 1, smr_eid_bytes(&a->eid));
+	SMR_TRY(smr_db_run(db->retire));
+	smr_db_bind_uint(s, 1, a->serial);
+	smr_db_bind(s, 2, smr_iccid_bytes(&a->iccid));
+	smr_db_bind(s, 3, SMR_ARRAY(a->imsi.octets));
+	smr_db_bind(s, 4, smr_eid_bytes(&a->eid));
+	smr_db_bind(s, 5, a->has_order ? SMR_ARRAY(a->order_hash) : SMR_NONE);
+	smr_db_bind_uint(s, 6, a->made);
+	smr_db_bind_uint(s, 7, a->batch);
+	*field = NULL;
+	return smr_db_run(s);
+}
+
+enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *eid, bool *yes)
+{
+	smr_db_bind(db->has_live, 1, smr_eid_bytes(eid));
+	return finds(db->has_live, yes);
+}
+
+/* ---- reading ---- */
+
+static enum smr_err read_row(sqlite3_stmt *s, struct smr_sho_assignment *out)
+{
+	*out = (struct smr_sho_assignment){.serial = smr_db_uint(s, 0),
+					   .has_order = smr_db_view(s, 4).len > 0,
+					   .made = smr_db_uint(s, 5),
+					   .batch = smr_db_uint(s, 6),
+					   .live = smr_db_uint(s, 7) != 0,
+					   .commanded = (enum smr_mcim_state)smr_db_uint(s, 8)};
+	SMR_TRY(smr_db_octets(s, 1, out->iccid.octets, sizeof(out->iccid.octets)));
+	SMR_TRY(smr_db_octets(s, 2, out->imsi.octets, sizeof(out->imsi.octets)));
+	SMR_TRY(smr_db_octets(s, 3, out->eid.octets, sizeof(out->eid.octets)));
+	return out->has_order ? smr_db_octets(s, 4, out->order_hash, sizeof(out->order_hash)) : SMR_OK;
+}
+
+enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_sho_assignment *out)
+{
+	enum smr_err err;
+
+	smr_db_bind_uint(db->from, 1, serial);
+	err = smr_db_step(db->from);
+	if (err == SMR_OK)
+		err = read_row(db->from, out);
+	(void)sqlite3_reset(db->from);
+	return err;
+}
+
+enum smr_err smr_sho_db_by_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid, struct smr_sho_assignment *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, COLUMNS "WHERE iccid = ?1 AND live");
+	enum smr_err err;
+
+	smr_db_bind(s, 1, smr_iccid_bytes(iccid));
+	err = smr_db_step(s);
+	if (err != SMR_OK)
+		return err == SMR_E_NOTHING ? SMR_E_NOT_FOUND : err;
+	return read_row(s, out);
+}
+
+enum smr_err smr_sho_db_note_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
+				     enum smr_mcim_state state, uint64_t now)
+{
+	SMR_DB_STATEMENT *s =
+		smr_db_prepare(db->sql, "INSERT INTO command (serial, iccid, state, made) VALUES (?1, ?2, ?3, ?4)");
+
+	smr_db_bind_uint(s, 1, serial);
+	smr_db_bind(s, 2, smr_iccid_bytes(iccid));
+	smr_db_bind_uint(s, 3, (uint64_t)state);
+	smr_db_bind_uint(s, 4, now);
+	return smr_db_run(s);
+}
+
+enum smr_err smr_sho_db_each(struct smr_sho_db *db, const struct smr_iccid *iccid,
+			     enum smr_err (*each)(void *context, const struct smr_sho_assignment *assignment),
+			     void *context)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, iccid != NULL ? COLUMNS "WHERE iccid = ?1 ORDER BY serial"
+								    : COLUMNS "ORDER BY serial");
+	struct smr_sho_assignment a;
+	enum smr_err err;
+
+	if (iccid != NULL)
+		smr_db_bind(s, 1, smr_iccid_bytes(iccid));
+	while ((err = smr_db_step(s)) == SMR_OK) {
+		SMR_TRY(read_row(s, &a));
+		SMR_TRY(each(context, &a));
+	}
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}

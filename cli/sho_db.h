@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file sho_db.h
+ * DIR/sho.db: which subscription an operator sealed for which device under which serial, and the commands it signed. No
+ * keys and no X: what is sealed is in the batch alone, which both sides delete after loading.
+ */
+#ifndef SMR_SHO_DB_H
+#define SMR_SHO_DB_H
+
+#include "cli/db.h"
+#include "core/object.h"
+
+struct smr_sho_db;
+
+enum smr_err smr_sho_db_open(const char *dir, struct smr_sho_db **out, struct smr_problem *problem) SMR_MUST_USE;
+void smr_sho_db_close(struct smr_sho_db *db);
+enum smr_err smr_sho_db_fail(const struct smr_sho_db *db, enum smr_err err, struct smr_problem *problem);
+enum smr_err smr_sho_db_begin(struct smr_sho_db *db) SMR_MUST_USE;
+/** Commit (durable on return) or roll back. */
+enum smr_err smr_sho_db_end(struct smr_sho_db *db, bool keep) SMR_MUST_USE;
+
+/* ---- a run of seal ---- */
+
+/**
+ * Before a run: durably, serials from *first on are spent, and the files it will write are noted, so that a run which
+ * was interrupted between its files and its commit is told apart from one that ended.
+ * @param first  [out] first of @p count serials.
+ */
+enum smr_err smr_sho_db_reserve(struct smr_sho_db *db, uint64_t count, const char *const *paths, size_t path_count,
+				uint64_t *first) SMR_MUST_USE;
+/** Was this file left by a run that did not end? */
+enum smr_err smr_sho_db_unfinished(struct smr_sho_db *db, const char *path, bool *yes) SMR_MUST_USE;
+/** Last step of a run, inside its transaction: serials from @p next on are free again, no file is unfinished. */
+enum smr_err smr_sho_db_settle(struct smr_sho_db *db, uint64_t next) SMR_MUST_USE;
+
+struct smr_sho_assignment {
+	uint64_t serial;
+	struct smr_iccid iccid;
+	struct smr_imsi imsi;
+	struct smr_eid eid;
+	bool has_order;
+	uint8_t order_hash[SMR_HASH_LEN];
+	uint64_t made;		       /* seconds since 1970 */
+	uint64_t batch;		       /* number of the batch file */
+	bool live;		       /* false: another one took its place */
+	enum smr_mcim_state commanded; /* [out] state of the last command; NONE: there was none */
+};
+/** A CSV line's identities. SMR_E_DUPLICATE: in this run before; @p field says which. */
+enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
+			    const char **field) SMR_MUST_USE;
+/** Assign; an earlier assignment of the device is live no more. SMR_E_DUPLICATE: ICCID or IMSI was another device's. */
+enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *assignment,
+			       const char **field) SMR_MUST_USE;
+/** Has the device a live assignment? */
+enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *eid, bool *yes) SMR_MUST_USE;
+/** The assignment with the lowest serial from @p serial on. SMR_E_NOTHING: none. */
+enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_sho_assignment *out) SMR_MUST_USE;
+
+/* ---- commands and queries ---- */
+
+/** The live assignment of an ICCID. SMR_E_NOT_FOUND. */
+enum smr_err smr_sho_db_by_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid,
+				 struct smr_sho_assignment *out) SMR_MUST_USE;
+enum smr_err smr_sho_db_note_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
+				     enum smr_mcim_state state, uint64_t now) SMR_MUST_USE;
+/** @param iccid  only its assignments, or NULL for all; in the order of serials. */
+enum smr_err smr_sho_db_each(struct smr_sho_db *db, const struct smr_iccid *iccid,
+			     enum smr_err (*each)(void *context, const struct smr_sho_assignment *assignment),
+			     void *context) SMR_MUST_USE;
+
+#endif

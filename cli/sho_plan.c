@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/sho_plan.h"
+
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/sho_csv.h"
+#include "sys/clock.h"
+
+struct planning {
+	struct smr_seal_plan *plan;
+	struct smr_file_reader *reader;
+	struct smr_csv *csv;
+	bool csv_ended;
+	uint64_t now;
+	struct smr_problem *problem;
+};
+
+int smr_seal_pick_compare(const void *a, const void *b)
+{
+	const struct smr_seal_pick *x = a;
+	const struct smr_seal_pick *y = b;
+
+	return memcmp(x->eid.octets, y->eid.octets, sizeof(x->eid.octets));
+}
+
+static enum smr_err db_fail(struct planning *p, enum smr_err err)
+{
+	return smr_sho_db_fail(p->plan->db, err, p->problem);
+}
+
+/* ---- subscriptions ---- */
+
+static enum smr_err duplicate(struct planning *p, const char *field, const char *detail)
+{
+	return smr_csv_problem(p->csv, strcmp(field, "imsi") == 0 ? SMR_SHO_IMSI : SMR_SHO_ICCID, SMR_E_DUPLICATE,
+			       p->problem, detail);
+}
+
+/* The next line's identities; the keys are only checked here. SMR_E_NOTHING at the end, also when called again. */
+static enum smr_err next_line(struct planning *p, struct smr_sho_assignment *a)
+{
+	struct smr_subscription subscription;
+	const char *field = "iccid";
+	enum smr_err err = p->csv_ended ? SMR_E_NOTHING : smr_sho_csv_next(p->csv, &subscription, p->problem);
+
+	if (err == SMR_E_NOTHING)
+		p->csv_ended = true;
+	if (err != SMR_OK)
+		return err;
+	a->iccid = subscription.iccid;
+	a->imsi = subscription.mcim.imsi;
+	SMR_WIPE(subscription);
+	err = smr_sho_db_see(p->plan->db, &a->iccid, &a->imsi, &field);
+	if (err == SMR_E_DUPLICATE)
+		return duplicate(p, field, "it occurs twice in this file");
+	return err == SMR_OK ? SMR_OK : db_fail(p, err);
+}
+
+/* What is left is checked too: a file is good as a whole or not at all. */
+static enum smr_err check_rest(struct planning *p)
+{
+	struct smr_sho_assignment a;
+	enum smr_err err;
+
+	while ((err = next_line(p, &a)) == SMR_OK)
+		p->plan->surplus++;
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+/* ---- devices ---- */
+
+static struct smr_seal_pick *find_pick(const struct smr_seal_plan *plan, const struct smr_eid *eid)
+{
+	struct smr_seal_pick key = {.eid = *eid};
+
+	if (plan->pick_count == 0)
+		return NULL;
+	return bsearch(&key, plan->picks, plan->pick_count, sizeof(key), smr_seal_pick_compare);
+}
+
+/* Does the owner want it? @p a gets the hash of the order. */
+static enum smr_err take_order(struct planning *p, const struct smr_seal_pick *pick, struct smr_sho_assignment *a,
+			       bool *covered)
+{
+	const struct smr_seal_plan *plan = p->plan;
+	const struct smr_owner_order *order;
+	char eid[SMR_EID_TEXT];
+
+	*covered = true;
+	if (!plan->about.owner_bound)
+		return SMR_OK;
+	order = smr_orders_find(plan->orders, &a->eid, &plan->about.id);
+	if (order != NULL) {
+		a->has_order = true;
+		return smr_order_hash(smr_bytes_of(order->encoded, order->encoded_len), a->order_hash);
+	}
+	*covered = false;
+	if (pick == NULL)
+		return SMR_OK;
+	smr_eid_text(&a->eid, eid);
+	return smr_problem(p->problem, SMR_E_ORDER, "no order of its owner covers device %s: ask the owner for one",
+			   eid);
+}
+
+static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a)
+{
+	const char *field = NULL;
+	enum smr_err err = next_line(p, a);
+
+	if (err == SMR_E_NOTHING) {
+		p->plan->missing++;
+		return SMR_OK;
+	}
+	if (err != SMR_OK)
+		return err;
+	a->serial = p->plan->first_serial + p->plan->count;
+	a->batch = p->plan->batch;
+	a->made = p->now;
+	err = smr_sho_db_assign(p->plan->db, a, &field);
+	if (err == SMR_E_DUPLICATE && field != NULL)
+		return duplicate(
+			p, field,
+			"it was sealed for another device before; every device needs a subscription of its own");
+	if (err != SMR_OK)
+		return db_fail(p, err);
+	p->plan->count++;
+	return SMR_OK;
+}
+
+static enum smr_err plan_device(struct planning *p, const struct smr_eid *eid)
+{
+	struct smr_seal_plan *plan = p->plan;
+	struct smr_seal_pick *pick = find_pick(plan, eid);
+	struct smr_sho_assignment a = {.eid = *eid};
+	bool yes;
+	enum smr_err err;
+
+	if (plan->pick_count > 0 && pick == NULL)
+		return SMR_OK;
+	if (pick != NULL)
+		pick->found = true;
+	err = smr_sho_db_has_live(plan->db, eid, &yes);
+	if (err != SMR_OK)
+		return db_fail(p, err);
+	if (yes && (pick == NULL || !pick->reseal)) {
+		plan->already++;
+		return SMR_OK;
+	}
+	SMR_TRY(take_order(p, pick, &a, &yes));
+	if (yes)
+		return assign(p, &a);
+	plan->uncovered++;
+	return SMR_OK;
+}
+
+static enum smr_err plan_devices(struct planning *p)
+{
+	const char *path = p->plan->shipment_path;
+	struct smr_shipment_record record;
+	struct smr_bytes encoded;
+	enum smr_err err;
+
+	while ((err = smr_file_next(p->reader, &encoded)) == SMR_OK) {
+		err = smr_get_shipment_record(encoded, &record);
+		if (err != SMR_OK)
+			return smr_cli_record(path, p->reader, err == SMR_E_CHECK_DIGIT ? "eid or imei" : "device", err,
+					      p->problem);
+		SMR_TRY(plan_device(p, &record.eid));
+	}
+	return err == SMR_E_NOTHING ? SMR_OK : smr_cli_record(path, p->reader, NULL, err, p->problem);
+}
+
+static enum smr_err check_picks(struct planning *p)
+{
+	char eid[SMR_EID_TEXT];
+
+	for (size_t i = 0; i < p->plan->pick_count; i++) {
+		if (p->plan->picks[i].found)
+			continue;
+		smr_eid_text(&p->plan->picks[i].eid, eid);
+		return smr_problem(p->problem, SMR_E_NOT_FOUND, "device %s is not in %s", eid, p->plan->shipment_path);
+	}
+	return SMR_OK;
+}
+
+static enum smr_err check_result(struct planning *p)
+{
+	const struct smr_seal_plan *plan = p->plan;
+
+	if (plan->count > 0)
+		return SMR_OK;
+	if (plan->uncovered > 0)
+		return smr_problem(p->problem, SMR_E_ORDER,
+				   "no order of the owner covers the devices of %s: ask the owner for one",
+				   plan->shipment_path);
+	if (plan->missing > 0)
+		return smr_problem(p->problem, SMR_E_MALFORMED, "%s: there is no subscription in it", plan->csv_path);
+	return SMR_OK;
+}
+
+enum smr_err smr_seal_plan(struct smr_seal_plan *plan, struct smr_file_reader *reader, struct smr_problem *problem)
+{
+	struct planning p = {.plan = plan, .reader = reader, .now = smr_clock_unix(), .problem = problem};
+	enum smr_err err = smr_sho_csv_open(plan->csv_path, &p.csv, problem);
+
+	if (err != SMR_OK)
+		return err;
+	err = plan_devices(&p);
+	if (err == SMR_OK)
+		err = check_rest(&p);
+	smr_csv_close(p.csv);
+	if (err == SMR_OK)
+		err = check_picks(&p);
+	return err == SMR_OK ? check_result(&p) : err;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file sho_plan.h
+ * First half of «sho seal»: which device gets which subscription under which serial, noted in sho.db's open
+ * transaction. Every line, record and order is checked here, before anything expensive begins.
+ */
+#ifndef SMR_SHO_PLAN_H
+#define SMR_SHO_PLAN_H
+
+#include "cli/sho_db.h"
+#include "cli/sho_orders.h"
+#include "file/formats.h"
+
+/** A device named on the command line. */
+struct smr_seal_pick {
+	struct smr_eid eid;
+	bool reseal; /* also if it has a live subscription */
+	bool found;
+};
+
+struct smr_seal_plan {
+	/* given */
+	const struct smr_party *sho;
+	struct smr_sho_db *db; /* inside a transaction */
+	const char *shipment_path;
+	const char *csv_path;
+	struct smr_shipment_about about;
+	const struct smr_orders *orders; /* sorted */
+	struct smr_seal_pick *picks;	 /* sorted by EID; none: all devices */
+	size_t pick_count;
+	uint64_t first_serial;
+	uint64_t batch;
+	/* counted */
+	uint64_t count; /* assigned: serials from first_serial on, in the order of the shipment and of the CSV lines */
+	uint64_t already;   /* have a live subscription */
+	uint64_t uncovered; /* no order of the owner covers them */
+	uint64_t missing;   /* no subscription was left for them */
+	uint64_t surplus;   /* subscriptions that were not needed */
+};
+
+/** For qsort and bsearch. */
+int smr_seal_pick_compare(const void *a, const void *b);
+
+/** @param reader  the shipment, opened and trusted, before its first record. */
+enum smr_err smr_seal_plan(struct smr_seal_plan *plan, struct smr_file_reader *reader,
+			   struct smr_problem *problem) SMR_MUST_USE;
+
+#endif

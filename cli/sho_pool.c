@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/sho_pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define JOBS 512u
+#define THREADS_MAX 256u
+
+/* A ring: released ≤ taken ≤ submitted ≤ released + JOBS. A slot belongs to the caller before it is submitted and after
+ * it is done, to one thread in between. */
+struct smr_seal_pool {
+	const struct smr_privkey *sho;
+	uint8_t operator_key[SMR_POINT_COMPRESSED_LEN];
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	pthread_cond_t done;
+	uint64_t submitted;
+	uint64_t taken;
+	uint64_t released;
+	bool stopping;
+	unsigned thread_count;
+	pthread_t threads[THREADS_MAX];
+	bool finished[JOBS];
+	struct smr_seal_job jobs[JOBS];
+};
+
+/* ---- one job ---- */
+
+static enum smr_err check_d(const struct smr_shipment_record *device)
+{
+	struct smr_pubkey d = {0};
+	enum smr_err err = smr_pubkey_import(&d, SMR_ARRAY(device->d));
+
+	smr_pubkey_wipe(&d);
+	return err;
+}
+
+static enum smr_err seal_x(struct smr_seal_job *job, const struct smr_mcim_binding *binding)
+{
+	struct smr_space x = {job->x, sizeof(job->x)};
+	struct smr_pubkey t = {0};
+	enum smr_err err = smr_pubkey_import(&t, SMR_ARRAY(job->device.t));
+
+	job->field = err == SMR_OK ? NULL : "t";
+	if (err == SMR_OK)
+		err = smr_mcim_seal(&t, binding, &job->subscription.mcim, &x);
+	smr_pubkey_wipe(&t);
+	job->x_len = x.len;
+	return err;
+}
+
+static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *job)
+{
+	struct smr_mcim_binding binding = {
+		.eid = job->device.eid, .iccid = job->subscription.iccid, .serial = job->serial};
+	struct smr_bytes x;
+
+	memcpy(binding.operator_key, pool->operator_key, sizeof(binding.operator_key));
+	job->field = "d";
+	SMR_TRY(check_d(&job->device));
+	SMR_TRY(seal_x(job, &binding));
+	x = smr_bytes_of(job->x, job->x_len);
+	SMR_TRY(smr_sha256(&x, 1, job->hash_x));
+	return smr_w_sign(pool->sho, &binding, x, job->order, job->w);
+}
+
+/* ---- threads ---- */
+
+/* The next job, or NULL at the end. Called with the lock held. */
+static struct smr_seal_job *take(struct smr_seal_pool *pool, size_t *slot)
+{
+	while (pool->taken == pool->submitted && !pool->stopping)
+		(void)pthread_cond_wait(&pool->work, &pool->lock);
+	if (pool->stopping)
+		return NULL;
+	*slot = (size_t)(pool->taken++ % JOBS);
+	return &pool->jobs[*slot];
+}
+
+static void *run(void *context)
+{
+	struct smr_seal_pool *pool = context;
+	struct smr_seal_job *job;
+	size_t slot = 0;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	while ((job = take(pool, &slot)) != NULL) {
+		(void)pthread_mutex_unlock(&pool->lock);
+		job->err = seal(pool, job);
+		(void)pthread_mutex_lock(&pool->lock);
+		pool->finished[slot] = true;
+		if (slot == pool->released % JOBS)
+			(void)pthread_cond_signal(&pool->done);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, struct smr_seal_pool **out)
+{
+	struct smr_seal_pool *pool = calloc(1, sizeof(*pool));
+
+	*out = NULL;
+	if (pool == NULL)
+		return SMR_E_NO_MEMORY;
+	pool->sho = sho;
+	smr_point_compress(sho->point, pool->operator_key);
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	(void)pthread_cond_init(&pool->work, NULL);
+	(void)pthread_cond_init(&pool->done, NULL);
+	while (pool->thread_count < threads && pool->thread_count < THREADS_MAX) {
+		if (pthread_create(&pool->threads[pool->thread_count], NULL, run, pool) != 0)
+			break;
+		pool->thread_count++;
+	}
+	/* Fewer threads than wished only take longer. */
+	if (pool->thread_count == 0) {
+		smr_seal_pool_free(pool);
+		return SMR_E_NO_MEMORY;
+	}
+	*out = pool;
+	return SMR_OK;
+}
+
+struct smr_seal_job *smr_seal_pool_room(struct smr_seal_pool *pool)
+{
+	/* Only the caller's thread changes these two. */
+	return pool->submitted - pool->released == JOBS ? NULL : &pool->jobs[pool->submitted % JOBS];
+}
+
+void smr_seal_pool_submit(struct smr_seal_pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->finished[pool->submitted % JOBS] = false;
+	pool->submitted++;
+	(void)pthread_cond_signal(&pool->work);
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+struct smr_seal_job *smr_seal_pool_oldest(struct smr_seal_pool *pool)
+{
+	size_t slot = (size_t)(pool->released % JOBS);
+
+	if (pool->released == pool->submitted)
+		return NULL;
+	(void)pthread_mutex_lock(&pool->lock);
+	while (!pool->finished[slot])
+		(void)pthread_cond_wait(&pool->done, &pool->lock);
+	(void)pthread_mutex_unlock(&pool->lock);
+	return &pool->jobs[slot];
+}
+
+void smr_seal_pool_release(struct smr_seal_pool *pool)
+{
+	SMR_WIPE(pool->jobs[pool->released % JOBS]);
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->released++;
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+void smr_seal_pool_free(struct smr_seal_pool *pool)
+{
+	if (pool == NULL)
+		return;
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	(void)pthread_cond_broadcast(&pool->work);
+	(void)pthread_mutex_unlock(&pool->lock);
+	for (unsigned i = 0; i < pool->thread_count; i++)
+		(void)pthread_join(pool->threads[i], NULL);
+	(void)pthread_cond_destroy(&pool->work);
+	(void)pthread_cond_destroy(&pool->done);
+	(void)pthread_mutex_destroy(&pool->lock);
+	smr_wipe(pool, sizeof(*pool));
+	free(pool);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file sho_pool.h
+ * Sealing on several cores. One caller fills jobs and takes them back in the order in which it submitted them; a fixed
+ * number of jobs is under way, so memory does not grow with the work.
+ *
+ *     for (;;) {
+ *         while (more && (job = smr_seal_pool_room(pool)) != NULL) { fill(job); smr_seal_pool_submit(pool); }
+ *         job = smr_seal_pool_oldest(pool);          waits; NULL: nothing is under way
+ *         use(job); smr_seal_pool_release(pool);
+ *     }
+ */
+#ifndef SMR_SHO_POOL_H
+#define SMR_SHO_POOL_H
+
+#include "cli/sho_csv.h"
+#include "core/mcim.h"
+#include "file/formats.h"
+
+struct smr_seal_job {
+	/* given */
+	struct smr_shipment_record device;
+	struct smr_subscription subscription;
+	uint64_t serial;
+	struct smr_bytes order; /* encoded, or empty; lives longer than the job */
+	/* done */
+	enum smr_err err;
+	const char *field; /* what the error is about, or NULL */
+	uint8_t x[SMR_X_MAX];
+	size_t x_len;
+	uint8_t hash_x[SMR_HASH_LEN];
+	uint8_t w[SMR_SIG_LEN];
+};
+
+struct smr_seal_pool;
+/** @param sho  the operator's key; must outlive the pool. @param threads  1 to 256. */
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads,
+			       struct smr_seal_pool **out) SMR_MUST_USE;
+/** A job to fill, or NULL when all are under way. */
+struct smr_seal_job *smr_seal_pool_room(struct smr_seal_pool *pool);
+/** Hand over the job that room returned last. */
+void smr_seal_pool_submit(struct smr_seal_pool *pool);
+/** The job submitted first, once it is done; NULL: none is under way. */
+struct smr_seal_job *smr_seal_pool_oldest(struct smr_seal_pool *pool);
+/** Wipe it and make room. */
+void smr_seal_pool_release(struct smr_seal_pool *pool);
+/** Stops the threads, wipes all jobs. NULL is allowed. */
+void smr_seal_pool_free(struct smr_seal_pool *pool);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator sends: batches to the RO (3), subscriptions to its AuC (4), commands to the RO (5). */
+#include "file/formats_local.h"
+
+#include "file/card.h"
+
+#define SQN_MAX 0xffffffffffffu /* 48 bits */
+
+/* ---- batch ---- */
+
+void smr_put_batch_about(struct smr_writer *w, struct smr_bytes auc_card)
+{
+	smr_put_array(w, 1);
+	smr_put_bytes(w, auc_card);
+}
+
+enum smr_err smr_get_batch_about(struct smr_bytes encoded, struct smr_bytes *auc_card)
+{
+	struct smr_reader r = smr_reader_init(encoded);
+	struct smr_bytes card;
+
+	(void)smr_get_array(&r, 1, 1);
+	card = smr_get_bytes(&r, 1, SMR_CARD_MAX);
+	SMR_TRY(smr_reader_done(&r));
+	*auc_card = card;
+	return SMR_OK;
+}
+
+void smr_put_batch_record(struct smr_writer *w, const struct smr_batch_record *record)
+{
+	smr_put_array(w, 2);
+	smr_put_bytes(w, smr_eid_bytes(&record->eid));
+	smr_put_package(w, &record->package);
+}
+
+enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_record *out)
+{
+	struct smr_reader r = smr_reader_init(encoded);
+	struct smr_batch_record record = {0};
+
+	(void)smr_get_array(&r, 2, 2);
+	smr_get_eid(&r, &record.eid);
+	smr_get_package(&r, &record.package);
+	SMR_TRY(smr_reader_done(&r));
+	*out = record;
+	return SMR_OK;
+}
+
+/* ---- subscriptions ---- */
+
+#define SHORT_COUNT 4
+#define FULL_COUNT 15
+
+static void put_addition(struct smr_writer *w, const struct smr_subscription_record *record)
+{
+	const struct smr_aka_params *aka = &record->aka;
+
+	smr_put_bytes(w, SMR_ARRAY(record->imsi.octets));
+	smr_put_uint(w, (uint64_t)aka->alg);
+	smr_put_bytes(w, smr_bytes_of(aka->k, aka->k_len));
+	smr_put_bytes(w, smr_bytes_of(aka->opc, smr_aka_opc_len(aka->alg)));
+	smr_put_uint(w, aka->res_len);
+	smr_put_uint(w, aka->keccak_iterations);
+	smr_put_bytes(w, SMR_ARRAY(record->amf));
+	smr_put_uint(w, record->sqn);
+	smr_put_bytes(w, SMR_ARRAY(record->d));
+	smr_put_bytes(w, SMR_ARRAY(record->hash_x));
+	smr_put_bytes(w, SMR_ARRAY(record->supplier));
+}
+
+void smr_put_subscription_record(struct smr_writer *w, const struct smr_subscription_record *record)
+{
+	bool addition = record->action == SMR_SUBSCRIPTION_ADD;
+
+	smr_put_array(w, addition ? FULL_COUNT : SHORT_COUNT);
+	smr_put_uint(w, (uint64_t)record->action);
+	smr_put_subject(w, &record->eid, &record->iccid, record->serial);
+	if (addition)
+		put_addition(w, record);
+}
+
+static void get_aka(struct smr_reader *r, struct smr_aka_params *aka)
+{
+	struct smr_bytes k;
+	struct smr_bytes opc;
+
+	aka->alg = (enum smr_aka_alg)smr_get_uint(r, UINT8_MAX);
+	k = smr_get_bytes(r, 16, sizeof(aka->k));
+	opc = smr_get_bytes(r, 16, sizeof(aka->opc));
+	aka->res_len = (uint8_t)smr_get_uint(r, UINT8_MAX);
+	aka->keccak_iterations = (uint8_t)smr_get_uint(r, UINT8_MAX);
+	if (r->err != SMR_OK)
+		return;
+	memcpy(aka->k, k.ptr, k.len);
+	aka->k_len = (uint8_t)k.len;
+	memcpy(aka->opc, opc.ptr, opc.len);
+	if (opc.len != smr_aka_opc_len(aka->alg))
+		smr_reader_fail(r, smr_aka_opc_len(aka->alg) == 0 ? SMR_E_UNSUPPORTED : SMR_E_MALFORMED);
+	else if (smr_aka_params_check(aka) != SMR_OK)
+		smr_reader_fail(r, smr_aka_params_check(aka));
+}
+
+static void get_addition(struct smr_reader *r, struct smr_subscription_record *record)
+{
+	smr_get_fixed(r, record->imsi.octets, sizeof(record->imsi.octets));
+	if (r->err == SMR_OK && smr_imsi_check(&record->imsi) != SMR_OK)
+		smr_reader_fail(r, SMR_E_MALFORMED);
+	get_aka(r, &record->aka);
+	smr_get_fixed(r, record->amf, sizeof(record->amf));
+	record->sqn = smr_get_uint(r, SQN_MAX);
+	smr_get_point(r, record->d);
+	smr_get_fixed(r, record->hash_x, sizeof(record->hash_x));
+	smr_get_point(r, record->supplier);
+}
+
+static enum smr_err get_subscription(struct smr_bytes encoded, struct smr_subscription_record *record)
+{
+	struct smr_reader r = smr_reader_init(encoded);
+	size_t count = smr_get_array(&r, SHORT_COUNT, FULL_COUNT);
+
+	record->action = (enum smr_subscription_action)smr_get_uint(&r, SMR_SUBSCRIPTION_RESUME);
+	smr_get_subject(&r, &record->eid, &record->iccid, &record->serial);
+	if (record->action == SMR_SUBSCRIPTION_ADD)
+		get_addition(&r, record);
+	SMR_TRY(smr_reader_done(&r));
+	if (record->action < SMR_SUBSCRIPTION_ADD ||
+	    count != (record->action == SMR_SUBSCRIPTION_ADD ? FULL_COUNT : SHORT_COUNT))
+		return SMR_E_MALFORMED;
+	return SMR_OK;
+}
+
+enum smr_err smr_get_subscription_record(struct smr_bytes encoded, struct smr_subscription_record *out)
+{
+	struct smr_subscription_record record = {0};
+	enum smr_err err = get_subscription(encoded, &record);
+
+	if (err == SMR_OK)
+		*out = record;
+	smr_subscription_record_wipe(&record);
+	return err;
+}
+
+void smr_subscription_record_wipe(struct smr_subscription_record *record)
+{
+	SMR_WIPE(*record);
+}
+
+/* ---- commands ---- */
+
+void smr_put_command_record(struct smr_writer *w, const struct smr_command_record *record)
+{
+	smr_put_array(w, 4);
+	smr_put_subject(w, &record->eid, &record->iccid, record->serial);
+	smr_put_bytes(w, record->command);
+}
+
+enum smr_err smr_get_command_record(struct smr_bytes encoded, struct smr_command_record *out)
+{
+	struct smr_reader r = smr_reader_init(encoded);
+	struct smr_command_record record = {0};
+
+	(void)smr_get_array(&r, 4, 4);
+	smr_get_subject(&r, &record.eid, &record.iccid, &record.serial);
+	record.command = smr_get_bytes(&r, 1, SMR_COMMAND_MAX);
+	SMR_TRY(smr_reader_done(&r));
+	*out = record;
+	return SMR_OK;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's side of the flight (design section 2, docs/protocol.md section 3). */
+#include "server/item.h"
+
+static void drop(struct smr_item *item)
+{
+	smr_item_wipe(item);
+}
+
+/** The clear answer to an unknown or ended flight key: the current one, signed by the RO root. */
+static void hint(struct smr_item *item, const struct smr_steps *steps)
+{
+	struct smr_coap_answer answer = {.code = SMR_COAP_NOT_FOUND, .payload = smr_keyring_current(steps->ring)};
+
+	SMR_COUNT_UP(steps->metrics, hints_flight_key, 1);
+	smr_item_finish(item, steps, &answer);
+}
+
+void smr_flight_open(struct smr_item *item, const struct smr_steps *steps)
+{
+	const struct smr_privkey *q;
+	uint32_t number;
+	struct smr_space scratch = {item->scratch, sizeof(item->scratch)};
+
+	if (smr_m1_peek(item->coap.payload, &number) != SMR_OK) {
+		SMR_COUNT_UP(steps->metrics, dropped_malformed, 1);
+		return;
+	}
+	q = smr_keyring_flight_key(steps->ring, number);
+	if (q == NULL) {
+		hint(item, steps);
+		return;
+	}
+	if (smr_m1_open(q, item->coap.payload, scratch, &item->m1) != SMR_OK) {
+		SMR_COUNT_UP(steps->metrics, dropped_unopened, 1);
+		drop(item);
+		return;
+	}
+	item->stage = SMR_STAGE_LOOKUP;
+}
+
+/** The device's key and whether its measurement is approved, by reference or by certificate. */
+static enum smr_err find_device_key(const struct smr_item *item, const struct smr_steps *steps, struct smr_pubkey *d,
+				    bool *approved)
+{
+	const struct smr_evidence *ev = &item->m1.evidence;
+	const struct smr_store_device *device = item->device;
+	struct smr_certificate certificate;
+
+	if (device->err == SMR_OK && device->known_d) {
+		/* Loaded a moment ago: a refusal would give a wrong reason. Unanswered, the device asks again in two seconds. */
+		if (!smr_keyring_knows(steps->ring, &device->shipment))
+			return SMR_E_UNAVAILABLE;
+		*approved = smr_keyring_approved(steps->ring, &device->shipment, ev->measurement);
+		return smr_pubkey_import(d, SMR_ARRAY(device->d));
+	}
+	if (item->m1.certificate.len == 0)
+		return SMR_E_NOT_FOUND;
+	SMR_TRY(smr_keyring_certificate(steps->ring, item->m1.certificate, ev->measurement, &certificate, approved));
+	if (memcmp(&certificate.eid, &ev->eid, sizeof(ev->eid)) != 0)
+		return SMR_E_NOT_ADDRESSEE;
+	return smr_pubkey_import(d, SMR_ARRAY(certificate.d));
+}
+
+static enum smr_err verify(struct smr_item *item, const struct smr_steps *steps, bool *approved)
+{
+	struct smr_pubkey d = {0};
+	enum smr_err err = find_device_key(item, steps, &d, approved);
+
+	if (err == SMR_OK)
+		err = smr_evidence_verify(&item->m1, &d);
+	smr_pubkey_wipe(&d);
+	return err;
+}
+
+static void fill_change(struct smr_item *item)
+{
+	smr_change_from(item->change, item->device, &item->verdict, item->m1.hash_m1);
+	item->change->keep_evidence = item->verdict.keep_evidence;
+	item->change->evidence = item->m1.signed_ev.whole;
+	memcpy(item->change->e, item->m1.e, sizeof(item->change->e));
+	memcpy(item->change->q, item->m1.q, sizeof(item->change->q));
+}
+
+void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
+{
+	enum smr_err err = verify(item, steps, &item->device->row.measurement_approved);
+
+	/* No answer before the signature has verified: no oracle, and no work for whoever just guesses. */
+	if (err == SMR_E_SIGNATURE)
+		SMR_COUNT_UP(steps->metrics, dropped_signature, 1);
+	else if (err != SMR_OK)
+		SMR_COUNT_UP(steps->metrics, dropped_unknown, 1);
+	if (err != SMR_OK) {
+		drop(item);
+		return;
+	}
+	if (item->device->err != SMR_OK) {
+		/* A genuine device that nobody has ordered for: there is no row to commit anything to. */
+		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_NO_SUBSCRIPTION};
+		item->stage = SMR_STAGE_ANSWER;
+		return;
+	}
+	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, item->m1.hash_m1);
+	if (item->verdict.commit)
+		fill_change(item);
+	item->stage = item->verdict.commit ? SMR_STAGE_COMMIT : SMR_STAGE_ANSWER;
+}
+
+static struct smr_package package_of(const struct smr_store_device *device)
+{
+	struct smr_package package = {.operator_id = device->operator_id,
+				      .iccid = device->row.iccid,
+				      .serial = device->row.serial,
+				      .x = smr_bytes_of(device->x, device->x_len),
+				      .order = smr_bytes_of(device->order, device->order_len)};
+
+	memcpy(package.w, device->w, sizeof(package.w));
+	return package;
+}
+
+static enum smr_err make_ticket(const struct smr_item *item, const struct smr_steps *steps,
+				const struct smr_m2_keys *keys, struct smr_space *out)
+{
+	struct smr_ticket ticket = {.eid = item->device->eid,
+				    .lineage = item->verdict.lineage,
+				    .flight_epoch = smr_keyring_epoch(steps->ring),
+				    .shipment = item->device->shipment};
+	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring);
+	enum smr_err err;
+
+	if (tk == NULL)
+		return SMR_E_UNKNOWN_KEY;
+	if (item->verdict.state == SMR_ROW_INSTALLED)
+		ticket.state = SMR_TICKET_INSTALLED;
+	memcpy(ticket.rk, keys->rk, sizeof(ticket.rk));
+	err = smr_ticket_seal(tk, &ticket, out);
+	SMR_WIPE(ticket);
+	return err;
+}
+
+/** An address that has not proved itself gets no more than so many times what it sent: the flight key is what can wait. Without it
+ * the device learns of the new one from the hint that the old one's end brings. */
+static enum smr_err seal_within(struct smr_item *item, const struct smr_m2_keys *keys, struct smr_m2 *m2,
+				struct smr_space *out)
+{
+	*out = smr_item_room_within(item);
+	if (m2->flight_key.len && smr_m2_seal(keys, m2, out) == SMR_OK)
+		return SMR_OK;
+	m2->flight_key = SMR_NONE;
+	*out = smr_item_room(item);
+	return smr_m2_seal(keys, m2, out);
+}
+
+static enum smr_err seal(struct smr_item *item, const struct smr_steps *steps, struct smr_space *out)
+{
+	uint8_t ticket[SMR_TICKET_MAX];
+	struct smr_space ticket_room = {ticket, sizeof(ticket)};
+	struct smr_m2 m2 = {.refusal = item->verdict.refusal};
+	struct smr_m2_keys keys;
+	enum smr_err err = smr_m2_keys(&item->m1, &keys);
+
+	if (err == SMR_OK && m2.refusal == SMR_REFUSAL_NONE) {
+		err = make_ticket(item, steps, &keys, &ticket_room);
+		m2.ticket = smr_bytes_of(ticket, ticket_room.len);
+		m2.flight_key = smr_keyring_next(steps->ring, item->m1.q_number);
+		m2.has_package = item->verdict.send_package;
+		if (m2.has_package)
+			m2.package = package_of(item->device);
+	}
+	if (err == SMR_OK)
+		err = seal_within(item, &keys, &m2, out);
+	SMR_WIPE(keys);
+	return err;
+}
+
+static void count(const struct smr_item *item, const struct smr_steps *steps)
+{
+	if (item->verdict.refusal != SMR_REFUSAL_NONE) {
+		SMR_COUNT_UP(steps->metrics, flights_refused, 1);
+		return;
+	}
+	SMR_COUNT_UP(steps->metrics, flights_answered, 1);
+	SMR_COUNT_UP(steps->metrics, packages_sent, item->verdict.send_package ? 1 : 0);
+	SMR_COUNT_UP(steps->metrics, resends_answered, item->verdict.counted ? 0 : 1);
+}
+
+void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed)
+{
+	struct smr_space room;
+	struct smr_coap_answer answer = {.code = SMR_COAP_CHANGED};
+
+	if (store_failed)
+		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};
+	if (seal(item, steps, &room) != SMR_OK) {
+		drop(item);
+		return;
+	}
+	count(item, steps);
+	answer.payload = smr_bytes_of(room.ptr, room.len);
+	smr_item_finish(item, steps, &answer);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file item.h
+ * One request on its way through the pipeline, and the steps of the two protocols. A step looks at one item and says where it goes
+ * next; batching, the store and the network are the worker's (worker.c).
+ *
+ *     open ─► look up (batch) ─► judge ─► commit (batch, committer) ─► answer ─► send (batch)
+ */
+#ifndef SMR_SERVER_ITEM_H
+#define SMR_SERVER_ITEM_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "server/coap.h"
+#include "server/keyring.h"
+#include "server/metrics.h"
+#include "server/pending.h"
+
+/** Larger datagrams are no requests of ours; answers stay below the IPv6 minimum MTU. */
+#define SMR_DATAGRAM_MAX 1232u
+#define SMR_ITEM_TRIES_MAX 4u
+/** Design section 3, «Under attack»: an answer is at most so many times as long as its request, UDP payload against UDP payload. */
+#define SMR_AMPLIFICATION_MAX 3u
+
+enum smr_stage {
+	SMR_STAGE_FREE,	  /* dropped, or done */
+	SMR_STAGE_LOOKUP, /* opened; its device's row is wanted */
+	SMR_STAGE_COMMIT, /* judged; its change must be durable first */
+	SMR_STAGE_ANSWER, /* may be answered */
+	SMR_STAGE_SEND	  /* the answer is in out */
+};
+
+struct smr_item {
+	enum smr_stage stage;
+	unsigned tries;
+	struct sockaddr_storage from;
+	socklen_t from_len;
+	uint8_t control[64]; /* IP_PKTINFO as received: answers leave from the address that was asked */
+	size_t control_len;
+	uint8_t in[SMR_DATAGRAM_MAX];
+	size_t in_len;
+	uint8_t out[SMR_DATAGRAM_MAX];
+	size_t out_len;
+
+	struct smr_coap_request coap;
+	uint8_t scratch[SMR_DATAGRAM_MAX];
+	struct smr_m1 m1;	  /* flight */
+	struct smr_ticket ticket; /* check-in */
+	struct smr_c1 c1;
+	struct smr_store_device *device;
+	struct smr_store_change *change;
+	struct smr_verdict verdict;
+};
+
+/** What all steps may use. The keyring is held for the batch. */
+struct smr_steps {
+	const struct smr_keyring *ring;
+	struct smr_pending *pending;
+	struct smr_metrics *metrics;
+	uint16_t *message_id;
+};
+
+/** EID that the store is asked for. */
+const struct smr_eid *smr_item_eid(const struct smr_item *item);
+/** Wipe keys and plaintext; the item is FREE. */
+void smr_item_wipe(struct smr_item *item);
+/** Put a finished answer into out. @p payload may already stand at its place in out (see smr_item_room). */
+void smr_item_finish(struct smr_item *item, const struct smr_steps *steps, const struct smr_coap_answer *answer);
+/** Where the payload of a 2.04 answer goes, so that sealing writes it in place. */
+struct smr_space smr_item_room(struct smr_item *item);
+/** The same, but no more than keeps the answer within SMR_AMPLIFICATION_MAX times the request. What is too long for it is not
+ * sealed at all (SMR_E_NO_ROOM comes before anything is encrypted), so the same keys may then serve an answer without its
+ * optional members. */
+struct smr_space smr_item_room_within(struct smr_item *item);
+
+/** Read, then open as flight or check-in. */
+void smr_item_open(struct smr_item *item, const struct smr_steps *steps);
+/** With the row in item->device. May fill item->change. */
+void smr_item_judge(struct smr_item *item, const struct smr_steps *steps);
+/** Seal the answer. @p store_failed  the change could not be made durable. */
+void smr_item_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed);
+
+/* flight.c */
+void smr_flight_open(struct smr_item *item, const struct smr_steps *steps);
+void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps);
+void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed);
+/* checkin.c */
+void smr_checkin_open(struct smr_item *item, const struct smr_steps *steps);
+void smr_checkin_judge(struct smr_item *item, const struct smr_steps *steps);
+void smr_checkin_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed);
+
+/** The part of a change that follows from a verdict. */
+void smr_change_from(struct smr_store_change *change, const struct smr_store_device *device,
+		     const struct smr_verdict *verdict, const uint8_t hash[SMR_HASH_LEN]);
+
+#endif

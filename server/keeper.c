@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper: notices what was loaded into the store and what time has ended, and renews the shared snapshots. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "server/server.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define LOOK_EVERY_MS 200
+#define CHECKPOINT_EVERY_S 2u
+#define WARN_EVERY_S 3600u
+
+struct smr_keeper {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+	bool woken;
+	struct smr_server *server;
+	struct smr_store *store;
+	uint64_t sequence;
+	uint64_t valid_until; /* of the present keyring, seconds since 1970 */
+	uint64_t checkpoint_at;
+	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
+	uint64_t warn_at;  /* not more often than that */
+	bool failing;
+};
+
+struct smr_keyring *smr_server_ring(struct smr_server *server)
+{
+	struct smr_keyring *ring;
+
+	pthread_rwlock_rdlock(&server->ring_lock);
+	ring = smr_keyring_hold(server->ring);
+	pthread_rwlock_unlock(&server->ring_lock);
+	return ring;
+}
+
+void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring)
+{
+	struct smr_keyring *old;
+
+	pthread_rwlock_wrlock(&server->ring_lock);
+	old = server->ring;
+	server->ring = ring;
+	pthread_rwlock_unlock(&server->ring_lock);
+	smr_keyring_release(old);
+}
+
+static enum smr_err renew(struct smr_keeper *k, uint64_t now)
+{
+	const struct smr_server_config *config = k->server->config;
+	struct smr_keyring_times times = {now, config->epoch_s, (uint32_t)config->lifetime, config->send_next_key_s};
+	struct smr_keyring *ring;
+
+	SMR_TRY(smr_pending_load(k->server->pending, k->store));
+	SMR_TRY(smr_keyring_load(k->store, &times, &ring));
+	k->valid_until = smr_keyring_valid_until(ring);
+	k->keys_end = smr_keyring_last_end(ring);
+	smr_server_set_ring(k->server, ring);
+	return SMR_OK;
+}
+
+/** A device that has an epoch key does not go back to the shelf key: without a successor it is stranded until somebody rotates. */
+static void warn_of_end(struct smr_keeper *k, uint64_t now)
+{
+	if (now + k->server->config->send_next_key_s < k->keys_end || now < k->warn_at)
+		return;
+	k->warn_at = now + WARN_EVERY_S;
+	smr_log(SMR_LOG_WARN, "flight-keys.end", "in_s=%llu hint=%s",
+		(unsigned long long)(k->keys_end > now ? k->keys_end - now : 0),
+		SMR_QUOTED("no successor is in stock: run «samara ro rotate flight»"));
+}
+
+/** Has anything been loaded, has a key begun or ended, were we asked to look? */
+static enum smr_err look(struct smr_keeper *k, bool woken)
+{
+	uint64_t now = smr_clock_unix();
+	uint64_t sequence;
+
+	SMR_TRY(smr_store_change_sequence(k->store, &sequence));
+	if (sequence != k->sequence || woken || now >= k->valid_until) {
+		SMR_TRY(renew(k, now));
+		if (sequence != k->sequence)
+			smr_log(SMR_LOG_INFO, "keys.reloaded", "pending=%zu", smr_pending_count(k->server->pending));
+		k->sequence = sequence;
+	}
+	warn_of_end(k, now);
+	if (now >= k->checkpoint_at) {
+		enum smr_err err = smr_store_checkpoint(k->store);
+
+		k->checkpoint_at = now + CHECKPOINT_EVERY_S;
+		return err == SMR_E_BUSY ? SMR_OK : err; /* readers were in the way: the next one does the rest */
+	}
+	return SMR_OK;
+}
+
+static bool wait_a_little(struct smr_keeper *k, bool *woken)
+{
+	struct timespec until;
+	bool stopping;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOOK_EVERY_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&k->lock);
+	if (!k->stopping && !k->woken)
+		pthread_cond_timedwait(&k->wake, &k->lock, &until);
+	*woken = k->woken;
+	k->woken = false;
+	stopping = k->stopping;
+	pthread_mutex_unlock(&k->lock);
+	return !stopping;
+}
+
+static void *run(void *context)
+{
+	struct smr_keeper *k = context;
+	bool woken;
+
+	while (wait_a_little(k, &woken)) {
+		enum smr_err err = look(k, woken);
+
+		if (err != SMR_OK && !k->failing)
+			smr_log_error(SMR_LOG_WARN, "keys.not_reloaded", err, smr_store_problem(k->store));
+		k->failing = err != SMR_OK;
+	}
+	return NULL;
+}
+
+enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out)
+{
+	struct smr_keeper *k = calloc(1, sizeof(*k));
+	enum smr_err err;
+
+	if (k == NULL)
+		return SMR_E_NO_MEMORY;
+	k->server = server;
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->wake, NULL);
+	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);
+	if (err == SMR_OK)
+		err = smr_store_change_sequence(k->store, &k->sequence);
+	if (err == SMR_OK)
+		err = renew(k, smr_clock_unix());
+	if (err == SMR_OK && pthread_create(&k->thread, NULL, run, k) != 0)
+		err = SMR_E_NO_MEMORY;
+	if (err != SMR_OK) {
+		if (k->store != NULL)
+			smr_store_close(k->store);
+		free(k);
+		return err;
+	}
+	*out = k;
+	return SMR_OK;
+}
+
+void smr_keeper_wake(struct smr_keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->lock);
+	keeper->woken = true;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+void smr_keeper_stop(struct smr_keeper *keeper)
+{
+	if (keeper == NULL)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stopping = true;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&keeper->lock);
+	pthread_join(keeper->thread, NULL);
+	smr_store_close(keeper->store);
+	pthread_mutex_destroy(&keeper->lock);
+	pthread_cond_destroy(&keeper->wake);
+	free(keeper);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/keyring.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct flight_entry {
+	struct smr_flight_key key;
+	struct smr_privkey q;
+	uint8_t encoded[SMR_FLIGHT_KEY_MAX];
+	size_t encoded_len;
+};
+
+struct supplier {
+	uint8_t point[SMR_POINT_COMPRESSED_LEN];
+	struct smr_pubkey key;
+};
+
+struct shipment_entry {
+	struct smr_shipment_id id;
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+};
+
+struct smr_keyring {
+	atomic_uint references;
+	struct smr_keyring_times times;
+	uint32_t epoch;
+	struct flight_entry flights[SMR_KEYRING_FLIGHT_KEYS];
+	size_t flight_count;
+	const struct flight_entry *current;
+	struct smr_ticket_key tickets[SMR_KEYRING_TICKET_KEYS];
+	size_t ticket_count;
+	struct smr_store_reference *measurements;
+	size_t measurement_count;
+	struct shipment_entry *shipments;
+	size_t shipment_count;
+	struct supplier *suppliers;
+	size_t supplier_count;
+	enum smr_err err; /* of the callbacks that fill the lists */
+};
+
+/** Room for one more element in a growing array; NULL sets the ring's error. */
+static void *grow(struct smr_keyring *ring, void **array, size_t *count, size_t size)
+{
+	void *bigger;
+
+	if (ring->err != SMR_OK)
+		return NULL;
+	/* Doubling at each power of two keeps the work linear. */
+	if ((*count & (*count - 1)) == 0) {
+		bigger = realloc(*array, (*count ? *count * 2 : 1) * size);
+		if (bigger == NULL) {
+			ring->err = SMR_E_NO_MEMORY;
+			return NULL;
+		}
+		*array = bigger;
+	}
+	return (uint8_t *)*array + (*count)++ * size;
+}
+
+static void add_measurement(void *context, const struct smr_store_reference *reference)
+{
+	struct smr_keyring *ring = context;
+	struct smr_store_reference *slot =
+		grow(ring, (void **)&ring->measurements, &ring->measurement_count, sizeof(*slot));
+
+	if (slot != NULL)
+		*slot = *reference;
+}
+
+static void add_shipment(void *context, const struct smr_store_shipment *shipment)
+{
+	struct smr_keyring *ring = context;
+	struct shipment_entry *slot = grow(ring, (void **)&ring->shipments, &ring->shipment_count, sizeof(*slot));
+
+	if (slot == NULL)
+		return;
+	slot->id = shipment->about.id;
+	memcpy(slot->supplier, shipment->supplier, sizeof(slot->supplier));
+}
+
+static void add_supplier(void *context, const struct smr_store_party *party)
+{
+	struct smr_keyring *ring = context;
+	struct supplier *slot;
+
+	if (strcmp(party->role, "supplier") != 0)
+		return;
+	slot = grow(ring, (void **)&ring->suppliers, &ring->supplier_count, sizeof(*slot));
+	if (slot == NULL)
+		return;
+	memset(slot, 0, sizeof(*slot));
+	memcpy(slot->point, party->sign, sizeof(slot->point));
+	ring->err = smr_pubkey_import(&slot->key, SMR_ARRAY(slot->point));
+}
+
+static int compare_references(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct smr_store_reference));
+}
+
+static int compare_shipments(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct smr_shipment_id));
+}
+
+static enum smr_err load_lists(struct smr_keyring *ring, struct smr_store *store)
+{
+	SMR_TRY(smr_store_references(store, add_measurement, ring));
+	SMR_TRY(smr_store_shipments(store, add_shipment, ring));
+	SMR_TRY(smr_store_parties(store, add_supplier, ring));
+	SMR_TRY(ring->err);
+	if (ring->measurement_count)
+		qsort(ring->measurements, ring->measurement_count, sizeof(*ring->measurements), compare_references);
+	if (ring->shipment_count)
+		qsort(ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
+	return SMR_OK;
+}
+
+/* A key that is not yet in force opens requests all the same: devices are given the next one ahead of time. */
+static bool is_over(const struct smr_flight_key *key, uint64_t now)
+{
+	return now >= key->not_after;
+}
+
+/** Newest epoch key in force, or the shelf key when there is none. */
+static void choose_current(struct smr_keyring *ring)
+{
+	for (size_t i = 0; i < ring->flight_count; i++) {
+		const struct flight_entry *entry = &ring->flights[i];
+
+		if (is_over(&entry->key, ring->times.now) || ring->times.now < entry->key.not_before)
+			continue;
+		if (ring->current == NULL || entry->key.kind >= ring->current->key.kind)
+			ring->current = entry;
+	}
+}
+
+static enum smr_err load_flight_keys(struct smr_keyring *ring, struct smr_store *store)
+{
+	struct smr_store_flight_key stored[SMR_KEYRING_FLIGHT_KEYS];
+	size_t count = SMR_KEYRING_FLIGHT_KEYS;
+	size_t erased;
+	enum smr_err err = smr_store_erase_flight_keys(store, ring->times.now, &erased);
+
+	if (err == SMR_OK)
+		err = smr_store_flight_keys(store, stored, &count);
+	for (size_t i = 0; err == SMR_OK && i < count; i++) {
+		struct flight_entry *entry = &ring->flights[ring->flight_count];
+
+		entry->key = stored[i].key;
+		memcpy(entry->encoded, stored[i].encoded, stored[i].encoded_len);
+		entry->encoded_len = stored[i].encoded_len;
+		err = smr_privkey_import(&entry->q, stored[i].scalar);
+		if (err == SMR_OK)
+			ring->flight_count++;
+	}
+	SMR_WIPE(stored);
+	if (err == SMR_OK)
+		choose_current(ring);
+	return err;
+}
+
+static enum smr_err load_ticket_keys(struct smr_keyring *ring, struct smr_store *store)
+{
+	uint32_t oldest = ring->epoch > ring->times.lifetime ? ring->epoch - ring->times.lifetime : 0;
+
+	ring->ticket_count = SMR_KEYRING_TICKET_KEYS;
+	return smr_store_ticket_keys(store, oldest, ring->epoch, ring->tickets, &ring->ticket_count);
+}
+
+enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_times *times, struct smr_keyring **out)
+{
+	struct smr_keyring *ring = calloc(1, sizeof(*ring));
+	enum smr_err err;
+
+	if (ring == NULL)
+		return SMR_E_NO_MEMORY;
+	atomic_init(&ring->references, 1);
+	ring->times = *times;
+	ring->epoch = (uint32_t)(times->now / times->epoch_s) & 0xffffffu;
+	err = load_flight_keys(ring, store);
+	if (err == SMR_OK)
+		err = load_ticket_keys(ring, store);
+	if (err == SMR_OK)
+		err = load_lists(ring, store);
+	if (err != SMR_OK) {
+		smr_keyring_release(ring);
+		return err;
+	}
+	*out = ring;
+	return SMR_OK;
+}
+
+struct smr_keyring *smr_keyring_hold(struct smr_keyring *ring)
+{
+	atomic_fetch_add(&ring->references, 1);
+	return ring;
+}
+
+void smr_keyring_release(struct smr_keyring *ring)
+{
+	if (ring == NULL || atomic_fetch_sub(&ring->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < SMR_KEYRING_FLIGHT_KEYS; i++)
+		smr_privkey_wipe(&ring->flights[i].q);
+	for (size_t i = 0; i < ring->supplier_count; i++)
+		smr_pubkey_wipe(&ring->suppliers[i].key);
+	free(ring->measurements);
+	free(ring->shipments);
+	free(ring->suppliers);
+	smr_wipe(ring, sizeof(*ring));
+	free(ring);
+}
+
+static const struct flight_entry *find_flight(const struct smr_keyring *ring, uint32_t number)
+{
+	for (size_t i = 0; i < ring->flight_count; i++) {
+		if (ring->flights[i].key.number == number)
+			return &ring->flights[i];
+	}
+	return NULL;
+}
+
+const struct smr_privkey *smr_keyring_flight_key(const struct smr_keyring *ring, uint32_t number)
+{
+	const struct flight_entry *entry = find_flight(ring, number);
+
+	return entry != NULL && !is_over(&entry->key, ring->times.now) ? &entry->q : NULL;
+}
+
+static struct smr_bytes encoded(const struct flight_entry *entry)
+{
+	return entry ? smr_bytes_of(entry->encoded, entry->encoded_len) : SMR_NONE;
+}
+
+struct smr_bytes smr_keyring_current(const struct smr_keyring *ring)
+{
+	return encoded(ring->current);
+}
+
+/** The epoch key that takes over when the current one ends. Not the newest of all: a TRE that was given that one would use it
+ * until its distant end, and its flights would stay readable as long. */
+static const struct flight_entry *successor(const struct smr_keyring *ring)
+{
+	const struct smr_flight_key *current = &ring->current->key;
+
+	for (size_t i = 0; i < ring->flight_count; i++) {
+		const struct smr_flight_key *key = &ring->flights[i].key;
+
+		if (key->kind == SMR_FLIGHT_KEY_EPOCH && key->number > current->number &&
+		    key->not_after > current->not_after)
+			return &ring->flights[i];
+	}
+	return NULL;
+}
+
+struct smr_bytes smr_keyring_next(const struct smr_keyring *ring, uint32_t number)
+{
+	const struct flight_entry *entry = ring->current;
+
+	if (entry == NULL)
+		return SMR_NONE;
+	if (entry->key.not_after <= ring->times.now + ring->times.send_next_key_s && successor(ring) != NULL)
+		entry = successor(ring);
+	return entry->key.kind == SMR_FLIGHT_KEY_EPOCH && entry->key.number > number ? encoded(entry) : SMR_NONE;
+}
+
+const struct smr_ticket_key *smr_keyring_ticket_key(const struct smr_keyring *ring, uint32_t id)
+{
+	for (size_t i = 0; i < ring->ticket_count; i++) {
+		if (ring->tickets[i].id == id)
+			return &ring->tickets[i];
+	}
+	return NULL;
+}
+
+const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring)
+{
+	return smr_keyring_ticket_key(ring, smr_tk_id(0, ring->epoch));
+}
+
+uint64_t smr_keyring_valid_until(const struct smr_keyring *ring)
+{
+	uint64_t now = ring->times.now;
+	uint64_t until = (now / ring->times.epoch_s + 1) * ring->times.epoch_s;
+
+	for (size_t i = 0; i < ring->flight_count; i++) {
+		const struct smr_flight_key *key = &ring->flights[i].key;
+
+		if (key->not_before > now && key->not_before < until)
+			until = key->not_before;
+		if (key->not_after > now && key->not_after < until)
+			until = key->not_after;
+	}
+	return until;
+}
+
+uint64_t smr_keyring_last_end(const struct smr_keyring *ring)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < ring->flight_count; i++) {
+		const struct smr_flight_key *key = &ring->flights[i].key;
+
+		if (key->kind == SMR_FLIGHT_KEY_EPOCH && key->not_after > end)
+			end = key->not_after;
+	}
+	return end;
+}
+
+uint32_t smr_keyring_epoch(const struct smr_keyring *ring)
+{
+	return ring->epoch;
+}
+
+uint32_t smr_keyring_lifetime(const struct smr_keyring *ring)
+{
+	return ring->times.lifetime;
+}
+
+static bool supplier_approves(const struct smr_keyring *ring, const uint8_t *supplier, const uint8_t *measurement)
+{
+	struct smr_store_reference key;
+
+	memcpy(key.supplier, supplier, sizeof(key.supplier));
+	memcpy(key.measurement, measurement, sizeof(key.measurement));
+	return ring->measurement_count && bsearch(&key, ring->measurements, ring->measurement_count,
+						  sizeof(*ring->measurements), compare_references) != NULL;
+}
+
+static const struct shipment_entry *find_shipment(const struct smr_keyring *ring,
+						  const struct smr_shipment_id *shipment)
+{
+	if (ring->shipment_count == 0)
+		return NULL;
+	return bsearch(shipment, ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
+}
+
+bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment)
+{
+	return find_shipment(ring, shipment) != NULL;
+}
+
+bool smr_keyring_approved(const struct smr_keyring *ring, const struct smr_shipment_id *shipment,
+			  const uint8_t measurement[SMR_HASH_LEN])
+{
+	const struct shipment_entry *entry = find_shipment(ring, shipment);
+
+	return entry != NULL && supplier_approves(ring, entry->supplier, measurement);
+}
+
+enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
+				     const uint8_t measurement[SMR_HASH_LEN], struct smr_certificate *out,
+				     bool *approved)
+{
+	for (size_t i = 0; i < ring->supplier_count; i++) {
+		enum smr_err err = smr_certificate_open(certificate, &ring->suppliers[i].key, out);
+
+		if (err == SMR_OK) {
+			*approved = supplier_approves(ring, ring->suppliers[i].point, measurement);
+			return SMR_OK;
+		}
+		if (err != SMR_E_SIGNATURE)
+			return err;
+	}
+	return SMR_E_UNTRUSTED_KEY;
+}

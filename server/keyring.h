@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file keyring.h
+ * Everything a worker needs to open, appraise and seal that is the same for all devices: flight keys, ticket keys, approved measurements,
+ * suppliers. An immutable snapshot, made from the store and replaced as a whole when something was loaded or an epoch ended.
+ */
+#ifndef SMR_SERVER_KEYRING_H
+#define SMR_SERVER_KEYRING_H
+
+#include "store/store.h"
+
+#define SMR_KEYRING_FLIGHT_KEYS 64u
+#define SMR_KEYRING_TICKET_KEYS 128u
+
+struct smr_keyring;
+
+struct smr_keyring_times {
+	uint64_t now;	   /* seconds since 1970 */
+	uint64_t epoch_s;  /* length of a ticket epoch */
+	uint32_t lifetime; /* epochs a lineage lives: L */
+	uint64_t send_next_key_s;
+};
+
+/** Build from the store. Also erases ended flight keys and old ticket keys there. The first reference is the caller's. */
+enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_times *times,
+			      struct smr_keyring **out) SMR_MUST_USE;
+struct smr_keyring *smr_keyring_hold(struct smr_keyring *ring);
+/** Wipes the keys with the last reference. NULL is allowed. */
+void smr_keyring_release(struct smr_keyring *ring);
+
+/** Private key of a number, or NULL: unknown or over. */
+const struct smr_privkey *smr_keyring_flight_key(const struct smr_keyring *ring, uint32_t number);
+/** Signed key that devices should use now: the answer to an unknown number. Empty: there is none. */
+struct smr_bytes smr_keyring_current(const struct smr_keyring *ring);
+/** Signed key to send along because the one used, @p number, is older than the current one, or that one ends soon: the current one,
+ * or the one that takes over from it. Empty: nothing to send. */
+struct smr_bytes smr_keyring_next(const struct smr_keyring *ring, uint32_t number);
+
+/** Ticket key of an id, or NULL: unknown or too old. */
+const struct smr_ticket_key *smr_keyring_ticket_key(const struct smr_keyring *ring, uint32_t id);
+/** Key that new tickets are sealed under. */
+const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring);
+/** When this snapshot stops being right: the next second at which a key begins or ends or a ticket epoch begins. */
+uint64_t smr_keyring_valid_until(const struct smr_keyring *ring);
+/** When the last epoch key in stock ends; 0: there is none. */
+uint64_t smr_keyring_last_end(const struct smr_keyring *ring);
+uint32_t smr_keyring_epoch(const struct smr_keyring *ring);
+uint32_t smr_keyring_lifetime(const struct smr_keyring *ring);
+
+/** Does this snapshot know the shipment? One that was loaded a moment ago it may not know yet. */
+bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment);
+/** Is this measurement on the list of the supplier behind the shipment? */
+bool smr_keyring_approved(const struct smr_keyring *ring, const struct smr_shipment_id *shipment,
+			  const uint8_t measurement[SMR_HASH_LEN]);
+/** Verify a certificate under the trusted suppliers and tell whether its measurement list has @p measurement.
+ * SMR_E_UNTRUSTED_KEY: no trusted supplier signed it. */
+enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
+				     const uint8_t measurement[SMR_HASH_LEN], struct smr_certificate *out,
+				     bool *approved) SMR_MUST_USE;
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file metrics.h
+ * Counters of the server. One list is the struct, the JSON names and the documentation.
+ */
+#ifndef SMR_SERVER_METRICS_H
+#define SMR_SERVER_METRICS_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/base.h"
+
+/* X(name, what is counted) */
+#define SMR_METRICS(X)                                                                            \
+	X(datagrams_in, "datagrams received")                                                     \
+	X(datagrams_out, "datagrams sent")                                                        \
+	X(bytes_in, "octets received, UDP payload")                                               \
+	X(bytes_out, "octets sent, UDP payload")                                                  \
+	X(dropped_malformed, "not a request of ours: no answer")                                  \
+	X(dropped_unopened, "did not open under our keys: no answer")                             \
+	X(dropped_unknown, "device unknown, and no certificate of a trusted supplier: no answer") \
+	X(dropped_signature, "evidence not signed by the device's key: no answer")                \
+	X(dropped_store, "store not available: no answer")                                        \
+	X(hints_flight_key, "unknown or ended flight key, answered with the current one")         \
+	X(hints_ticket_key, "unknown ticket key, answered with a hint")                           \
+	X(flights_answered, "flights answered with a ticket")                                     \
+	X(packages_sent, "of these with a subscription")                                          \
+	X(flights_refused, "flights refused, with a reason, encrypted")                           \
+	X(checkins_answered, "check-ins answered with a ticket")                                  \
+	X(checkins_without_store, "of these without any store access")                            \
+	X(checkins_refused, "check-ins refused, with a reason, encrypted")                        \
+	X(resends_answered, "repeated requests answered afresh")                                  \
+	X(receipts, "receipts taken over for the operators")                                      \
+	X(tamper_reports, "check-ins that report tampering")                                      \
+	X(commits, "group commits")                                                               \
+	X(changes, "rows changed by them")                                                        \
+	X(conflicts, "changes decided again because the row had moved")                           \
+	X(store_round_trips, "batch calls to the store for devices")                              \
+	X(security_server_round_trips, "calls to another security server for devices: none exist")
+
+struct smr_metrics {
+#define SMR_METRICS_MEMBER(name, what) atomic_ullong name;
+	SMR_METRICS(SMR_METRICS_MEMBER)
+#undef SMR_METRICS_MEMBER
+};
+
+#define SMR_COUNT_UP(metrics, name, n) \
+	((void)atomic_fetch_add_explicit(&(metrics)->name, (unsigned long long)(n), memory_order_relaxed))
+
+/** All counters as one JSON object, without a newline. */
+void smr_metrics_print(const struct smr_metrics *metrics, FILE *out);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file server.h
+ * What the threads of samarad share.
+ */
+#ifndef SMR_SERVER_H
+#define SMR_SERVER_H
+
+#include <pthread.h>
+
+#include "server/committer.h"
+#include "server/keyring.h"
+#include "server/metrics.h"
+#include "server/pending.h"
+
+struct smr_server_config {
+	/* [listen] */
+	char *address;
+	uint64_t port;
+	uint64_t threads; /* 0: one per core */
+	/* [store] */
+	char *store;
+	/* [relay] */
+	char *spool;
+	uint64_t relay_interval_s;
+	uint64_t relay_batch;
+	/* [tickets] */
+	uint64_t epoch_s;
+	uint64_t lifetime;
+	/* [flight] */
+	uint64_t send_next_key_s;
+	/* [status] */
+	char *status_socket;
+};
+
+struct smr_server {
+	const struct smr_server_config *config;
+	struct smr_metrics metrics;
+	struct smr_committer *committer;
+	struct smr_pending *pending;
+	pthread_rwlock_t ring_lock;
+	struct smr_keyring *ring;
+	int stop_fd; /* eventfd, readable when the server is to stop receiving */
+};
+
+/** The present keyring; release it after the batch. */
+struct smr_keyring *smr_server_ring(struct smr_server *server);
+/** Put a new keyring in place; takes over the caller's reference. */
+void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring);
+
+/* worker.c: one per core */
+struct smr_worker;
+enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out) SMR_MUST_USE;
+/** Wait until it has answered everything it received (after stop_fd became readable), and free it. */
+void smr_worker_join(struct smr_worker *worker);
+
+/* keeper.c: reloads keys and the pending set, rotates epochs, checkpoints the store */
+struct smr_keeper;
+enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out) SMR_MUST_USE;
+/** Look at once instead of within a second. */
+void smr_keeper_wake(struct smr_keeper *keeper);
+void smr_keeper_stop(struct smr_keeper *keeper);
+
+/* relay.c: evidence and receipts to the operators, their acknowledgements back */
+struct smr_relay;
+enum smr_err smr_relay_start(struct smr_server *server, const struct smr_privkey *sign,
+			     struct smr_relay **out) SMR_MUST_USE;
+void smr_relay_stop(struct smr_relay *relay);
+
+/* status.c: counters as JSON to whoever connects */
+struct smr_status;
+enum smr_err smr_status_start(struct smr_server *server, struct smr_status **out) SMR_MUST_USE;
+void smr_status_stop(struct smr_status *status);
+
+#endif

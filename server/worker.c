@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker: receives batches, drives their items through the pipeline, sends batches. It never waits for the disk: while the
+ * committer works on one batch the worker opens the next. When all its batches are under way it stops receiving, and the socket's
+ * buffer fills: that is the back-pressure.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/item.h"
+#include "server/server.h"
+#include "sys/log.h"
+
+#define BATCH_ITEMS 64u
+#define BATCHES 4u
+
+struct batch {
+	struct batch *next_free;
+	struct smr_keyring *ring; /* held from receiving to sending */
+	size_t count;
+	struct smr_item items[BATCH_ITEMS];
+	struct smr_store_device devices[BATCH_ITEMS];
+	struct smr_store_change changes[BATCH_ITEMS];
+	struct smr_item *change_item[BATCH_ITEMS];
+	struct smr_commit_job job;
+};
+
+struct smr_worker {
+	pthread_t thread;
+	struct smr_server *server;
+	int udp_fd;
+	struct smr_store *store;
+	bool store_failing;
+	struct smr_commit_inbox *inbox;
+	struct batch *batches; /* BATCHES */
+	struct batch *free_list;
+	size_t under_way;
+	uint16_t message_id;
+};
+
+static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
+{
+	return (struct smr_steps){b->ring, w->server->pending, &w->server->metrics, &w->message_id};
+}
+
+/* ---- receive and send ---- */
+
+static size_t receive(struct smr_worker *w, struct batch *b)
+{
+	struct mmsghdr headers[BATCH_ITEMS];
+	struct iovec parts[BATCH_ITEMS];
+	int n;
+
+	memset(headers, 0, sizeof(headers));
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
+		struct smr_item *item = &b->items[i];
+
+		parts[i] = (struct iovec){item->in, sizeof(item->in)};
+		headers[i].msg_hdr = (struct msghdr){.msg_name = &item->from,
+						     .msg_namelen = sizeof(item->from),
+						     .msg_iov = &parts[i],
+						     .msg_iovlen = 1,
+						     .msg_control = item->control,
+						     .msg_controllen = sizeof(item->control)};
+	}
+	n = recvmmsg(w->udp_fd, headers, BATCH_ITEMS, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return 0;
+	for (size_t i = 0; i < (size_t)n; i++) {
+		struct smr_item *item = &b->items[i];
+
+		item->stage = SMR_STAGE_FREE;
+		item->tries = 0;
+		item->in_len = headers[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : headers[i].msg_len;
+		item->from_len = headers[i].msg_hdr.msg_namelen;
+		item->control_len = headers[i].msg_hdr.msg_controllen;
+		SMR_COUNT_UP(&w->server->metrics, bytes_in, headers[i].msg_len);
+	}
+	SMR_COUNT_UP(&w->server->metrics, datagrams_in, n);
+	return (size_t)n;
+}
+
+static void send_all(struct smr_worker *w, struct mmsghdr *headers, size_t count)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		int n = sendmmsg(w->udp_fd, headers + done, (unsigned)(count - done), 0);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			done++; /* this one cannot be sent (its host is unreachable, say); the client asks again */
+	}
+}
+
+static void send_ready(struct smr_worker *w, struct batch *b)
+{
+	struct mmsghdr headers[BATCH_ITEMS];
+	struct iovec parts[BATCH_ITEMS];
+	size_t ready = 0;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct smr_item *item = &b->items[i];
+
+		if (item->stage != SMR_STAGE_SEND)
+			continue;
+		parts[ready] = (struct iovec){item->out, item->out_len};
+		headers[ready] = (struct mmsghdr){.msg_hdr = {.msg_name = &item->from,
+							      .msg_namelen = item->from_len,
+							      .msg_iov = &parts[ready],
+							      .msg_iovlen = 1,
+							      .msg_control = item->control_len ? item->control : NULL,
+							      .msg_controllen = item->control_len}};
+		bytes += item->out_len;
+		ready++;
+		item->stage = SMR_STAGE_FREE;
+	}
+	send_all(w, headers, ready);
+	SMR_COUNT_UP(&w->server->metrics, datagrams_out, ready);
+	SMR_COUNT_UP(&w->server->metrics, bytes_out, bytes);
+}
+
+/* ---- the steps of a batch ---- */
+
+static void note_store(struct smr_worker *w, enum smr_err err)
+{
+	if (err != SMR_OK && !w->store_failing)
+		smr_log_error(SMR_LOG_ERROR, "store.unavailable", err, smr_store_problem(w->store));
+	if (err == SMR_OK && w->store_failing)
+		smr_log_event(SMR_LOG_INFO, "store.available");
+	w->store_failing = err != SMR_OK;
+}
+
+/** One round trip for all items that want a row. Without the store there is no way to verify anybody: they go unanswered. */
+static void look_up(struct smr_worker *w, struct batch *b)
+{
+	size_t count = 0;
+	enum smr_err err;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct smr_item *item = &b->items[i];
+
+		if (item->stage != SMR_STAGE_LOOKUP)
+			continue;
+		item->device = &b->devices[count++];
+		item->device->eid = *smr_item_eid(item);
+		item->device->want_package = item->coap.path == SMR_COAP_FLIGHT;
+		item->device->want_commands = item->coap.path == SMR_COAP_CHECKIN;
+	}
+	if (count == 0)
+		return;
+	err = smr_store_lookup(w->store, b->devices, count);
+	SMR_COUNT_UP(&w->server->metrics, store_round_trips, 1);
+	note_store(w, err);
+	for (size_t i = 0; err != SMR_OK && i < b->count; i++) {
+		if (b->items[i].stage == SMR_STAGE_LOOKUP) {
+			SMR_COUNT_UP(&w->server->metrics, dropped_store, 1);
+			smr_item_wipe(&b->items[i]);
+		}
+	}
+}
+
+/** Judge what was looked up, answer what needs no commit. Returns the number of changes to commit. */
+static size_t judge(struct smr_worker *w, struct batch *b)
+{
+	struct smr_steps steps = steps_of(w, b);
+	size_t changes = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct smr_item *item = &b->items[i];
+
+		if (item->stage == SMR_STAGE_LOOKUP) {
+			item->change = &b->changes[changes];
+			smr_item_judge(item, &steps);
+		}
+		if (item->stage == SMR_STAGE_COMMIT)
+			b->change_item[changes++] = item;
+		else if (item->stage == SMR_STAGE_ANSWER) {
+			item->change = NULL;
+			smr_item_answer(item, &steps, false);
+		}
+	}
+	return changes;
+}
+
+static void release(struct smr_worker *w, struct batch *b)
+{
+	smr_keyring_release(b->ring);
+	b->ring = NULL;
+	b->next_free = w->free_list;
+	w->free_list = b;
+	w->under_way--;
+}
+
+/** From LOOKUP on; also the way back for items whose row had moved. */
+static void advance(struct smr_worker *w, struct batch *b)
+{
+	size_t changes;
+
+	look_up(w, b);
+	changes = judge(w, b);
+	send_ready(w, b);
+	if (changes == 0) {
+		release(w, b);
+		return;
+	}
+	b->job = (struct smr_commit_job){.inbox = w->inbox, .changes = b->changes, .count = changes};
+	smr_committer_submit(w->server->committer, &b->job);
+}
+
+static void begin(struct smr_worker *w, struct batch *b)
+{
+	struct smr_steps steps;
+
+	w->free_list = b->next_free;
+	w->under_way++;
+	b->ring = smr_server_ring(w->server);
+	steps = steps_of(w, b);
+	for (size_t i = 0; i < b->count; i++)
+		smr_item_open(&b->items[i], &steps);
+	advance(w, b);
+}
+
+/** A change was not applied because the row had moved: look again, a bounded number of times. */
+static void retry(struct smr_worker *w, struct smr_item *item)
+{
+	SMR_COUNT_UP(&w->server->metrics, conflicts, 1);
+	if (++item->tries >= SMR_ITEM_TRIES_MAX)
+		smr_item_wipe(item); /* the client's resend will find a quieter moment */
+	else
+		item->stage = SMR_STAGE_LOOKUP;
+}
+
+static void finish(struct smr_worker *w, struct batch *b)
+{
+	struct smr_steps steps = steps_of(w, b);
+
+	for (size_t i = 0; i < b->job.count; i++) {
+		struct smr_item *item = b->change_item[i];
+
+		if (b->job.err == SMR_OK && b->changes[i].err == SMR_E_BUSY)
+			retry(w, item);
+		else
+			smr_item_answer(item, &steps, b->job.err != SMR_OK || b->changes[i].err != SMR_OK);
+	}
+	advance(w, b);
+}
+
+/* ---- the loop ---- */
+
+static struct batch *batch_of(struct smr_commit_job *job)
+{
+	return (struct batch *)((uint8_t *)job - offsetof(struct batch, job));
+}
+
+static void take_finished(struct smr_worker *w)
+{
+	struct smr_commit_job *job;
+
+	while ((job = smr_commit_inbox_take(w->inbox)) != NULL)
+		finish(w, batch_of(job));
+}
+
+static void take_requests(struct smr_worker *w)
+{
+	while (w->free_list != NULL) {
+		struct batch *b = w->free_list;
+
+		b->count = receive(w, b);
+		if (b->count == 0)
+			return;
+		begin(w, b);
+		if (b->count < BATCH_ITEMS)
+			return;
+	}
+}
+
+static void *run(void *context)
+{
+	struct smr_worker *w = context;
+	bool stopping = false;
+
+	while (!stopping || w->under_way > 0) {
+		/* A negative descriptor is one that poll leaves out. */
+		struct pollfd fds[3] = {{smr_commit_inbox_fd(w->inbox), POLLIN, 0},
+					{w->free_list && !stopping ? w->udp_fd : -1, POLLIN, 0},
+					{stopping ? -1 : w->server->stop_fd, POLLIN, 0}};
+
+		if (poll(fds, SMR_COUNT(fds), -1) < 0 && errno != EINTR)
+			break;
+		if (fds[0].revents)
+			take_finished(w);
+		if (fds[1].revents)
+			take_requests(w);
+		if (fds[2].revents) {
+			take_requests(w); /* what is in the socket's buffer has arrived: it is answered */
+			stopping = true;
+		}
+	}
+	return NULL;
+}
+
+static void free_worker(struct smr_worker *w)
+{
+	if (w->store != NULL)
+		smr_store_close(w->store);
+	smr_commit_inbox_free(w->inbox);
+	free(w->batches);
+	free(w);
+}
+
+static enum smr_err prepare(struct smr_worker *w)
+{
+	w->inbox = smr_commit_inbox_new();
+	w->batches = calloc(BATCHES, sizeof(*w->batches));
+	if (w->inbox == NULL || w->batches == NULL)
+		return SMR_E_NO_MEMORY;
+	for (size_t i = 0; i < BATCHES; i++) {
+		w->batches[i].next_free = w->free_list;
+		w->free_list = &w->batches[i];
+	}
+	SMR_TRY(smr_random((uint8_t *)&w->message_id, sizeof(w->message_id)));
+	return smr_store_open(w->server->config->store, SMR_STORE_READ, &w->store);
+}
+
+enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out)
+{
+	struct smr_worker *w = calloc(1, sizeof(*w));
+	enum smr_err err;
+
+	if (w == NULL)
+		return SMR_E_NO_MEMORY;
+	w->server = server;
+	w->udp_fd = udp_fd;
+	err = prepare(w);
+	if (err == SMR_OK && pthread_create(&w->thread, NULL, run, w) != 0)
+		err = SMR_E_NO_MEMORY;
+	if (err != SMR_OK) {
+		free_worker(w);
+		return err;
+	}
+	*out = w;
+	return SMR_OK;
+}
+
+void smr_worker_join(struct smr_worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	free_worker(worker);
+}

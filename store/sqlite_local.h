@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file sqlite_local.h
+ * What the files of the SQLite back end share: the handle, queries, transactions, rows and packages.
+ */
+#ifndef SMR_STORE_SQLITE_LOCAL_H
+#define SMR_STORE_SQLITE_LOCAL_H
+
+#include <sqlite3.h>
+
+#include "store/sqlite_sql.h"
+#include "store/store.h"
+#include "sys/problem.h"
+
+struct smr_store {
+	sqlite3 *db; /* NULL: opening failed, only the problem is left */
+	enum smr_store_mode mode;
+	uint64_t round_trips;
+	struct smr_problem problem;
+	sqlite3_stmt *statements[SMR_SQL_COUNT];
+	/* the load in progress */
+	bool loading;
+	enum smr_err load_err; /* first failure: the file is not kept then */
+	enum smr_file_type load_type;
+	uint64_t load_number;
+	uint8_t load_sender[SMR_POINT_COMPRESSED_LEN];
+};
+
+/* ---- errors ---- */
+
+/** The error that the last failed call on this handle's database means; writes the problem's text. */
+enum smr_err smr_store_fail(struct smr_store *store, const char *doing);
+/** The same for an error of our own; returns @p err. */
+enum smr_err smr_store_say(struct smr_store *store, enum smr_err err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- queries: parameters are bound in order, the first error sticks until the end ---- */
+
+struct smr_query {
+	struct smr_store *store;
+	sqlite3_stmt *stmt;
+	int bound;
+	enum smr_err err;
+};
+struct smr_query smr_query_begin(struct smr_store *store, enum smr_sql which);
+/** Memory must stay until smr_query_end. */
+void smr_query_blob(struct smr_query *q, const void *ptr, size_t len);
+/** Empty: NULL. */
+void smr_query_bytes(struct smr_query *q, struct smr_bytes bytes);
+void smr_query_text(struct smr_query *q, const char *text);
+void smr_query_int(struct smr_query *q, uint64_t value);
+/** 0: NULL. For references to rows, which are numbered from 1. */
+void smr_query_ref(struct smr_query *q, uint64_t number);
+/** True: there is a row. */
+bool smr_query_step(struct smr_query *q);
+enum smr_err smr_query_end(struct smr_query *q) SMR_MUST_USE;
+/** Step to the end, then end. */
+enum smr_err smr_query_run(struct smr_query *q) SMR_MUST_USE;
+/** A statement without parameters and rows. */
+enum smr_err smr_query_do(struct smr_store *store, enum smr_sql which) SMR_MUST_USE;
+
+bool smr_column_null(const struct smr_query *q, int column);
+/** NULL reads as 0. */
+uint64_t smr_column_int(const struct smr_query *q, int column);
+/** View until the next step. */
+struct smr_bytes smr_column_bytes(const struct smr_query *q, int column);
+/** Exactly @p len octets, or the store is damaged: the query fails. */
+void smr_column_fixed(struct smr_query *q, int column, void *out, size_t len);
+/** At most @p room octets, or the query fails. Returns the length. */
+size_t smr_column_copy(struct smr_query *q, int column, void *out, size_t room);
+/** Text with its NUL. */
+void smr_column_text(struct smr_query *q, int column, char *out, size_t room);
+
+/* ---- transactions ---- */
+
+enum smr_err smr_read_begin(struct smr_store *store) SMR_MUST_USE;
+/** Returns @p err, or that of ending. */
+enum smr_err smr_read_end(struct smr_store *store, enum smr_err err) SMR_MUST_USE;
+/** A write transaction; inside a load it is part of that. */
+enum smr_err smr_write_begin(struct smr_store *store) SMR_MUST_USE;
+/** Commit if @p err is SMR_OK, else roll back. Returns @p err, or that of committing: nothing is applied then. */
+enum smr_err smr_write_end(struct smr_store *store, enum smr_err err) SMR_MUST_USE;
+/** Tell running servers that they should look. */
+enum smr_err smr_bump_sequence(struct smr_store *store) SMR_MUST_USE;
+
+/* ---- rows ---- */
+
+/** A device's row as the write side needs it. References are 0 when there is none. */
+struct smr_held {
+	bool found;
+	uint64_t revision;
+	struct smr_row row; /* state, revoked, iccid, serial; nothing else */
+	uint64_t operator_number;
+	uint64_t package;
+	bool has_x;
+	uint64_t evidence;
+	uint64_t shipment;
+	bool known_d;
+	uint8_t d[SMR_POINT_LEN];
+};
+enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out) SMR_MUST_USE;
+/** Create the row. @p d  64 octets x | y and @p shipment, or NULL and 0. */
+enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid, const uint8_t *d,
+			     uint64_t shipment) SMR_MUST_USE;
+/** The row's package is spoilt: overwrite its X if it is there, state RESEAL. */
+enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
+			     const struct smr_held *held) SMR_MUST_USE;
+enum smr_err smr_evidence_delete(struct smr_store *store, uint64_t seq) SMR_MUST_USE;
+/** Overwrite the X of a package in place. */
+enum smr_err smr_package_purge(struct smr_store *store, uint64_t slot) SMR_MUST_USE;
+/** Columns d and shipment's id of a query; d is stored without its first octet. */
+void smr_column_point(struct smr_query *q, int column, uint8_t out[SMR_POINT_LEN]);
+
+/** A party of a query: columns role, name, sign, kem from @p column on. */
+void smr_column_party(struct smr_query *q, int column, struct smr_store_party *out);
+
+struct smr_operator_row {
+	uint64_t number; /* 0: unknown operator */
+	uint64_t relay_number;
+	uint64_t relay_last;
+	uint64_t relay_reserved;
+};
+enum smr_err smr_operator_get(struct smr_store *store, const struct smr_key_id *id,
+			      struct smr_operator_row *out) SMR_MUST_USE;
+
+/* ---- parts of the public calls that others use too ---- */
+
+/** One device, inside a transaction. @p has_evidence may be NULL. */
+enum smr_err smr_lookup_one(struct smr_store *store, struct smr_store_device *device, bool *has_evidence) SMR_MUST_USE;
+/** Is a load open and still good? */
+enum smr_err smr_load_check(struct smr_store *store) SMR_MUST_USE;
+/** Record the result of one call within the load. */
+enum smr_err smr_load_result(struct smr_store *store, enum smr_err err);
+/** Bring the schema to the present version, or say why not. */
+enum smr_err smr_schema_settle(struct smr_store *store) SMR_MUST_USE;
+
+#endif

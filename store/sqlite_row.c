@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of devices as the write side uses them. */
+#include "store/sqlite_local.h"
+
+#define BUCKET_BITS 12
+
+void smr_column_point(struct smr_query *q, int column, uint8_t out[SMR_POINT_LEN])
+{
+	out[0] = 4;
+	smr_column_fixed(q, column, out + 1, SMR_POINT_LEN - 1);
+}
+
+static void read_held(struct smr_query *q, struct smr_held *out)
+{
+	out->found = true;
+	out->revision = smr_column_int(q, 0);
+	out->row.state = (enum smr_row_state)smr_column_int(q, 1);
+	out->row.revoked = smr_column_int(q, 2) != 0;
+	out->operator_number = smr_column_int(q, 3);
+	if (!smr_column_null(q, 4))
+		smr_column_fixed(q, 4, out->row.iccid.octets, sizeof(out->row.iccid.octets));
+	out->row.serial = smr_column_int(q, 5);
+	out->package = smr_column_int(q, 6);
+	out->has_x = smr_column_int(q, 7) != 0;
+	out->evidence = smr_column_int(q, 8);
+	out->shipment = smr_column_int(q, 9);
+	out->known_d = !smr_column_null(q, 10);
+	if (out->known_d)
+		smr_column_point(q, 10, out->d);
+}
+
+enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_GET);
+
+	memset(out, 0, sizeof(*out));
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	if (smr_query_step(&q))
+		read_held(&q, out);
+	return smr_query_end(&q);
+}
+
+static enum smr_err bucket_of(const struct smr_eid *eid, uint32_t *bucket)
+{
+	struct smr_bytes part = smr_eid_bytes(eid);
+	uint8_t hash[SMR_HASH_LEN];
+
+	SMR_TRY(smr_sha256(&part, 1, hash));
+	*bucket = smr_get_be32(hash) >> (32 - BUCKET_BITS);
+	return SMR_OK;
+}
+
+enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid, const uint8_t *d, uint64_t shipment)
+{
+	struct smr_query q;
+	uint32_t bucket;
+
+	SMR_TRY(bucket_of(eid, &bucket));
+	q = smr_query_begin(store, SMR_SQL_ROW_INSERT);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_int(&q, bucket);
+	smr_query_bytes(&q, smr_bytes_of(d, d != NULL ? SMR_POINT_LEN - 1 : 0));
+	smr_query_ref(&q, shipment);
+	return smr_query_run(&q);
+}
+
+enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held)
+{
+	struct smr_query q;
+
+	if (held->has_x)
+		SMR_TRY(smr_package_purge(store, held->package));
+	q = smr_query_begin(store, SMR_SQL_ROW_SET_RESEAL);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	return smr_query_run(&q);
+}
+
+enum smr_err smr_evidence_delete(struct smr_store *store, uint64_t seq)
+{
+	struct smr_query q;
+
+	if (seq == 0)
+		return SMR_OK;
+	q = smr_query_begin(store, SMR_SQL_EVIDENCE_DELETE);
+	smr_query_int(&q, seq);
+	return smr_query_run(&q);
+}
+
+enum smr_err smr_package_purge(struct smr_store *store, uint64_t slot)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_PURGE);
+
+	smr_query_int(&q, slot);
+	return smr_query_run(&q);
+}
+
+enum smr_err smr_operator_get(struct smr_store *store, const struct smr_key_id *id, struct smr_operator_row *out)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_OPERATOR_GET);
+
+	memset(out, 0, sizeof(*out));
+	smr_query_blob(&q, id->octets, sizeof(id->octets));
+	if (smr_query_step(&q)) {
+		out->number = smr_column_int(&q, 0);
+		out->relay_number = smr_column_int(&q, 1);
+		out->relay_last = smr_column_int(&q, 2);
+		out->relay_reserved = smr_column_int(&q, 3);
+	}
+	return smr_query_end(&q);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file store.h
+ * The RO's store. It speaks in batches: one call takes many operations, costs one round trip, is durable when it
+ * returns, and reports per operation. The rules of what may happen to a row are in core/rules.h; the store applies
+ * a change only if the row's revision is still the one that the decision was made on.
+ *
+ * Back ends: SQLite (WAL, synchronous=FULL). A handle is used by one thread at a time; several handles, also of
+ * several processes, may be open on one store.
+ *
+ * Errors of every call that reaches the store: SMR_E_DISK_FULL (also: the store is read-only), SMR_E_IO,
+ * SMR_E_UNAVAILABLE (another process has been writing for 5 seconds), SMR_E_NO_MEMORY. Nothing has changed then, and
+ * the handle goes on working once the cause is gone.
+ */
+#ifndef SMR_STORE_H
+#define SMR_STORE_H
+
+#include "core/rules.h"
+#include "file/formats.h"
+
+#define SMR_STORE_BATCH_MAX 1024u
+
+struct smr_store;
+
+enum smr_store_mode { SMR_STORE_READ, SMR_STORE_WRITE, SMR_STORE_CREATE };
+
+/**
+ * Open a store. An older schema is upgraded (write modes) and keeps its data; a newer one is SMR_E_UNSUPPORTED.
+ * @param where  path of a SQLite file. SMR_STORE_CREATE makes it (mode 0600) if there is none.
+ * @param out    [out] on failure too (NULL only when memory is out): smr_store_problem says why. Close it in any case.
+ * @return SMR_E_NOT_FOUND; SMR_E_MALFORMED: not a store of ours.
+ */
+enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out) SMR_MUST_USE;
+/** Rolls an open load back. NULL is allowed. */
+void smr_store_close(struct smr_store *store);
+/** Text of the last failure on this handle for the operator's eyes; never NULL, empty when the code says it all. */
+const char *smr_store_problem(const struct smr_store *store);
+/** Round trips (batch calls) made by this handle since it was opened. */
+uint64_t smr_store_round_trips(const struct smr_store *store);
+
+/* ---- the hot path ---- */
+
+/** A device with its subscription, as looked up. Fixed room, so that a batch is one array of the caller. */
+struct smr_store_device {
+	struct smr_eid eid; /* [in] */
+	bool want_package;  /* [in] fetch x, w, order */
+	bool want_commands; /* [in] fetch pending commands */
+	enum smr_err err;   /* [out] SMR_OK; SMR_E_NOT_FOUND */
+	uint64_t revision;
+	struct smr_row row; /* measurement_approved is the caller's to fill */
+	bool known_d;	    /* the device came with a shipment */
+	uint8_t d[SMR_POINT_LEN];
+	struct smr_shipment_id shipment;
+	struct smr_key_id operator_id;
+	uint8_t w[SMR_SIG_LEN];
+	uint8_t x[SMR_X_MAX];
+	size_t x_len;
+	uint8_t order[SMR_ORDER_MAX];
+	size_t order_len;
+	uint8_t objects[SMR_OBJECTS_MAX][SMR_COMMAND_MAX];
+	size_t object_len[SMR_OBJECTS_MAX];
+	size_t object_count;
+};
+/** Look up @p count devices in one round trip. SMR_E_UNAVAILABLE, SMR_E_IO: nothing in @p devices is valid. */
+enum smr_err smr_store_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
+
+/** A change of one row, as decided by core/rules.h. */
+struct smr_store_change {
+	struct smr_eid eid;
+	uint64_t revision; /* [in] that the decision was made on */
+	enum smr_row_state state;
+	uint32_t ctr;
+	uint8_t hash[SMR_HASH_LEN];
+	uint32_t lineage;
+	bool keep_evidence; /* evidence, e, q below replace the row's */
+	struct smr_bytes evidence;
+	uint8_t e[SMR_POINT_COMPRESSED_LEN];
+	uint8_t q[SMR_POINT_COMPRESSED_LEN];
+	bool purge_x; /* X is overwritten and removed (secure_delete) */
+	/* To relay to the operator; an install receipt takes the row's evidence with it, a command receipt ends the
+	 * pending state of its command. One that is in the relay already, or was, is not put there twice. */
+	struct smr_receipt receipts[SMR_RECEIPTS_MAX];
+	size_t receipt_count;
+	enum smr_err
+		err; /* [out] SMR_OK: durable; SMR_E_BUSY: the row has changed meanwhile, look up and decide again */
+};
+/** Apply in one transaction; durable on return. SMR_E_DISK_FULL, SMR_E_IO, SMR_E_UNAVAILABLE: nothing was applied. Of
+ * two changes of one device in a batch the second is SMR_E_BUSY. X is overwritten, too, when the row becomes RESEAL. */
+enum smr_err smr_store_commit(struct smr_store *store, struct smr_store_change *changes, size_t count) SMR_MUST_USE;
+
+/* ---- keys that all front ends share ---- */
+
+struct smr_store_flight_key {
+	struct smr_flight_key key;
+	uint8_t scalar[SMR_SCALAR_LEN];
+	uint8_t encoded[SMR_FLIGHT_KEY_MAX]; /* signed by the RO root */
+	size_t encoded_len;
+};
+/** All flight keys in ascending number; @p count [in] room, [out] number. SMR_E_NO_ROOM; @p keys are wiped on error. */
+enum smr_err smr_store_flight_keys(struct smr_store *store, struct smr_store_flight_key *keys,
+				   size_t *count) SMR_MUST_USE;
+/** SMR_E_EXISTS: there is one with this number. */
+enum smr_err smr_store_add_flight_key(struct smr_store *store, const struct smr_store_flight_key *key) SMR_MUST_USE;
+/** Erase the epoch keys that ended at or before @p now (seconds since 1970): their rows go, overwritten. Remnants in
+ * the log live until smr_store_checkpoint. */
+enum smr_err smr_store_erase_flight_keys(struct smr_store *store, uint64_t now, size_t *erased) SMR_MUST_USE;
+
+/** Ticket keys from epoch @p oldest on (24 bits, a circle); creates the one for @p current (and the next) if missing,
+ * erases older ones. @p count [in] room, [out] number. SMR_E_NO_ROOM; @p keys are wiped on error. */
+enum smr_err smr_store_ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current,
+				   struct smr_ticket_key *keys, size_t *count) SMR_MUST_USE;
+
+/* ---- what changes when files are loaded ---- */
+
+/** Grows whenever something is loaded that a running server must notice (keys, references, commands, shipments). One
+ * cheap read; not counted as a round trip of a device. */
+enum smr_err smr_store_change_sequence(struct smr_store *store, uint64_t *sequence) SMR_MUST_USE;
+/** EIDs whose check-ins need their row: a command or a new package waits for them, or they are revoked. */
+enum smr_err smr_store_pending(struct smr_store *store, void (*each)(void *context, const struct smr_eid *eid),
+			       void *context) SMR_MUST_USE;
+/** Approved measurements with the supplier they belong to. */
+struct smr_store_reference {
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint8_t measurement[SMR_HASH_LEN];
+};
+enum smr_err smr_store_references(struct smr_store *store,
+				  void (*each)(void *context, const struct smr_store_reference *reference),
+				  void *context) SMR_MUST_USE;
+/** Shipments: which supplier and owner stand behind an id. */
+struct smr_store_shipment {
+	struct smr_shipment_about about;
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+};
+enum smr_err smr_store_shipments(struct smr_store *store,
+				 void (*each)(void *context, const struct smr_store_shipment *shipment),
+				 void *context) SMR_MUST_USE;
+
+/* ---- relay to the operators ---- */
+
+/** A relay record as spooled; views valid during the call. */
+struct smr_store_relay {
+	uint64_t sequence;
+	struct smr_key_id operator_id;
+	struct smr_evidence_record record;
+};
+/** Records not yet put into a numbered file, oldest first, for one operator, at most @p limit. They are the next file:
+ * until smr_store_relay_spooled every call gives exactly these, also after a restart, whatever has arrived since. @p
+ * count 0: nothing waits. SMR_E_NOT_FOUND: no such operator. */
+enum smr_err smr_store_relay_next(struct smr_store *store, const struct smr_key_id *operator_id, size_t limit,
+				  void (*each)(void *context, const struct smr_store_relay *relay), void *context,
+				  uint64_t *last_sequence, size_t *count) SMR_MUST_USE;
+/** Records up to @p last_sequence of this operator are in file @p number. Idempotent. SMR_E_INVALID: not what
+ * smr_store_relay_next gave last, or not the next number. */
+enum smr_err smr_store_relay_spooled(struct smr_store *store, const struct smr_key_id *operator_id,
+				     uint64_t last_sequence, uint64_t number) SMR_MUST_USE;
+/** Numbers of files that are written but not wholly acknowledged, ascending. @param count [in] room, [out] number. */
+enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct smr_key_id *operator_id,
+					uint64_t *numbers, size_t *count) SMR_MUST_USE;
+/** The records of file @p number that are not acknowledged, to write a file again that was lost on its way. */
+enum smr_err smr_store_relay_again(struct smr_store *store, const struct smr_key_id *operator_id, uint64_t number,
+				   void (*each)(void *context, const struct smr_store_relay *relay), void *context,
+				   size_t *count) SMR_MUST_USE;
+/** Highest file number given out for this operator, 0: none. */
+enum smr_err smr_store_relay_number(struct smr_store *store, const struct smr_key_id *operator_id,
+				    uint64_t *number) SMR_MUST_USE;
+/**
+ * Apply an operator's acknowledgement of file @p of: accepted records go; a rejected install makes its row RESEAL
+ * (if it still holds that ICCID and serial). Idempotent. Only records of that file are touched.
+ * @return SMR_E_NOT_FOUND: no such operator, or the file is not noted as written yet (try again after relay_spooled).
+ */
+enum smr_err smr_store_acknowledge(struct smr_store *store, const struct smr_key_id *operator_id, uint64_t of,
+				   const struct smr_ack_record *acks, size_t count) SMR_MUST_USE;
+
+/* ---- loading files: one transaction per file ---- */
+
+/** Begin; everything until smr_store_load_end is one transaction, and the smr_store_put_ calls belong in between (else
+ * SMR_E_INVALID). Other writers wait meanwhile: read and check the file first. @return SMR_E_EXISTS: this sender, type
+ * and number is loaded already (nothing to do); SMR_E_SERIAL: a higher number of a replacing type is loaded. */
+enum smr_err smr_store_load_begin(struct smr_store *store, const struct smr_file_info *info) SMR_MUST_USE;
+/** Commit or roll back. If any call since the beginning failed, @p keep true rolls back too and returns that error. */
+enum smr_err smr_store_load_end(struct smr_store *store, bool keep) SMR_MUST_USE;
+
+/* Trust, added by `samara ro trust`: which cards the RO accepts files from. */
+struct smr_store_party {
+	char role[16];
+	char name[65];
+	uint8_t sign[SMR_POINT_COMPRESSED_LEN];
+	bool has_kem;
+	uint8_t kem[SMR_POINT_COMPRESSED_LEN];
+};
+enum smr_err smr_store_trust(struct smr_store *store, const struct smr_store_party *party) SMR_MUST_USE;
+/** SMR_E_UNTRUSTED_KEY: no party of that role has this key. */
+enum smr_err smr_store_party(struct smr_store *store, const char *role, const uint8_t sign[SMR_POINT_COMPRESSED_LEN],
+			     struct smr_store_party *out) SMR_MUST_USE;
+enum smr_err smr_store_parties(struct smr_store *store,
+			       void (*each)(void *context, const struct smr_store_party *party),
+			       void *context) SMR_MUST_USE;
+
+/** SMR_E_DUPLICATE: this id is known with another supplier, owner or gate key. */
+enum smr_err smr_store_put_shipment(struct smr_store *store, const struct smr_store_shipment *shipment) SMR_MUST_USE;
+/** SMR_E_DUPLICATE: this EID is known already with another key; SMR_E_NOT_FOUND: no such shipment; SMR_E_BAD_POINT. */
+enum smr_err smr_store_put_device(struct smr_store *store, const struct smr_shipment_id *shipment,
+				  const struct smr_shipment_record *record) SMR_MUST_USE;
+/** Add to the sender's list; beginning a load of references has removed the old one. SMR_E_DUPLICATE; SMR_E_INVALID:
+ * not the list of the sender. */
+enum smr_err smr_store_put_reference(struct smr_store *store, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+				     const struct smr_reference_record *record) SMR_MUST_USE;
+/** SMR_E_SERIAL, SMR_E_STATE as smr_rules_load says; SMR_E_DUPLICATE: the ICCID is live on another device of this
+ * operator; SMR_E_NOT_FOUND: the operator has no AuC yet. A device that came with no shipment is created without a key
+ * (it shows a certificate). */
+enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_batch_record *record) SMR_MUST_USE;
+/** The operator's AuC, from the batch's about: where evidence is sealed to and whose acknowledgements count. */
+enum smr_err smr_store_put_auc(struct smr_store *store, const struct smr_key_id *operator_id,
+			       const struct smr_store_party *auc) SMR_MUST_USE;
+struct smr_store_operator {
+	struct smr_key_id operator_id;
+	struct smr_store_party auc;
+};
+enum smr_err smr_store_operators(struct smr_store *store,
+				 void (*each)(void *context, const struct smr_store_operator *op),
+				 void *context) SMR_MUST_USE;
+/** A command waits for its device. SMR_E_NOT_FOUND: no such device or ICCID; SMR_E_SERIAL: an equal or higher one is
+ * known. A pending one with a lower serial for the same ICCID is superseded (absolute states). */
+enum smr_err smr_store_put_command(struct smr_store *store, const struct smr_key_id *operator_id,
+				   const struct smr_command_record *record) SMR_MUST_USE;
+/** Mark a device revoked or not. SMR_E_NOT_FOUND. */
+enum smr_err smr_store_revoke(struct smr_store *store, const struct smr_eid *eid, bool revoked) SMR_MUST_USE;
+
+/* ---- status ---- */
+
+struct smr_store_counts {
+	uint64_t devices, by_state[5], commands_pending, relay_waiting, relay_unacknowledged, shipments, operators,
+		references;
+};
+/** Copy the write-ahead log into the database and truncate it: bounds its size and the life of remnants. Nothing else
+ * does while the store is open: call it every few seconds, from a handle that does not commit. SMR_E_BUSY: readers or a
+ * writer were in the way of truncating; what could be copied was, the next call does the rest. */
+enum smr_err smr_store_checkpoint(struct smr_store *store) SMR_MUST_USE;
+
+enum smr_err smr_store_count(struct smr_store *store, struct smr_store_counts *out) SMR_MUST_USE;
+/** One device for `samara ro status --eid`. */
+struct smr_store_device_status {
+	struct smr_store_device device;
+	bool has_evidence;
+	uint64_t commands_pending;
+	uint64_t relay_waiting;
+};
+enum smr_err smr_store_device_status(struct smr_store *store, const struct smr_eid *eid,
+				     struct smr_store_device_status *out) SMR_MUST_USE;
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* C1 at the server: the sealed ticket and the report, each as it comes and as what was sealed. */
+#include "fuzz/fuzz.h"
+
+#include "core/checkin.h"
+#include "core/kdf.h"
+#include "core/sealed.h"
+
+static const struct smr_ticket_key tk = {0x01000005, {0x71}};
+static const struct smr_ticket ticket = {.rk = {0x72}};
+
+static void open_datagram(struct smr_bytes datagram)
+{
+	struct smr_ticket opened;
+	struct smr_bytes sealed;
+	struct smr_c1 c1;
+	uint32_t id;
+
+	if (smr_c1_peek(datagram, &sealed, &id) == SMR_OK) {
+		FUZZ_CHECK(sealed.len <= SMR_TICKET_MAX);
+		fuzz_any(smr_ticket_open(&tk, sealed, &opened));
+	}
+	if (smr_c1_open(&ticket, datagram, &c1) == SMR_OK)
+		FUZZ_CHECK(c1.report.receipt_count <= SMR_RECEIPTS_MAX);
+}
+
+static void open_report(struct smr_bytes plain)
+{
+	static const uint8_t sealed_ticket[SMR_TICKET_OVERHEAD] = {1};
+	static const uint8_t ctr[4] = {0, 0, 0, 9};
+	const struct smr_bytes rk = SMR_ARRAY(ticket.rk);
+	const struct smr_bytes context = SMR_ARRAY(ctr);
+	uint8_t masked[4];
+	uint8_t key[SMR_AEAD_KEY_LEN];
+	uint8_t room[1024];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes datagram;
+
+	FUZZ_CHECK(smr_kdf(rk, "mask", NULL, 0, (struct smr_space){masked, sizeof(masked)}) == SMR_OK);
+	for (size_t i = 0; i < sizeof(ctr); i++)
+		masked[i] = (uint8_t)(masked[i] ^ ctr[i]);
+	FUZZ_CHECK(smr_kdf(rk, "req", &context, 1, (struct smr_space){key, sizeof(key)}) == SMR_OK);
+	smr_put_array(&w, 3);
+	smr_put_bytes(&w, SMR_ARRAY(sealed_ticket));
+	smr_put_bytes(&w, SMR_ARRAY(masked));
+	if (smr_put_sealed(&w, key, smr_bytes_of(w.out, w.len), fuzz_put_octets, &plain) == SMR_OK &&
+	    smr_writer_done(&w, &datagram) == SMR_OK)
+		open_datagram(datagram);
+}
+
+static void open_ticket(struct smr_bytes plain)
+{
+	uint8_t clear[4 + SMR_TICKET_SALT_LEN] = {0x01, 0, 0, 0x05};
+	const struct smr_bytes salt = smr_bytes_of(clear + 4, SMR_TICKET_SALT_LEN);
+	uint8_t key[SMR_AEAD_KEY_LEN];
+	uint8_t room[1024];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes sealed;
+	struct smr_ticket out;
+
+	FUZZ_CHECK(smr_kdf(SMR_ARRAY(tk.key), "ticket", &salt, 1, (struct smr_space){key, sizeof(key)}) == SMR_OK);
+	smr_put_raw(&w, SMR_ARRAY(clear));
+	if (smr_put_sealed_raw(&w, key, SMR_ARRAY(clear), fuzz_put_octets, &plain) == SMR_OK &&
+	    smr_writer_done(&w, &sealed) == SMR_OK)
+		fuzz_any(smr_ticket_open(&tk, sealed, &out));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct smr_bytes octets = smr_bytes_of(data, len);
+	struct smr_ticket out;
+
+	open_datagram(octets);
+	open_report(octets);
+	fuzz_any(smr_ticket_open(&tk, octets, &out));
+	open_ticket(octets);
+	return 0;
+}

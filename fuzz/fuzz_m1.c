@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* M1 at the server: the first octets of the internet that reach a key. */
+#include "fuzz/fuzz.h"
+
+#include "core/flight.h"
+#include "core/kdf.h"
+#include "core/sealed.h"
+
+static void open_datagram(struct smr_bytes datagram)
+{
+	uint8_t scratch[2048];
+	struct smr_m1 m1;
+	uint32_t number;
+	bool peeked = smr_m1_peek(datagram, &number) == SMR_OK;
+
+	if (datagram.len > sizeof(scratch))
+		return;
+	if (smr_m1_open(&fuzz_key(FUZZ_Q)->own, datagram, (struct smr_space){scratch, sizeof(scratch)}, &m1) != SMR_OK)
+		return;
+	FUZZ_CHECK(peeked && m1.q_number == number);
+	FUZZ_CHECK(m1.certificate.len <= SMR_CERTIFICATE_MAX);
+	fuzz_any(smr_evidence_verify(&m1, &fuzz_key(FUZZ_D)->pub));
+	smr_m1_wipe(&m1);
+}
+
+/* k1 between E and Q, as docs/protocol.md has it. */
+static void derive(uint8_t k1[SMR_AEAD_KEY_LEN])
+{
+	const struct smr_bytes context[] = {SMR_ARRAY(fuzz_key(FUZZ_E)->point), SMR_ARRAY(fuzz_key(FUZZ_Q)->point)};
+	uint8_t dh[SMR_DH_LEN];
+	uint8_t prk[SMR_HASH_LEN];
+	const struct smr_bytes ikm = SMR_ARRAY(dh);
+
+	fuzz_dh(FUZZ_E, FUZZ_Q, dh);
+	FUZZ_CHECK(smr_hkdf_extract(SMR_TEXT("samara1 flight"), &ikm, 1, prk) == SMR_OK);
+	FUZZ_CHECK(smr_kdf(SMR_ARRAY(prk), "k1", context, 2, (struct smr_space){k1, SMR_AEAD_KEY_LEN}) == SMR_OK);
+}
+
+static void open_plaintext(struct smr_bytes plain)
+{
+	static uint8_t k1[SMR_AEAD_KEY_LEN];
+	static bool derived;
+	uint8_t room[1024];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes datagram;
+
+	if (!derived)
+		derive(k1);
+	derived = true;
+	smr_put_array(&w, 4);
+	smr_put_uint(&w, SMR_SUITE_1);
+	smr_put_uint(&w, 1);
+	smr_put_bytes(&w, SMR_ARRAY(fuzz_key(FUZZ_E)->point));
+	if (smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), fuzz_put_octets, &plain) == SMR_OK &&
+	    smr_writer_done(&w, &datagram) == SMR_OK)
+		open_datagram(datagram);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	open_datagram(smr_bytes_of(data, len));
+	open_plaintext(smr_bytes_of(data, len));
+	return 0;
+}

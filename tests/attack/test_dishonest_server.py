@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server without scruples against the real samara-tre: it holds the flight key q and the ticket key, speaks the protocol perfectly, and obeys no
+rule. Each test is one thing that it must not achieve (S1, S3, S4, S11)."""
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import shutil
+import time
+import unittest
+
+import cbor2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import wire  # noqa: E402
+
+PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
+ROOT = os.geteuid() == 0
+STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
+OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
+EID = bytes.fromhex("89049032123451234512345678901235")
+OTHER_EID = bytes.fromhex("89034011560010000000000000000121")
+SHIPMENT = b"shipment"
+K, OPC = bytes(range(16)), bytes(range(16, 32))
+
+
+def with_luhn(digits):
+    total = 0
+    for i, c in enumerate(reversed(digits)):
+        d = int(c) * (2 if i % 2 == 0 else 1)
+        total += d - 9 if d > 9 else d
+    return digits + str((10 - total % 10) % 10)
+
+
+ICCID = wire.packed(with_luhn("898821100000000001"), 10)
+OTHER_ICCID = wire.packed(with_luhn("898821100000000002"), 10)
+
+
+class Tre:
+    """The real TRE with a directory of its own, enrolled by keys that the test holds."""
+
+    def __init__(self, owner_bound=False):
+        self.base = tempfile.mkdtemp(prefix="samara-attack-")
+        os.chmod(self.base, 0o755)
+        self.program = shutil.copy(PROGRAM, os.path.join(self.base, "samara-tre"))
+        self.run = os.path.join(self.base, "run")
+        os.mkdir(self.run)
+        if ROOT:
+            os.chown(self.run, 61050, 61051)
+        self.path = os.path.join(self.run, "tre.sock")
+        self.supplier, self.root, self.owner, self.op, self.other_op = (wire.Key() for _ in range(5))
+        self.server = wire.Server()
+        self.owner_bound = owner_bound
+        self.start()
+        self.enrol()
+
+    def start(self):
+        reader, writer = os.pipe()
+        os.write(writer, bytes(32))
+        os.close(writer)
+        who = {"user": 61050, "group": 61051, "extra_groups": []} if ROOT else {}
+        with open(os.path.join(self.base, "log"), "ab") as log:
+            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
+                                            pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
+        os.close(reader)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                return self.ask(STATE)
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("samara-tre did not start")
+
+    def restart(self):
+        self.process.kill()
+        self.process.wait()
+        self.start()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        shutil.rmtree(self.base)
+
+    def ask(self, op, *arguments):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(5)
+            s.connect(self.path)
+            s.send(wire.dumps([op, *arguments]))
+            return cbor2.loads(s.recv(8192))
+
+    def enrol(self):
+        challenge = os.urandom(32)
+        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, EID, challenge)
+        assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof)
+        answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, EID, self.d, self.t, SHIPMENT)), self.supplier.point,
+                          self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,
+                          [] if self.owner_bound else [self.op.point], None,
+                          wire.hpke_seal(self.t, b"samara1 enrol", EID, challenge))
+        assert answer[0] == OK and answer[1] == wire.sha256(b"samara1 enrol t" + challenge)
+
+    # ---- what the server does ----
+
+    def package(self, operator=None, serial=5, order=None, iccid=ICCID, content=None, **kwargs):
+        return wire.package(operator or self.op, kwargs.pop("t", self.t), EID, iccid, serial, content or wire.mcim(k=K, opc=OPC), order, **kwargs)
+
+    def order(self, owner=None, operator=None, serial=1, target=EID):
+        return wire.order(owner or self.owner, serial, (operator or self.op).point, target)
+
+    def request(self):
+        err, m1 = self.ask(FLIGHT_START, False)
+        assert err == OK
+        self.server.open_m1(m1)
+        assert self.server.evidence_holds(self.d)
+        return m1
+
+    def fly(self, package=None):
+        """A flight; why the package was not installed (OK: it was)."""
+        self.request()
+        answer = self.ask(FLIGHT_COMPLETE, self.server.m2({1: package} if package else {}))
+        assert answer[0] == OK, answer
+        return answer[2]
+
+    def check_in(self, objects=()):
+        err, c1 = self.ask(CHECKIN_START)
+        assert err == OK
+        self.server.open_c1(c1)
+        answer = self.ask(CHECKIN_COMPLETE, self.server.c2({1: list(objects)} if objects else {}))
+        assert answer[0] == OK
+        return answer[1:]
+
+    def mcims(self):
+        return self.ask(STATE)[-1]
+
+
+class OwnOperator(unittest.TestCase):
+    """A device without owner: its anchor is one operator."""
+    OWNER_BOUND = False
+
+    def setUp(self):
+        self.tre = Tre(self.OWNER_BOUND)
+
+    def tearDown(self):
+        self.tre.close()
+
+    def refused(self, package, why):
+        before = self.tre.mcims()
+        self.assertEqual(self.tre.fly(package), why)
+        self.assertEqual(self.tre.mcims(), before)
+
+    def test_honest_package_is_installed(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.assertEqual(self.tre.mcims()[0][0], ICCID)
+
+    def test_package_of_an_operator_that_is_no_anchor_is_refused(self):
+        self.refused(self.tre.package(self.tre.other_op), OPERATOR)
+
+    def test_package_under_the_anchors_id_but_anothers_signature_is_refused(self):
+        package = self.tre.package(self.tre.other_op)
+        package[0] = self.tre.op.id
+        self.refused(package, SIGNATURE)
+
+    def test_package_sealed_for_another_eid_is_refused(self):
+        self.refused(self.tre.package(eid_in_w=OTHER_EID), SIGNATURE)
+        self.refused(self.tre.package(eid_in_x=OTHER_EID), UNOPENED)
+
+    def test_package_sealed_to_another_device_is_refused(self):
+        self.refused(self.tre.package(t=wire.Key().point), UNOPENED)
+
+    def test_x_of_another_package_is_refused(self):
+        package = self.tre.package()
+        package[3] = self.tre.package()[3]
+        self.refused(package, SIGNATURE)
+
+    def test_x_sealed_by_another_operator_for_this_device_is_refused(self):
+        """The anchor signs what somebody else sealed: the operator's key is in the associated data of X."""
+        package = self.tre.package(self.tre.other_op)
+        w = self.tre.op.sign("samara1 mcim", b"", wire.dumps([EID, ICCID, 5, wire.sha256(package[3]), None]))
+        self.refused([self.tre.op.id, ICCID, 5, package[3], w, None], UNOPENED)
+
+    def test_iccid_or_serial_changed_is_refused(self):
+        for index, value in ((1, OTHER_ICCID), (2, 6)):
+            package = self.tre.package()
+            package[index] = value
+            self.refused(package, SIGNATURE)
+
+    def test_withdrawn_package_does_not_come_back_even_after_restart(self):
+        old = self.tre.package(serial=4)
+        self.assertEqual(self.tre.fly(self.tre.package(serial=5)), OK)
+        self.refused(old, SERIAL)
+        self.tre.restart()
+        self.refused(old, SERIAL)
+
+    def test_replayed_package_changes_nothing(self):
+        package = self.tre.package()
+        self.assertEqual(self.tre.fly(package), OK)
+        self.refused(package, NOTHING)
+
+    def test_answer_without_the_flight_key_is_not_opened_and_costs_nothing(self):
+        self.tre.request()
+        impostor = wire.Server()
+        impostor.__dict__.update({**self.tre.server.__dict__, "q": impostor.q})
+        impostor.dh_eq = impostor.q.dh(self.tre.server.e)
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, impostor.m2({1: self.tre.package()}))[0], UNOPENED)
+        answer = self.tre.ask(FLIGHT_COMPLETE, self.tre.server.m2({1: self.tre.package()}))
+        self.assertEqual((answer[0], answer[2]), (OK, OK))
+
+    def test_answer_to_an_earlier_request_is_not_opened(self):
+        self.tre.request()
+        late = self.tre.server.m2({1: self.tre.package()})
+        self.tre.request()
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, late)[0], UNOPENED)
+
+    def test_answer_to_a_request_from_before_a_restart_is_refused(self):
+        self.tre.request()
+        late = self.tre.server.m2({1: self.tre.package()})
+        self.tre.restart()
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, late)[0], E_STATE)
+
+    def test_answer_is_taken_once(self):
+        self.tre.request()
+        m2 = self.tre.server.m2({1: self.tre.package()})
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2)[0], OK)
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2)[0], E_STATE)
+
+    def test_answer_with_any_octet_altered_is_not_opened(self):
+        self.tre.request()
+        m2 = self.tre.server.m2({1: self.tre.package()})
+        for i in range(0, len(m2), 3):
+            altered = m2[:i] + bytes([m2[i] ^ 1]) + m2[i + 1:]
+            self.assertNotEqual(self.tre.ask(FLIGHT_COMPLETE, altered)[0], OK)
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2)[0], OK)
+
+    def test_flight_key_of_another_root_is_refused(self):
+        self.assertEqual(self.tre.ask(FLIGHT_KEY, wire.flight_key(self.tre.op, 1, 9, wire.Key().point))[0], SIGNATURE)
+
+    def test_older_flight_key_does_not_come_back(self):
+        self.assertEqual(self.tre.ask(FLIGHT_KEY, wire.flight_key(self.tre.root, 1, 9, self.tre.server.q.point))[0], OK)
+        self.assertEqual(self.tre.ask(FLIGHT_KEY, wire.flight_key(self.tre.root, 1, 8, wire.Key().point))[0], SERIAL)
+
+    def test_command_of_another_operator_has_no_effect(self):
+        self.tre.fly(self.tre.package())
+        self.tre.check_in([wire.command(self.tre.other_op, EID, ICCID, 1, 2)])
+        self.assertEqual(self.tre.mcims()[0][4], 1)
+
+    def test_command_for_another_device_has_no_effect(self):
+        self.tre.fly(self.tre.package())
+        self.tre.check_in([wire.command(self.tre.op, OTHER_EID, ICCID, 1, 2)])
+        self.assertEqual(self.tre.mcims()[0][4], 1)
+
+    def test_order_signed_by_the_operator_is_no_command(self):
+        self.tre.fly(self.tre.package())
+        forged = self.tre.op.signed("samara1 order", b"", [self.tre.op.id, EID, ICCID, 1, 2])
+        self.tre.check_in([wire.dumps(forged)])
+        self.assertEqual(self.tre.mcims()[0][4], 1)
+
+    def test_replayed_command_has_no_effect_and_no_receipt(self):
+        self.tre.fly(self.tre.package())
+        suspend, resume = wire.command(self.tre.op, EID, ICCID, 1, 2), wire.command(self.tre.op, EID, ICCID, 2, 1)
+        self.tre.check_in([suspend])
+        self.assertEqual(self.tre.mcims()[0][4], 2)
+        self.tre.check_in([resume])
+        self.tre.check_in()
+        self.tre.check_in([suspend])
+        self.assertEqual(self.tre.mcims()[0][4], 1)
+        self.tre.check_in()
+        self.assertNotIn(1, self.tre.server.report)
+
+    def test_receipt_is_the_operators_own_and_names_the_flights_evidence(self):
+        package = self.tre.package()
+        self.tre.fly(package)
+        hash_ev = self.tre.server.hash_ev
+        self.tre.check_in()
+        receipt = self.tre.server.report[1][0]
+        self.assertEqual(receipt[4], wire.install_mac(K, EID, ICCID, 5, wire.sha256(package[3]), hash_ev))
+
+    def test_answer_for_another_check_in_is_not_opened(self):
+        self.tre.fly(self.tre.package())
+        self.tre.server.open_c1(self.tre.ask(CHECKIN_START)[1])
+        first = self.tre.server.c2({})
+        self.assertEqual(self.tre.ask(CHECKIN_COMPLETE, first)[0], OK)
+        self.tre.ask(CHECKIN_START)
+        self.assertEqual(self.tre.ask(CHECKIN_COMPLETE, first)[0], UNOPENED)
+
+    def test_no_answer_of_the_socket_holds_a_key(self):
+        package = self.tre.package()
+        self.tre.request()
+        answers = [self.tre.ask(FLIGHT_COMPLETE, self.tre.server.m2({1: package})), self.tre.ask(STATE), self.tre.ask(CHECKIN_START)]
+        answers += [self.tre.ask(op, *rest) for op, rest in ((AUTHENTICATE, (bytes(16), bytes(16))), (FLIGHT_START, (True,)), (CHECKIN_START, ()))]
+        flat = b"".join(wire.dumps(a) for a in answers)
+        for secret in (K, OPC):
+            for i in range(len(secret) - 7):
+                self.assertNotIn(secret[i:i + 8], flat)
+
+
+class OwnerBound(OwnOperator):
+    """A device that its owner's key is bound to: no anchors, the owner's signed order decides."""
+    OWNER_BOUND = True
+
+    def setUp(self):
+        super().setUp()
+        plain = self.tre.package
+
+        def with_order(operator=None, order="own", **kwargs):
+            return plain(operator, order=self.tre.order(operator=operator) if order == "own" else order, **kwargs)
+        self.tre.package = with_order
+
+    def test_package_of_an_operator_that_is_no_anchor_is_refused(self):
+        """Here the owner names the operator; an order for the first does not serve the second."""
+        self.refused(self.tre.package(self.tre.other_op, order=self.tre.order()), OPERATOR)
+
+    def test_package_under_the_anchors_id_but_anothers_signature_is_refused(self):
+        package = self.tre.package(self.tre.other_op, order=self.tre.order())
+        package[0] = self.tre.op.id
+        self.refused(package, SIGNATURE)
+
+    def test_x_sealed_by_another_operator_for_this_device_is_refused(self):
+        order = self.tre.order()
+        package = self.tre.package(self.tre.other_op, order=order)
+        w = self.tre.op.sign("samara1 mcim", b"", wire.dumps([EID, ICCID, 5, wire.sha256(package[3]), wire.sha256(order)]))
+        self.refused([self.tre.op.id, ICCID, 5, package[3], w, order], UNOPENED)
+
+    def test_order_missing_is_refused(self):
+        self.refused(self.tre.package(order=None), ORDER)
+
+    def test_order_taken_out_or_put_in_is_refused(self):
+        package = self.tre.package()
+        package[5] = self.tre.order(serial=2)
+        self.refused(package, SIGNATURE)
+
+    def test_order_of_another_owner_is_refused(self):
+        self.refused(self.tre.package(order=self.tre.order(owner=self.tre.op)), ORDER)
+
+    def test_order_for_another_device_or_shipment_is_refused(self):
+        for target in (OTHER_EID, b"otherone"):
+            self.refused(self.tre.package(order=self.tre.order(target=target)), ORDER)
+
+    def test_order_for_the_whole_shipment_serves(self):
+        self.assertEqual(self.tre.fly(self.tre.package(order=self.tre.order(target=SHIPMENT))), OK)
+
+    def test_older_order_does_not_come_back(self):
+        self.assertEqual(self.tre.fly(self.tre.package(order=self.tre.order(serial=9))), OK)
+        self.refused(self.tre.package(serial=6, order=self.tre.order(serial=8)), SERIAL)
+
+
+if __name__ == "__main__":
+    unittest.main()

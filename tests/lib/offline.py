@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small world without device processes: the test holds the devices' keys. For attacks on the real samarad and samara-auc."""
+import os
+
+import wire
+from world import World, eid, imei
+
+
+class Offline:
+    """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
+
+    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None):
+        """@ro_disk: give the RO's directory a disk of its own with so many octets."""
+        self.world = World(build)
+        names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
+        for number, (name, role) in enumerate(names, 1):
+            setattr(self, name, self.world.player(name, role, number))
+            if name == "ro" and ro_disk:
+                self.world.mount_disk(self.ro.dir, ro_disk, self.ro.uid)
+            getattr(self, name).init()
+        self.supplier.trust(self.ro, self.op)
+        self.op.trust(self.supplier, self.ro, self.auc)
+        self.auc.trust(self.op, self.supplier, self.ro)
+        self.ro.trust(self.supplier, self.op)
+        self.measurement = os.urandom(32)
+        self.devices, self.keys = [], {}
+        self.ship(1, range(1, devices + 1), load=True)
+        if by_certificate:
+            self.ship(2, range(devices + 1, devices + 1 + by_certificate), load=False)
+        self.publish(self.measurement)
+
+    # ---- what the players do ----
+
+    def ship(self, number, members, load):
+        rows = ["eid,imei,d,t"]
+        for member in members:
+            d, t = wire.Key(), wire.Key()
+            device = wire.Device(bytes.fromhex(eid(member)), d, self.measurement)
+            device.t, device.number = t, member
+            self.devices.append(device)
+            rows.append(f"{eid(member)},{imei(member)},{d.point.hex()},{t.point.hex()}")
+        csv = self.write("devices.csv", "\n".join(rows) + "\n")
+        self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(csv), "--anchor", self.supplier.take(self.op.card))
+        shipment = self.supplier.path(f"shipment-{number}.smr")
+        self.supplier.run("ship", "--number", str(number), "--out", shipment)
+        self.seal(number, shipment, len(members))
+        if load:
+            self.ro.run("load", self.ro.take(shipment))
+        self.ro.run("load", self.ro.take(self.op.path(f"batch-{number}.smr")))
+        self.auc.run("load", self.auc.take(self.op.path(f"auc-{number}.smr")))
+
+    def seal(self, number, shipment, count):
+        self.op.run("make", "--count", str(count), "--imsi", f"00101{number:03d}0000001", "--iccid", f"898821{number:03d}000000001",
+                    "--algorithm", "milenage", "--out", self.op.path(f"subscriptions-{number}.csv"))
+        self.op.run("seal", "--shipment", self.op.take(shipment), "--subscriptions", self.op.path(f"subscriptions-{number}.csv"),
+                    "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", self.op.path(f"batch-{number}.smr"),
+                    "--auc-out", self.op.path(f"auc-{number}.smr"))
+
+    def publish(self, *measurements):
+        rows = "".join(f"{m.hex()},1.{i}\n" for i, m in enumerate(measurements))
+        csv = self.write("measurements.csv", "measurement,version\n" + rows)
+        references = self.supplier.path("references.smr")
+        if os.path.exists(references):
+            os.remove(references)
+        self.supplier.run("publish", "--csv", self.supplier.take(csv), "--out", references)
+        self.ro.run("load", self.ro.take(references))
+        self.auc.run("load", self.auc.take(references))
+
+    def write(self, name, text):
+        path = os.path.join(self.world.root, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def start(self, **options):
+        self.server = self.world.start_samarad(self.ro, **options)
+        self.q = {number: point for number, point in self.flight_keys()}
+        self.number = max(self.q)
+
+    def flight_keys(self):
+        """What the RO's file for suppliers holds: (number, Q)."""
+        import cbor2
+        with open(self.ro.path("flight-keys.smr"), "rb") as f:
+            header = cbor2.load(f)
+            assert header[2] == 9
+            while True:
+                record = cbor2.load(f)
+                if not isinstance(record, bytes):
+                    return
+                payload = cbor2.loads(cbor2.loads(record)[2])
+                yield payload[1], payload[2]
+
+    def stop(self):
+        self.world.close()
+
+    # ---- what a device does ----
+
+    def udp(self, timeout=2.0):
+        return wire.Udp(self.world.port, timeout)
+
+    def m1(self, device, **kwargs):
+        return device.m1(self.q[self.number], self.number, **kwargs)
+
+    def fly(self, device, udp=None, **kwargs):
+        """A flight of this device: the map in M2, or None."""
+        own = udp or self.udp()
+        answer = own.ask("f", self.m1(device, **kwargs))
+        if udp is None:
+            own.close()
+        if answer is None or answer[0] != "2.04":
+            return answer and answer[0]
+        return device.open_m2(answer[1])
+
+    def install(self, device, m2):
+        """What an honest TRE does with the package: the subscription's keys, and its receipt."""
+        import cbor2
+        operator, iccid, serial, x, _, _ = m2[1]
+        del operator
+        content = cbor2.loads(wire.hpke_open(device.t, b"samara1 mcim", wire.dumps([self.operator_point(), device.eid, iccid, serial]), x))
+        device.k, device.package = content[2], (iccid, serial, wire.sha256(x))
+        return [1, iccid, serial, 0, wire.install_mac(device.k, device.eid, iccid, serial, wire.sha256(x), device.hash_ev)]
+
+    def operator_point(self):
+        import base64
+        import cbor2
+        with open(self.op.card, encoding="ascii") as f:
+            body = "".join(line.strip() for line in f if not line.startswith("-") and ":" not in line)
+        return cbor2.loads(cbor2.loads(base64.b64decode(body))[2])[2]
+
+    def check_in(self, device, report=None, udp=None, **kwargs):
+        own = udp or self.udp()
+        answer = own.ask("c", device.c1(report=report, **kwargs))
+        if udp is None:
+            own.close()
+        if answer is None or answer[0] != "2.04":
+            return answer and answer[0]
+        return device.open_c2(answer[1])
+
+    def subscription(self, device):
+        wanted = device.eid.hex()
+        return next(s for s in self.auc.json("status")["subscriptions"] if s["eid"] == wanted)

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/scene.h"
+#include "tests/unit/seam.h"
+
+static const uint8_t zero_nonce[SMR_AEAD_NONCE_LEN];
+
+static void assert_same_ticket(const struct smr_ticket *a, const struct smr_ticket *b)
+{
+	assert_memory_equal(&a->eid, &b->eid, sizeof(a->eid));
+	assert_memory_equal(a->rk, b->rk, sizeof(a->rk));
+	assert_int_equal(a->lineage, b->lineage);
+	assert_int_equal(a->flight_epoch, b->flight_epoch);
+	assert_int_equal(a->policy_generation, b->policy_generation);
+	assert_memory_equal(&a->shipment, &b->shipment, sizeof(a->shipment));
+	assert_int_equal(a->group, b->group);
+	assert_int_equal(a->state, b->state);
+}
+
+static void test_ticket_opens_to_what_was_sealed(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket got;
+	uint32_t id;
+
+	assert_int_equal(smr_ticket_peek(s->sealed_ticket, &id), SMR_OK);
+	assert_int_equal(id, s->tk.id);
+	assert_int_equal(smr_tk_epoch(id), 0xabcdef);
+	assert_int_equal(smr_ticket_open(&s->tk, s->sealed_ticket, &got), SMR_OK);
+	assert_same_ticket(&got, &s->ticket);
+}
+
+static void test_ticket_of_zeros_opens_to_what_was_sealed(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket nothing = {.lineage = 0};
+	struct smr_ticket got;
+	uint8_t room[SMR_TICKET_MAX];
+	struct smr_space sealed = {room, sizeof(room)};
+
+	assert_int_equal(smr_ticket_seal(&s->tk, &nothing, &sealed), SMR_OK);
+	assert_int_equal(smr_ticket_open(&s->tk, view(sealed), &got), SMR_OK);
+	assert_same_ticket(&got, &nothing);
+}
+
+/* Two tickets of the same content have nothing in common but the key's id: on the path they do not link contacts. */
+static void test_ticket_sealed_twice_differs(void **state)
+{
+	const struct scene *s = *state;
+	uint8_t room[SMR_TICKET_MAX];
+	struct smr_space sealed = {room, sizeof(room)};
+
+	assert_int_equal(smr_ticket_seal(&s->tk, &s->ticket, &sealed), SMR_OK);
+	assert_int_equal(sealed.len, s->sealed_ticket.len);
+	assert_memory_not_equal(room + 4, s->sealed_ticket.ptr + 4, SMR_TICKET_SALT_LEN);
+	for (size_t i = 4; i + 8 <= sealed.len; i++)
+		assert_memory_not_equal(room + i, s->sealed_ticket.ptr + i, 8);
+}
+
+static void test_ticket_every_truncation_is_refused(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket got;
+
+	for (size_t len = 0; len < s->sealed_ticket.len; len++)
+		assert_int_equal(smr_ticket_open(&s->tk, smr_bytes_of(s->sealed_ticket.ptr, len), &got),
+				 SMR_E_UNOPENED);
+}
+
+static void test_ticket_peek_outside_its_bounds_is_malformed(void **state)
+{
+	uint8_t room[SMR_TICKET_MAX + 1] = {1, 2, 3, 4};
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(smr_ticket_peek(smr_bytes_of(room, SMR_TICKET_OVERHEAD - 1), &id), SMR_E_MALFORMED);
+	assert_int_equal(smr_ticket_peek(smr_bytes_of(room, SMR_TICKET_OVERHEAD), &id), SMR_OK);
+	assert_int_equal(smr_ticket_peek(smr_bytes_of(room, SMR_TICKET_MAX), &id), SMR_OK);
+	assert_int_equal(smr_ticket_peek(smr_bytes_of(room, SMR_TICKET_MAX + 1), &id), SMR_E_MALFORMED);
+}
+
+static void test_ticket_every_flipped_bit_is_refused(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket got;
+	uint8_t room[SMR_TICKET_MAX];
+
+	memcpy(room, s->sealed_ticket.ptr, s->sealed_ticket.len);
+	for (size_t bit = 0; bit < s->sealed_ticket.len * 8; bit++) {
+		room[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(smr_ticket_open(&s->tk, smr_bytes_of(room, s->sealed_ticket.len), &got),
+				 SMR_E_UNOPENED);
+		room[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+
+static void test_ticket_seal_in_every_smaller_room_is_refused_without_rk(void **state)
+{
+	const struct scene *s = *state;
+	uint8_t room[SMR_TICKET_MAX];
+
+	for (size_t len = 0; len < s->sealed_ticket.len; len++) {
+		struct smr_space sealed = {room, len};
+
+		memset(room, 0, sizeof(room));
+		assert_int_equal(smr_ticket_seal(&s->tk, &s->ticket, &sealed), SMR_E_NO_ROOM);
+		assert_false(occurs(room, sizeof(room), s->ticket.rk, 8));
+		assert_true(is_zero(room + len, sizeof(room) - len));
+	}
+}
+
+static void test_attack_ticket_under_another_key_is_not_opened(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket_key other = s->tk;
+	struct smr_ticket got;
+
+	other.key[0] ^= 1;
+	assert_int_equal(smr_ticket_open(&other, s->sealed_ticket, &got), SMR_E_UNOPENED);
+	other = s->tk;
+	other.id++;
+	assert_int_equal(smr_ticket_open(&other, s->sealed_ticket, &got), SMR_E_UNOPENED);
+}
+
+/* The id in clear decides the age of a ticket: relabelling one must not work, though it takes no part in the key. */
+static void test_attack_ticket_relabelled_is_not_opened(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_ticket_key other = s->tk;
+	struct smr_ticket got;
+	uint8_t room[SMR_TICKET_MAX];
+
+	memcpy(room, s->sealed_ticket.ptr, s->sealed_ticket.len);
+	other.id++;
+	smr_put_be32(room, other.id);
+	assert_int_equal(smr_ticket_open(&other, smr_bytes_of(room, s->sealed_ticket.len), &got), SMR_E_UNOPENED);
+}
+
+/* Sealed with the true key, yet not a ticket. */
+static void test_ticket_with_another_plaintext_is_malformed(void **state)
+{
+	const struct scene *s = *state;
+	uint8_t sealed[SMR_TICKET_MAX] = {0};
+	uint8_t plain[80] = {0x88, 0x50, 'e', 'i', 'd'};
+	uint8_t key[32];
+	uint8_t info[] = "samara1 ticket\0SALTSALTSALTSALT\001";
+	const struct smr_bytes parts = smr_bytes_of(info, sizeof(info) - 1);
+	struct smr_ticket got;
+
+	/* HKDF-Expand of one block, by hand. */
+	assert_int_equal(smr_hmac_sha256(SMR_ARRAY(s->tk.key), &parts, 1, key), SMR_OK);
+	smr_put_be32(sealed, s->tk.id);
+	memcpy(sealed + 4, "SALTSALTSALTSALT", 16);
+	for (size_t len = 0; len < sizeof(plain); len++) {
+		assert_int_equal(
+			smr_aead_seal(key, zero_nonce, smr_bytes_of(sealed, 20), smr_bytes_of(plain, len), sealed + 20),
+			SMR_OK);
+		memset(&got, 0x5a, sizeof(got));
+		assert_int_equal(smr_ticket_open(&s->tk, smr_bytes_of(sealed, SMR_TICKET_OVERHEAD + len), &got),
+				 SMR_E_MALFORMED);
+		assert_true(is_zero(&got, sizeof(got)));
+	}
+}
+
+static void test_ticket_with_any_failing_call_leaves_nothing(void **state)
+{
+	const struct scene *s = *state;
+	uint8_t room[SMR_TICKET_MAX] = {0};
+	struct smr_space sealed = {room, sizeof(room)};
+	struct smr_ticket got;
+
+	for (unsigned n = 1; n <= 3; n++) { /* random, HMAC, AEAD */
+		seam_fail_at(n);
+		assert_int_equal(smr_ticket_seal(&s->tk, &s->ticket, &sealed), SMR_E_CRYPTO);
+		assert_false(occurs(room, sizeof(room), s->ticket.rk, 8));
+	}
+	for (unsigned n = 1; n <= 2; n++) {
+		seam_fail_at(n);
+		assert_int_equal(smr_ticket_open(&s->tk, s->sealed_ticket, &got), SMR_E_CRYPTO);
+	}
+	seam_fail_at(0);
+}
+
+static void test_judge_by_epochs(void **state)
+{
+	static const struct {
+		uint32_t flight, key, now, lifetime;
+		enum smr_refusal want;
+	} cases[] = {
+		{10, 10, 10, 0, SMR_REFUSAL_NONE},
+		{10, 10, 11, 0, SMR_REFUSAL_TICKET_OLD},
+		{10, 10, 15, 5, SMR_REFUSAL_NONE},
+		{10, 15, 15, 5, SMR_REFUSAL_NONE},
+		{10, 15, 16, 5, SMR_REFUSAL_TICKET_OLD}, /* renewal does not make a lineage younger */
+		{10, 10, 16, 5, SMR_REFUSAL_TICKET_OLD},
+		{11, 10, 15, 5, SMR_REFUSAL_TICKET_OLD}, /* claims a flight after its own key: made with a leaked one */
+		{11, 12, 10, 5, SMR_REFUSAL_TICKET_OLD}, /* a flight in the future */
+		{11, 12, 10, UINT32_MAX, SMR_REFUSAL_TICKET_OLD},
+		{0, 0, UINT32_MAX, UINT32_MAX, SMR_REFUSAL_NONE},
+		{0, 0, UINT32_MAX, UINT32_MAX - 1, SMR_REFUSAL_TICKET_OLD},
+		{UINT32_MAX, 0xffffff, 0xffffff, 5, SMR_REFUSAL_TICKET_OLD}, /* the difference must not wrap */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(cases); i++)
+		for (uint32_t class = 0; class < 256; class += 85) {
+			struct smr_ticket ticket = {.flight_epoch = cases[i].flight};
+
+			if (smr_ticket_judge(&ticket, smr_tk_id(class, cases[i].key), cases[i].now,
+					     cases[i].lifetime) != cases[i].want)
+				fail_msg("case %zu, class %u", i, class);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ticket_opens_to_what_was_sealed),
+		cmocka_unit_test(test_ticket_of_zeros_opens_to_what_was_sealed),
+		cmocka_unit_test(test_ticket_sealed_twice_differs),
+		cmocka_unit_test(test_ticket_every_truncation_is_refused),
+		cmocka_unit_test(test_ticket_peek_outside_its_bounds_is_malformed),
+		cmocka_unit_test(test_ticket_every_flipped_bit_is_refused),
+		cmocka_unit_test(test_ticket_seal_in_every_smaller_room_is_refused_without_rk),
+		cmocka_unit_test(test_attack_ticket_under_another_key_is_not_opened),
+		cmocka_unit_test(test_attack_ticket_relabelled_is_not_opened),
+		cmocka_unit_test(test_ticket_with_another_plaintext_is_malformed),
+		cmocka_unit_test(test_ticket_with_any_failing_call_leaves_nothing),
+		cmocka_unit_test(test_judge_by_epochs),
+	};
+
+	return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
+}

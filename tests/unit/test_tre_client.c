@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client of a TRE's socket, with what a TRE might answer, and what none would, already waiting in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tre/ipc.h"
+
+static const uint8_t message_octets[300] = {0xde, 0xad};
+
+struct packet {
+	uint8_t room[SMR_TRE_PACKET_MAX];
+	struct smr_bytes octets;
+};
+
+static void encode_answer(enum smr_tre_op op, const struct smr_tre_answer *answer, struct packet *packet)
+{
+	struct smr_space room = {packet->room, sizeof(packet->room)};
+
+	assert_int_equal(smr_tre_answer_encode(op, answer, room, &packet->octets), SMR_OK);
+}
+
+struct line {
+	struct smr_tre_client client;
+	int peer;
+};
+
+static void open_line(struct line *line, struct smr_bytes waiting)
+{
+	const struct timeval short_wait = {.tv_usec = 20000};
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof(short_wait)), 0);
+	line->client.fd = ends[0];
+	line->peer = ends[1];
+	if (waiting.len > 0)
+		assert_int_equal(send(line->peer, waiting.ptr, waiting.len, 0), waiting.len);
+}
+
+static void close_line(struct line *line)
+{
+	smr_tre_disconnect(&line->client);
+	(void)close(line->peer);
+}
+
+static void test_client_answered_returns_result_and_stays_connected(void **state)
+{
+	struct smr_tre_answer answer = {.u.message = SMR_ARRAY(message_octets)};
+	uint8_t octets[SMR_M1_MAX];
+	struct smr_space m1 = {octets, sizeof(octets)};
+	struct packet packet;
+	struct line line;
+	uint8_t sent[16];
+
+	(void)state;
+	encode_answer(SMR_TRE_FLIGHT_START, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_flight_start(&line.client, true, &m1), SMR_OK);
+	assert_int_equal(m1.len, sizeof(message_octets));
+	assert_memory_equal(octets, message_octets, m1.len);
+	assert_int_equal(recv(line.peer, sent, sizeof(sent), 0), 3);
+	assert_memory_equal(sent, "\x82\x04\xf5", 3);
+	assert_true(line.client.fd >= 0);
+	close_line(&line);
+}
+
+static void test_client_room_too_small_is_no_room(void **state)
+{
+	struct smr_tre_answer answer = {.u.message = SMR_ARRAY(message_octets)};
+	uint8_t octets[sizeof(message_octets) - 1];
+	struct smr_space c1 = {octets, sizeof(octets)};
+	struct packet packet;
+	struct line line;
+
+	(void)state;
+	encode_answer(SMR_TRE_CHECKIN_START, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_checkin_start(&line.client, &c1), SMR_E_NO_ROOM);
+	close_line(&line);
+}
+
+static void test_client_given_error_returns_it_as_it_is(void **state)
+{
+	struct smr_tre_answer answer = {.err = SMR_E_STATE};
+	struct smr_aka_result result;
+	struct packet packet;
+	struct line line;
+	uint8_t rand[16] = {0};
+
+	(void)state;
+	encode_answer(SMR_TRE_AUTHENTICATE, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_authenticate(&line.client, rand, rand, &result), SMR_E_STATE);
+	assert_true(line.client.fd >= 0);
+	close_line(&line);
+}
+
+static void test_client_unanswered_is_unavailable_and_closed(void **state)
+{
+	struct smr_tre_state out;
+	struct line line;
+
+	(void)state;
+	open_line(&line, SMR_NONE);
+	assert_int_equal(smr_tre_client_state(&line.client, &out), SMR_E_UNAVAILABLE);
+	/* Or the late answer would be taken for that of the next request. */
+	assert_int_equal(line.client.fd, -1);
+	assert_int_equal(smr_tre_client_state(&line.client, &out), SMR_E_UNAVAILABLE);
+	close_line(&line);
+}
+
+static void test_client_left_alone_is_unavailable(void **state)
+{
+	struct smr_tre_state out;
+	struct line line;
+
+	(void)state;
+	open_line(&line, SMR_NONE);
+	(void)close(line.peer);
+	assert_int_equal(smr_tre_client_state(&line.client, &out), SMR_E_UNAVAILABLE);
+	assert_int_equal(line.client.fd, -1);
+}
+
+static void test_client_given_nonsense_is_unavailable_and_closed(void **state)
+{
+	static const uint8_t nonsense[] = {0x81, 0x18, 0x00};
+	static uint8_t oversize[SMR_TRE_PACKET_MAX + 1];
+	struct smr_bytes waiting[] = {SMR_ARRAY(nonsense), SMR_ARRAY(oversize)};
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(waiting); i++) {
+		struct smr_tre_state out;
+		struct line line;
+
+		open_line(&line, waiting[i]);
+		assert_int_equal(smr_tre_client_state(&line.client, &out), SMR_E_UNAVAILABLE);
+		assert_int_equal(line.client.fd, -1);
+		close_line(&line);
+	}
+}
+
+static void test_client_message_too_long_is_malformed_before_it_is_sent(void **state)
+{
+	static uint8_t long_message[SMR_TRE_PACKET_MAX];
+	struct smr_tre_outcome outcome;
+	struct line line;
+
+	(void)state;
+	open_line(&line, SMR_NONE);
+	assert_int_equal(smr_tre_client_flight_complete(&line.client, SMR_ARRAY(long_message), &outcome),
+			 SMR_E_MALFORMED);
+	assert_true(line.client.fd >= 0);
+	close_line(&line);
+}
+
+static void test_connect_where_nobody_listens_is_unavailable(void **state)
+{
+	struct smr_tre_client client;
+	char long_path[200];
+
+	(void)state;
+	memset(long_path, 'a', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(smr_tre_connect(&client, "/nonexistent/tre.sock"), SMR_E_UNAVAILABLE);
+	assert_int_equal(client.fd, -1);
+	assert_int_equal(smr_tre_connect(&client, long_path), SMR_E_INVALID);
+	assert_int_equal(smr_tre_connect(&client, ""), SMR_E_INVALID);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_client_answered_returns_result_and_stays_connected),
+		cmocka_unit_test(test_client_room_too_small_is_no_room),
+		cmocka_unit_test(test_client_given_error_returns_it_as_it_is),
+		cmocka_unit_test(test_client_unanswered_is_unavailable_and_closed),
+		cmocka_unit_test(test_client_left_alone_is_unavailable),
+		cmocka_unit_test(test_client_given_nonsense_is_unavailable_and_closed),
+		cmocka_unit_test(test_client_message_too_long_is_malformed_before_it_is_sent),
+		cmocka_unit_test(test_connect_where_nobody_listens_is_unavailable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -152,10 +152,18 @@ static enum smr_err find_operator(const struct smr_party *party, struct smr_key_
 			   "this AuC trusts no SHO yet: run «samara-auc trust --dir DIR sho.card» first");
 }
 
+/** A path given on the command line is the shell's, relative to where it stands; the default is in DIR. */
+static char *path_of(const struct smr_args *args, const char *option, const char *name)
+{
+	const char *given = smr_arg(args, option);
+
+	return given != NULL ? strdup(given) : smr_fs_join(args->dir, name);
+}
+
 static enum smr_err serve(struct auc *a, const struct smr_args *args, struct smr_problem *problem)
 {
-	char *socket = smr_fs_join(args->dir, smr_arg(args, "sim-socket") ? smr_arg(args, "sim-socket") : "auc.sock");
-	char *spool = smr_fs_join(args->dir, smr_arg(args, "spool") ? smr_arg(args, "spool") : "spool");
+	char *socket = path_of(args, "sim-socket", "auc.sock");
+	char *spool = path_of(args, "spool", "spool");
 	struct smr_auc_serve s = {.db = a->db,
 				  .auc = &a->party,
 				  .dir = args->dir,
@@ -259,7 +267,7 @@ static const struct smr_option run_options[] = {
 	{"sim-socket", 0, "PATH", 0, "hostapd's eap_sim_db socket (default: DIR/auc.sock)"},
 	{"sim-group", 0, "GID", 0, "group that may use that socket"},
 	{"spool", 0, "DIR", 0, "directory shared with the RO (default: DIR/spool)"},
-	{"log-level", 0, "LEVEL", 0, "error, warn, info (default) or debug; debug shows identities"},
+	{"log-level", 0, "error|warn|info|debug", 0, "what to log (default: info); debug shows identities"},
 };
 static const struct smr_option status_options[] = {{"imsi", 0, "IMSI", 0, "only this subscription"}};
 

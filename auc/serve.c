@@ -124,6 +124,10 @@ enum smr_err smr_auc_serve(struct smr_auc_serve *serve, struct smr_problem *prob
 		return smr_problem(problem, err, "cannot bind %s: %s", serve->socket, smr_err_text(err));
 	}
 	smr_log_event(SMR_LOG_INFO, "samara-auc.ready");
+	if (!smr_fs_exists(serve->spool))
+		smr_log(SMR_LOG_WARN, "relay.no_spool", "directory=%s hint=%s", SMR_QUOTED(serve->spool),
+			SMR_QUOTED("no evidence can come before it is there: name the directory shared with the RO by "
+				   "--spool"));
 	smr_notify_ready();
 	loop(serve, sim_fd, signals_fd);
 	smr_notify_stopping();

@@ -45,7 +45,7 @@ static json_t *read_live(int fd)
 static json_t *ask_server(const struct smr_args *args)
 {
 	const char *name = smr_arg(args, "socket");
-	char *path = smr_fs_join(args->dir, name != NULL ? name : "samarad.sock");
+	char *path = name != NULL ? strdup(name) : smr_fs_join(args->dir, "samarad.sock");
 	json_t *live = NULL;
 	int fd;
 

@@ -231,7 +231,7 @@ static const struct smr_option options[] = {
 	{"count", 'n', "N", SMR_OPT_REQUIRED, "how many"},
 	{"imsi", 0, "FIRST", SMR_OPT_REQUIRED, "first IMSI of the range"},
 	{"iccid", 0, "FIRST", SMR_OPT_REQUIRED, "first ICCID: 19 or 20 digits, or 18 without check digit"},
-	{"algorithm", 0, "NAME", SMR_OPT_REQUIRED, "milenage or tuak"},
+	{"algorithm", 0, "milenage|tuak", SMR_OPT_REQUIRED, "authentication algorithm"},
 	{"k-bits", 0, "BITS", 0, "length of K: 128; TUAK 256 (default) or 128"},
 	{"op-file", 0, "FILE", 0, "secret file with OP or TOP; without it each OPc is random"},
 	{"interval", 0, "DURATION", 0, "time between check-ins (24h)"},

@@ -362,11 +362,11 @@ static int run(const struct smr_args *args)
 
 static const struct smr_option options[] = {
 	{"config", 0, "FILE", SMR_OPT_REQUIRED, "configuration of this M2ME"},
-	{"once", 0, "WHAT", 0, "one contact, then end: provision, flight or check-in"},
+	{"once", 0, "provision|flight|check-in", 0, "one contact, then end"},
 	{"sim", 0, "PATH", 0, "be the external SIM on this control interface until the authentication ends"},
 	{"timeout", 0, "SECONDS", 0, "for --sim (default 60)"},
 	{"status", 0, NULL, 0, "what the agent does, when it will contact the server, its counters"},
-	{"log-level", 0, "LEVEL", 0, "error, warn, info (default) or debug"},
+	{"log-level", 0, "error|warn|info|debug", 0, "what to log (default: info)"},
 };
 
 static const struct smr_subcommand commands[] = {{

@@ -252,7 +252,7 @@ static int run(const struct smr_args *args)
 
 static const struct smr_option options[] = {
 	{"config", 'c', "FILE", 0, "configuration (default: DIR/samarad.ini where it exists)"},
-	{"log-level", 0, "LEVEL", 0, "error, warn, info (default) or debug; debug shows identities"},
+	{"log-level", 0, "error|warn|info|debug", 0, "what to log (default: info); debug shows identities"},
 };
 
 static const struct smr_subcommand commands[] = {

@@ -285,6 +285,10 @@ int smr_args_main(const struct smr_program *program, int argc, char **argv)
 	const struct smr_subcommand *best = NULL;
 	int best_used = -1;
 
+	if (argc == 2 && strcmp(argv[1], "--help-json") == 0) {
+		smr_args_json(stdout, program);
+		return 0;
+	}
 	for (size_t i = 0; i < program->command_count; i++) {
 		int used;
 

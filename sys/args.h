@@ -16,7 +16,8 @@
  *     int main(int argc, char **argv) { return smr_args_main(&program, argc, argv); }
  *
  * Long options take «--name value» or «--name=value», letters «-n value» or «-nvalue»; «--» ends options; a value may
- * be «-». Options and positional arguments mix. Always there: --help (-h), --version. Exit code of wrong usage: 2.
+ * be «-». Options and positional arguments mix. Always there: --help (-h), --version, and, as the only word, --help-json
+ * (the whole table, for man pages and completions). Exit code of wrong usage: 2.
  */
 #ifndef SMR_ARGS_H
 #define SMR_ARGS_H

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "sys/args_local.h"
+
+#define HEAD_COLUMNS 22
 
 static void help_option(FILE *out, const struct smr_option *option)
 {
@@ -12,9 +16,11 @@ static void help_option(FILE *out, const struct smr_option *option)
 					     : " ",
 		       option->value == NULL ? "" : option->value, option->value != NULL && optional ? "]" : "");
 	if (option->letter != 0)
-		(void)fprintf(out, "  -%c, %-22s %s", option->letter, text, option->help);
+		(void)fprintf(out, "  -%c, ", option->letter);
 	else
-		(void)fprintf(out, "      %-22s %s", text, option->help);
+		(void)fputs("      ", out);
+	(void)fprintf(out, strlen(text) > HEAD_COLUMNS ? "%s\n                             " : "%-22s ", text);
+	(void)fputs(option->help, out);
 	(void)fprintf(out, "%s%s\n", (option->flags & SMR_OPT_REQUIRED) != 0 ? " (required)" : "",
 		      (option->flags & SMR_OPT_REPEAT) != 0 ? " (may be repeated)" : "");
 }
@@ -48,7 +54,9 @@ void smr_args_help_group(FILE *out, const struct smr_program *program, const cha
 	for (size_t i = 0; i < program->command_count; i++)
 		if (smr_args_path_begins(program->commands[i].path, words))
 			(void)fprintf(out, "  %-24s %s\n", program->commands[i].path, program->commands[i].summary);
-	(void)fprintf(out, "\n«%s COMMAND --help» explains one of them. --version prints the version.\n",
+	(void)fprintf(out,
+		      "\n«%s COMMAND --help» explains one of them. --version prints the version, --help-json\n"
+		      "all of this for programs.\n",
 		      program->name);
 }
 

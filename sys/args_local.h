@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What args.c and args_help.c share. */
+/* What args.c, args_help.c and args_json.c share. */
 #ifndef SMR_ARGS_LOCAL_H
 #define SMR_ARGS_LOCAL_H
 
@@ -11,5 +11,7 @@ const struct smr_option *smr_args_option(const struct smr_subcommand *command, s
 bool smr_args_path_begins(const char *path, const char *words);
 /* Help of all subcommands that begin with these words. */
 void smr_args_help_group(FILE *out, const struct smr_program *program, const char *words);
+/* The whole table as JSON. */
+void smr_args_json(FILE *out, const struct smr_program *program);
 
 #endif

@@ -192,6 +192,23 @@ static void test_args_help_needs_nothing_else(void **state)
 	assert_null(strstr(output, "supplier ship"));
 }
 
+static void test_args_help_json_is_the_whole_table_with_quotes_escaped(void **state)
+{
+	static const struct smr_option quoted[] = {{"odd", 'o', "A|B", SMR_OPT_OPTIONAL, "say \"\\\"\n"}};
+	static const struct smr_subcommand only[] = {
+		{"", record, quoted, 1, 0, NULL, 0, 0, "Only.", NULL, "line 1\nline 2"}};
+	static const struct smr_program odd = {"odd", "3", "s", only, 1};
+
+	(void)state;
+	assert_int_equal(run(&odd, "--help-json", (char *)NULL), 0);
+	assert_non_null(strstr(output, "{\"program\":\"odd\",\"version\":\"3\",\"summary\":\"s\",\"commands\":["));
+	assert_non_null(strstr(output, "{\"name\":\"odd\",\"letter\":\"o\",\"value\":\"A|B\",\"required\":false,"
+				       "\"repeat\":false,\"optional\":true,\"help\":\"say \\\"\\\\\\\"\\u000a\"}"));
+	assert_non_null(strstr(output, "\"positional\":null"));
+	assert_non_null(strstr(output, "\"example\":\"line 1\\u000aline 2\""));
+	assert_int_equal(run(&odd, "--help-json", "x", (char *)NULL), 2);
+}
+
 static void test_args_version_is_printed(void **state)
 {
 	(void)state;
@@ -233,6 +250,7 @@ int main(void)
 		scratch_test(test_args_wrong_usage_exits_2_and_says_what),
 		scratch_test(test_args_bad_number_is_reported),
 		scratch_test(test_args_help_needs_nothing_else),
+		scratch_test(test_args_help_json_is_the_whole_table_with_quotes_escaped),
 		scratch_test(test_args_version_is_printed),
 		scratch_test(test_args_help_config_demands_nothing),
 		scratch_test(test_args_program_without_subcommands_runs),

@@ -7,10 +7,11 @@ from world import Device, World, wait_until
 
 
 class Live:
-    """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent]."""
+    """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent].
+    @replace: mutants, as for World."""
 
-    def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, **agent):
-        self.world = World(build)
+    def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, **agent):
+        self.world = World(build, replace=replace)
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
         for number, (name, role) in enumerate(names, 1):
             setattr(self, name, self.world.player(name, role, number))

@@ -9,9 +9,9 @@ from world import World, eid, imei
 class Offline:
     """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
 
-    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None):
-        """@ro_disk: give the RO's directory a disk of its own with so many octets."""
-        self.world = World(build)
+    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None):
+        """@ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
+        self.world = World(build, replace=replace)
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
         for number, (name, role) in enumerate(names, 1):
             setattr(self, name, self.world.player(name, role, number))

@@ -22,6 +22,10 @@ def dumps(value):
     return cbor2.dumps(value, canonical=True)
 
 
+def loads(encoded):
+    return cbor2.loads(encoded)
+
+
 def sha256(data):
     return hashlib.sha256(data).digest()
 

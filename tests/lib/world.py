@@ -325,8 +325,10 @@ class World:
     """Everything of one run; use as a context."""
     addresses = set()  # devices that have an address of their own, in the network that all worlds of a process share
 
-    def __init__(self, build, keep=False):
+    def __init__(self, build, keep=False, replace=None):
+        """@replace: {program: path}, a mutant in the place of a program (tests/lib/mutants.py)."""
         self.build = os.path.abspath(build)
+        self.replace = replace or {}
         self.keep = keep
         self.closed = False
         self.root_user = os.getuid() == 0
@@ -347,7 +349,8 @@ class World:
         self.bin_dir = os.path.join(self.root, "bin")
         os.mkdir(self.bin_dir, 0o755)
         for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me"):
-            shutil.copy(os.path.join(self.build, path), self.bin_dir)
+            name = os.path.basename(path)
+            shutil.copy(self.replace.get(name, os.path.join(self.build, path)), self.bin(name))
 
     def bin(self, name):
         return os.path.join(self.bin_dir, name)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real samara-tre alone, enrolled by keys that the test holds: supplier, root, owner, two operators, and a server that obeys no rule."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import cbor2
+
+import wire
+from world import luhn
+
+PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
+ROOT = os.geteuid() == 0
+STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
+OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
+EID = bytes.fromhex("89049032123451234512345678901235")
+OTHER_EID = bytes.fromhex("89034011560010000000000000000121")
+SHIPMENT = b"shipment"
+K, OPC = bytes(range(16)), bytes(range(16, 32))
+ICCID = wire.packed(luhn("898821100000000001"), 10)
+OTHER_ICCID = wire.packed(luhn("898821100000000002"), 10)
+
+
+class Tre:
+    """The real TRE with a directory of its own, enrolled by keys that the test holds."""
+
+    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False):
+        """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it."""
+        self.base = tempfile.mkdtemp(prefix="samara-attack-")
+        os.chmod(self.base, 0o755)
+        self.program = shutil.copy(program, os.path.join(self.base, "samara-tre"))
+        self.run = os.path.join(self.base, "run")
+        os.mkdir(self.run)
+        if ROOT:
+            os.chown(self.run, 61050, 61051)
+        self.path = os.path.join(self.run, "tre.sock")
+        self.supplier, self.root, self.owner, self.op, self.other_op = (wire.Key() for _ in range(5))
+        self.server = wire.Server()
+        self.owner_bound = owner_bound
+        self.anchors = [] if owner_bound else [self.op.point] + ([self.other_op.point] if second_anchor else [])
+        self.start()
+        self.enrol()
+
+    def start(self, measurement=bytes(32)):
+        reader, writer = os.pipe()
+        os.write(writer, measurement)
+        os.close(writer)
+        who = {"user": 61050, "group": 61051, "extra_groups": []} if ROOT else {}
+        with open(os.path.join(self.base, "log"), "ab") as log:
+            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
+                                            pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
+        os.close(reader)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                return self.ask(STATE)
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("samara-tre did not start")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self, measurement=bytes(32)):
+        self.kill()
+        self.start(measurement)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        shutil.rmtree(self.base)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def ask(self, op, *arguments):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(5)
+            s.connect(self.path)
+            s.send(wire.dumps([op, *arguments]))
+            return cbor2.loads(s.recv(8192))
+
+    def enrol(self):
+        challenge = os.urandom(32)
+        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, EID, challenge)
+        assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof)
+        answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, EID, self.d, self.t, SHIPMENT)), self.supplier.point,
+                          self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,
+                          self.anchors, None,
+                          wire.hpke_seal(self.t, b"samara1 enrol", EID, challenge))
+        assert answer[0] == OK and answer[1] == wire.sha256(b"samara1 enrol t" + challenge)
+
+    # ---- what the server does ----
+
+    def package(self, operator=None, serial=5, order=None, iccid=ICCID, content=None, **kwargs):
+        return wire.package(operator or self.op, kwargs.pop("t", self.t), EID, iccid, serial, content or wire.mcim(k=K, opc=OPC), order, **kwargs)
+
+    def order(self, owner=None, operator=None, serial=1, target=EID):
+        return wire.order(owner or self.owner, serial, (operator or self.op).point, target)
+
+    def request(self):
+        err, m1 = self.ask(FLIGHT_START, False)
+        assert err == OK
+        self.server.open_m1(m1)
+        assert self.server.evidence_holds(self.d)
+        return m1
+
+    def fly(self, package=None):
+        """A flight; why the package was not installed (OK: it was)."""
+        self.request()
+        answer = self.ask(FLIGHT_COMPLETE, self.server.m2({1: package} if package else {}))
+        assert answer[0] == OK, answer
+        return answer[2]
+
+    def check_in(self, objects=()):
+        err, c1 = self.ask(CHECKIN_START)
+        assert err == OK
+        self.server.open_c1(c1)
+        answer = self.ask(CHECKIN_COMPLETE, self.server.c2({1: list(objects)} if objects else {}))
+        assert answer[0] == OK
+        return answer[1:]
+
+    def mcims(self):
+        return self.ask(STATE)[-1]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real samara-tre alone, enrolled by keys that the test holds: supplier, root, owner, two operators, and a server that obeys no rule."""
+import base64
 import os
 import shutil
 import socket
@@ -119,13 +120,52 @@ class Tre:
         assert answer[0] == OK, answer
         return answer[2]
 
-    def check_in(self, objects=()):
+    def check_in(self, objects=(), spare=False):
         err, c1 = self.ask(CHECKIN_START)
         assert err == OK
         self.server.open_c1(c1)
-        answer = self.ask(CHECKIN_COMPLETE, self.server.c2({1: list(objects)} if objects else {}))
+        answer = self.ask(CHECKIN_COMPLETE, self.server.c2({1: list(objects)} if objects else {}, spare))
         assert answer[0] == OK
         return answer[1:]
 
     def mcims(self):
         return self.ask(STATE)[-1]
+
+    # ---- what a thief does ----
+
+    def stolen_record(self):
+        """The durable state (tre/record.c), opened with the storage key that lies beside it."""
+        directory = os.path.join(self.run, "tre")
+        with open(os.path.join(directory, "storage.key"), encoding="ascii") as f:
+            storage = base64.b64decode(f.read().split("\n")[1])
+        with open(os.path.join(directory, "record"), "rb") as f:
+            record = f.read()
+        key = wire.kdf(storage, "tre-record", record[8:24])
+        return Record(wire.loads(wire.unseal(key, record[:24], record[24:])))
+
+    def backup(self):
+        """Stop it, copy its directory, start it again. Returns the copy."""
+        copy = tempfile.mkdtemp(dir=self.base)
+        self.kill()
+        for name in os.listdir(os.path.join(self.run, "tre")):
+            shutil.copy2(os.path.join(self.run, "tre", name), copy)
+        self.start()
+        return copy
+
+    def roll_back(self, copy):
+        """The whole directory as it was, counter and all: open until the TPM port (docs/threat-model.md)."""
+        self.kill()
+        for name in os.listdir(copy):
+            with open(os.path.join(copy, name), "rb") as source, open(os.path.join(self.run, "tre", name), "wb") as target:
+                target.write(source.read())
+        self.start()
+
+
+class Record:
+    """The keys in a TRE's durable state."""
+
+    def __init__(self, items):
+        _, enrolment, _, checkin, _ = items
+        self.d, self.t = wire.Key.from_scalar(enrolment[3]), wire.Key.from_scalar(enrolment[4])
+        self.rks = [rk for rk, ticket in checkin[:2] if ticket]
+        self.c1, self.resp, self.next = checkin[4:7]

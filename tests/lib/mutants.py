@@ -35,12 +35,12 @@ class NoMutant(Exception):
 @dataclasses.dataclass(frozen=True)
 class Mutant:
     """@name: the row of proofs/README.md. @without: what is taken out. @programs: which are built. @edits: (file, old text, new text), .c files
-    only, since one object has to hold all of an edit. @crafted: no build, the attack's message itself does what the mutant says."""
+    only, since one object has to hold all of an edit. @control: no row; an edit that takes no check away, for the other side of a comparison."""
     name: str
     without: str
     programs: tuple = ()
     edits: tuple = ()
-    crafted: str = ""
+    control: bool = False
 
 
 def tables():

@@ -169,10 +169,14 @@ def mcim(imsi="001010000000001", k=bytes(range(16)), opc=bytes(range(16, 32)), a
     return [packed(imsi, 8), alg, k, opc, 8, 1, 0, 0, interval, 0]
 
 
-def package(operator, t, eid, iccid, serial, content, the_order=None, eid_in_x=None, eid_in_w=None):
-    """A sealed subscription; the last two let an attacker state another EID."""
-    x = hpke_seal(t, b"samara1 mcim", dumps([operator.point, eid_in_x or eid, iccid, serial]), dumps(content))
-    w = operator.sign("samara1 mcim", b"", dumps([eid_in_w or eid, iccid, serial, sha256(x), sha256(the_order) if the_order else None]))
+def package(operator, t, eid, iccid, serial, content, the_order=None, eid_in_x=None, eid_in_w=None, without=()):
+    """A sealed subscription; eid_in_x and eid_in_w let an attacker state another EID. @without: what the W and X of a mutant lack, of «operator»,
+    «eid», «hash_x» and «order»."""
+    def having(**members):
+        return dumps([value for name, value in members.items() if name not in without])
+    x = hpke_seal(t, b"samara1 mcim", having(operator=operator.point, eid=eid_in_x or eid, iccid=iccid, serial=serial), dumps(content))
+    w = operator.sign("samara1 mcim", b"", having(eid=eid_in_w or eid, iccid=iccid, serial=serial, hash_x=sha256(x),
+                                                  order=sha256(the_order) if the_order else None))
     return [operator.id, iccid, serial, x, w, the_order]
 
 
@@ -249,10 +253,11 @@ class Device:
 
 
 class Server:
-    """Whoever holds a flight key: opens requests, builds answers. No rules at all."""
+    """Whoever holds a flight key: opens requests, builds answers. No rules at all. @without: what the check-ins of a mutant lack, of «hash»
+    (hash(C1) in resp), «ctr» (in the request key), «mask» and «spare» (the spare's own label)."""
 
     def __init__(self, q=None):
-        self.q, self.tk, self.tk_id = q or Key(), os.urandom(16), 7
+        self.q, self.tk, self.tk_id, self.without = q or Key(), os.urandom(16), 7, ()
 
     def open_m1(self, message):
         """Evidence and certificate, unverified."""
@@ -280,18 +285,23 @@ class Server:
         ticket, masked, sealed = cbor2.loads(message)
         self.fields = ticket_open(self.tk, ticket)
         rk = self.fields[1]
-        number = bytes(a ^ b for a, b in zip(masked, kdf(rk, "mask", length=4)))
+        number = masked if "mask" in self.without else bytes(a ^ b for a, b in zip(masked, kdf(rk, "mask", length=4)))
         head = message[:len(message) - len(dumps(sealed))]
-        self.report = cbor2.loads(unseal(kdf(rk, "req", number), head, sealed))
-        self.resp, self.next = kdf(rk, "resp", sha256(message), 32), kdf(rk, "next", length=32)
+        self.report = cbor2.loads(unseal(kdf(rk, "req", b"" if "ctr" in self.without else number), head, sealed))
+        self.resp = kdf(rk, "resp", b"" if "hash" in self.without else sha256(message), 32)
+        self.next = kdf(rk, "next", length=32)
         return struct.unpack(">I", number)[0], self.report
 
-    def c2(self, content):
+    def c2(self, content, spare=False):
         r = os.urandom(16)
         if 0 not in content:
-            fields = [self.fields[0], kdf(self.next, "rk", r), *self.fields[2:]]
-            content = {**content, 2: ticket_seal(self.tk_id, self.tk, fields)}
+            content = {**content, 2: self.next_ticket("rk", r)}
+        if spare:
+            content[5] = self.next_ticket("rk" if "spare" in self.without else "spare", r)
         return dumps([r, seal(kdf(self.resp, "c2", r), r, dumps(content))])
+
+    def next_ticket(self, label, r):
+        return ticket_seal(self.tk_id, self.tk, [self.fields[0], kdf(self.next, label, r), *self.fields[2:]])
 
 
 # ---- CoAP ----

@@ -4,10 +4,28 @@
 One function is the attack in both: attack(subject, honest) -> did it succeed? @honest says how the honest parties of the attack speak: with everything
 that the protocol has, or, beside a mutant, without what the mutant lacks (an operator's W without hash(X), a server's k2 without e·F …).
 """
+import os
 import unittest
 
 import mutants
 from lone_tre import OK, Tre
+
+
+WINDOW = 6  # octets: two random datagrams share so many once in some billions of tries
+
+
+def windows(datagram):
+    return {datagram[i:i + WINDOW] for i in range(len(datagram) - WINDOW + 1)}
+
+
+def shared(first, second, other):
+    """Octets that two datagrams of one device share, and another device's does not have: what an observer links the two by."""
+    return (windows(first) & windows(second)) - windows(other)
+
+
+def program_of(name):
+    """samara-tre itself, or a mutant of it."""
+    return mutants.programs(name)["samara-tre"] if name else os.path.join(mutants.BUILD, mutants.PROGRAMS["samara-tre"])
 
 
 class Bites(unittest.TestCase):
@@ -18,7 +36,7 @@ class Bites(unittest.TestCase):
         with Tre(**tre) as real:
             self.assertFalse(attack(real, False), "the attack succeeds against the real program")
             self.serves(real)
-        with Tre(program=mutants.programs(name)["samara-tre"], **tre) as mutant:
+        with Tre(program=program_of(name), **tre) as mutant:
             self.assertTrue(attack(mutant, True), "the attack does not succeed against the mutant either: it proves nothing")
 
     def serves(self, tre):

@@ -28,8 +28,9 @@ OTHER_ICCID = wire.packed(luhn("898821100000000002"), 10)
 class Tre:
     """The real TRE with a directory of its own, enrolled by keys that the test holds."""
 
-    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False):
+    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID):
         """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it."""
+        self.eid = eid
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
         os.chmod(self.base, 0o755)
         self.program = shutil.copy(program, os.path.join(self.base, "samara-tre"))
@@ -90,21 +91,21 @@ class Tre:
 
     def enrol(self):
         challenge = os.urandom(32)
-        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, EID, challenge)
-        assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof)
-        answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, EID, self.d, self.t, SHIPMENT)), self.supplier.point,
+        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, self.eid, challenge)
+        assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([self.eid, self.d, self.t]), proof)
+        answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, self.eid, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,
                           self.anchors, None,
-                          wire.hpke_seal(self.t, b"samara1 enrol", EID, challenge))
+                          wire.hpke_seal(self.t, b"samara1 enrol", self.eid, challenge))
         assert answer[0] == OK and answer[1] == wire.sha256(b"samara1 enrol t" + challenge)
 
     # ---- what the server does ----
 
     def package(self, operator=None, serial=5, order=None, iccid=ICCID, content=None, **kwargs):
-        return wire.package(operator or self.op, kwargs.pop("t", self.t), EID, iccid, serial, content or wire.mcim(k=K, opc=OPC), order, **kwargs)
+        return wire.package(operator or self.op, kwargs.pop("t", self.t), self.eid, iccid, serial, content or wire.mcim(k=K, opc=OPC), order, **kwargs)
 
-    def order(self, owner=None, operator=None, serial=1, target=EID):
-        return wire.order(owner or self.owner, serial, (operator or self.op).point, target)
+    def order(self, owner=None, operator=None, serial=1, target=None):
+        return wire.order(owner or self.owner, serial, (operator or self.op).point, target or self.eid)
 
     def request(self):
         err, m1 = self.ask(FLIGHT_START, False)
@@ -121,9 +122,9 @@ class Tre:
         return answer[2]
 
     def check_in(self, objects=(), spare=False):
-        err, c1 = self.ask(CHECKIN_START)
+        err, self.c1 = self.ask(CHECKIN_START)
         assert err == OK
-        self.server.open_c1(c1)
+        self.server.open_c1(self.c1)
         answer = self.ask(CHECKIN_COMPLETE, self.server.c2({1: list(objects)} if objects else {}, spare))
         assert answer[0] == OK
         return answer[1:]
@@ -142,6 +143,10 @@ class Tre:
             record = f.read()
         key = wire.kdf(storage, "tre-record", record[8:24])
         return Record(wire.loads(wire.unseal(key, record[:24], record[24:])))
+
+    def report_tampering(self):
+        with open(os.path.join(self.run, "tre", "tamper"), "w", encoding="ascii") as f:
+            f.write("1\n")
 
     def backup(self):
         """Stop it, copy its directory, start it again. Returns the copy."""

@@ -254,7 +254,7 @@ class Device:
 
 class Server:
     """Whoever holds a flight key: opens requests, builds answers. No rules at all. @without: what the check-ins of a mutant lack, of «hash»
-    (hash(C1) in resp), «ctr» (in the request key), «mask» and «spare» (the spare's own label)."""
+    (hash(C1) in resp), «ctr» (in the request key), «mask», «spare» (the spare's own label) and «alone» (16 octets follow C1)."""
 
     def __init__(self, q=None):
         self.q, self.tk, self.tk_id, self.without = q or Key(), os.urandom(16), 7, ()
@@ -282,6 +282,7 @@ class Server:
         return dumps([f.uncompressed, seal(kdf(k2, "m2", f.point), f.uncompressed, dumps(content))])
 
     def open_c1(self, message):
+        message = message[:-16] if "alone" in self.without else message
         ticket, masked, sealed = cbor2.loads(message)
         self.fields = ticket_open(self.tk, ticket)
         rk = self.fields[1]

@@ -2,6 +2,9 @@
 """A small world without device processes: the test holds the devices' keys. For attacks on the real samarad and samara-auc."""
 import os
 
+import cbor2
+
+import record_file
 import wire
 from world import World, eid, imei
 
@@ -79,7 +82,6 @@ class Offline:
 
     def flight_keys(self):
         """What the RO's file for suppliers holds: (number, Q)."""
-        import cbor2
         with open(self.ro.path("flight-keys.smr"), "rb") as f:
             header = cbor2.load(f)
             assert header[2] == 9
@@ -111,21 +113,20 @@ class Offline:
             return answer and answer[0]
         return device.open_m2(answer[1])
 
-    def install(self, device, m2):
-        """What an honest TRE does with the package: the subscription's keys, and its receipt."""
-        import cbor2
-        operator, iccid, serial, x, _, _ = m2[1]
-        del operator
+    def unpack(self, device, package):
+        """What the holder of t learns from a package; the device then has the subscription's key."""
+        _, iccid, serial, x, _, _ = package
         content = cbor2.loads(wire.hpke_open(device.t, b"samara1 mcim", wire.dumps([self.operator_point(), device.eid, iccid, serial]), x))
         device.k, device.package = content[2], (iccid, serial, wire.sha256(x))
-        return [1, iccid, serial, 0, wire.install_mac(device.k, device.eid, iccid, serial, wire.sha256(x), device.hash_ev)]
+
+    def install(self, device, m2):
+        """What an honest TRE does with the package: the subscription's keys, and its receipt."""
+        self.unpack(device, m2[1])
+        iccid, serial, hash_x = device.package
+        return [1, iccid, serial, 0, wire.install_mac(device.k, device.eid, iccid, serial, hash_x, device.hash_ev)]
 
     def operator_point(self):
-        import base64
-        import cbor2
-        with open(self.op.card, encoding="ascii") as f:
-            body = "".join(line.strip() for line in f if not line.startswith("-") and ":" not in line)
-        return cbor2.loads(cbor2.loads(base64.b64decode(body))[2])[2]
+        return record_file.card(self.op)[2]
 
     def check_in(self, device, report=None, udp=None, **kwargs):
         own = udp or self.udp()

@@ -51,6 +51,9 @@ class Key:
     def from_scalar(scalar):
         return Key(ec.derive_private_key(int.from_bytes(scalar, "big"), CURVE))
 
+    def scalar(self):
+        return self.private.private_numbers().private_value.to_bytes(32, "big")
+
     def dh(self, point):
         return self.private.exchange(ec.ECDH(), load_point(point))
 
@@ -215,12 +218,14 @@ class Device:
         self.eid, self.d, self.measurement, self.ctr = eid, d, measurement, 0
         self.rk = self.ticket = None
 
-    def m1(self, q, number, ctr=None, cert=None, have=None, extra=None, eid=None, measurement=None, signer=None, e=None):
+    def m1(self, q, number, ctr=None, cert=None, have=None, extra=None, eid=None, measurement=None, signer=None, e=None, evidence=None,
+           bound=True):
+        """@evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q."""
         self.ctr = ctr if ctr is not None else self.ctr + 1
         self.e, self.q = e or Key(), compress(uncompressed(q))
         ev = [eid or self.eid, self.ctr, measurement or self.measurement, None, have] + ([extra] if extra else [])
-        evidence = (signer or self.d).signed("samara1 ev", self.e.point + self.q, ev)
-        self.dh_eq = self.e.dh(q)
+        evidence = evidence or (signer or self.d).signed("samara1 ev", self.e.point + self.q if bound else b"", ev)
+        self.evidence, self.dh_eq = evidence, self.e.dh(q)
         k1 = kdf(extract(b"samara1 flight", self.dh_eq), "k1", self.e.point + self.q)
         head = array_head([1, number, self.e.point, b""])
         sealed = seal(k1, head, dumps([evidence] + ([cert] if cert else [])))

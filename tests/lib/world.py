@@ -347,10 +347,17 @@ class World:
     def copy_programs(self):
         """The build directory may lie where other users cannot reach."""
         self.bin_dir = os.path.join(self.root, "bin")
-        os.mkdir(self.bin_dir, 0o755)
+        os.makedirs(self.bin_dir, 0o755, exist_ok=True)
         for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me"):
             name = os.path.basename(path)
+            if os.path.exists(self.bin(name)):
+                os.remove(self.bin(name))  # what runs goes on running
             shutil.copy(self.replace.get(name, os.path.join(self.build, path)), self.bin(name))
+
+    def use(self, replace=None):
+        """What is started from now on: the real programs, but for these."""
+        self.replace = replace or {}
+        self.copy_programs()
 
     def bin(self, name):
         return os.path.join(self.bin_dir, name)

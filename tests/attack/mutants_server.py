@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last two take out what
+S1 and S5 rest on and no model has as a field."""
+from mutants import Mutant
+
+NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d);", "(void)smr_evidence_verify(&item->m1, &d);"),)
+
+COUNTER_NOT_STRICT = (
+    ("core/rules.c", "if (ctr == 0 || ctr < row->ctr)", "if (ctr == 0)"),
+    ("core/rules.c", "? CONTACT_RESEND : CONTACT_STALE;", "? CONTACT_RESEND : CONTACT_NEW;"),
+    ("core/rules.c", "return ctr - row->ctr <= SMR_CTR_JUMP_MAX ?", "return ctr <= row->ctr + SMR_CTR_JUMP_MAX ?"),
+)
+
+NO_ROW = (
+    ("core/rules.c", "if (contact == CONTACT_STALE)\n\t\treturn unchanged(row, SMR_REFUSAL_COUNTER);\n", ""),
+    ("core/rules.c", "if (contact == CONTACT_RESEND)\n\t\treturn v; /* answered, counts nothing */\n", ""),
+)
+
+RECEIPT_WITHOUT_X_AND_SERIAL = (
+    ("core/receipt.c", "smr_put_uint(&w, serial);\n\tsmr_put_bytes(&w, smr_bytes_of(hash_x, SMR_HASH_LEN));", "smr_put_null(&w);\n\tsmr_put_null(&w);"),
+)
+
+HASH_EV_WITHOUT_POINTS = (
+    ("core/evidence.c", "memcpy(hash_ev, hash, sizeof(hash));\n\treturn SMR_OK;",
+     "return smr_cose_hash(SMR_LABEL_EVIDENCE, SMR_NONE, object.payload, hash_ev);"),
+)
+
+ANY_SUPPLIER = (
+    ("file/party.c", "err = smr_party_find(party, role, smr_file_reader_info(reader)->sender, &card, problem);",
+     "memset(&card, 0, sizeof(card));"),
+)
+
+MUTANTS = [
+    Mutant("flight_without_signature", "sign_d", ("samarad",), NO_SIGNATURE),
+    Mutant("flight_lineage_without_signature", "sign_d", ("samarad",), NO_SIGNATURE),
+    Mutant("flight_signature_without_E", "E and Q as external data of sign_d", ("samarad",),
+           (("core/evidence.c", "return smr_cose_verify(&m1->signed_ev, d, SMR_LABEL_EVIDENCE, SMR_ARRAY(points.octets));",
+             "(void)points; return smr_cose_verify(&m1->signed_ev, d, SMR_LABEL_EVIDENCE, SMR_NONE);"),)),
+    Mutant("flight_counter_not_strict", "«greater» in the counter's check", ("samarad",), COUNTER_NOT_STRICT),
+    Mutant("flight_epoch_key_kept", "erasing the epoch key's q", ("samarad",),
+           (("store/sqlite_keys.c", "return key->key.kind == SMR_FLIGHT_KEY_EPOCH && key->key.not_after <= now;", "return false;"),)),
+    Mutant("checkin_without_row", "the row per (EID, ctr)", ("samarad",), NO_ROW),
+    Mutant("checkin_without_lineage_expiry", "lineage expiry", ("samarad",),
+           (("core/ticket.c", "ticket->flight_epoch > now ||\n\t    now - ticket->flight_epoch > lifetime)", "ticket->flight_epoch > now)"),)),
+    Mutant("checkin_ticket_claims_younger_flight", "«not younger than its key»", ("samarad",),
+           (("core/ticket.c", "ticket->flight_epoch > smr_tk_epoch(tk_id) || ", ""),)),
+    Mutant("checkin_without_lineage_row", "lineage against the row", ("samarad",),
+           (("core/rules.c", "row->lineage == 0 || ticket->lineage != row->lineage ||", "row->lineage == 0 ||"),)),
+    Mutant("operator_without_measurement", "the operator's own appraisal", ("samara-auc",),
+           (("auc/judge.c", "SMR_TRY(judge_measurement(db, s, &evidence));", ""),)),
+    Mutant("operator_without_signature", "the operator's check of sign_d", ("samara-auc",),
+           (("core/evidence.c", "SMR_TRY(smr_ecdsa_verify(d, hash, object.signature.ptr));", ""),)),
+    Mutant("operator_without_receipt", "the receipt", ("samara-auc",),
+           (("auc/judge.c", "return verify_install_mac(s, &record->receipt, hash_ev);", "return SMR_OK;"),)),
+    Mutant("receipt_without_hash_ev", "hash(ev) in the install receipt", ("samara-auc",),
+           (("core/receipt.c", "smr_put_bytes(&w, smr_bytes_of(hash_ev, SMR_HASH_LEN));", "smr_put_null(&w);"),)),
+    Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),
+    Mutant("receipt_without_hash_x_and_serial", "hash(X) and serial in the install receipt", ("samara-auc",), RECEIPT_WITHOUT_X_AND_SERIAL),
+    Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),
+    Mutant("row_for_any_operator", "that a live row is its operator's alone", ("samara",),
+           (("core/rules.c", "return is_live(row->state) ? SMR_E_STATE : SMR_OK;", "return SMR_OK;"),)),
+]

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server, with one check taken out at a time: what somebody on the path, a device, a holder of leaked keys or a thief with the disk does to the real
+samarad in vain, and to the mutant not (S5, S7, S10). A test is called as its row in proofs/README.md."""
+import os
+import struct
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import disk  # noqa: E402
+import record_file  # noqa: E402
+import wire  # noqa: E402
+from secrets_search import Search, memory_of, walk  # noqa: E402
+from world import wait_until  # noqa: E402
+from world_bites import ServerBites  # noqa: E402
+
+COUNTER, LINEAGE, TICKET_OLD = 3, 5, 6
+LIFETIME = 30  # epochs that a lineage lives, samarad's default
+EPOCH_S = 86400
+
+
+def epoch():
+    return int(time.time()) // EPOCH_S
+
+
+class Flight(ServerBites):
+    def test_flight_without_signature(self):
+        """Somebody without any key asks in a device's name."""
+        def attack(device, _):
+            m2 = self.fly(self.thief(device))
+            return m2 is not None and 1 in m2
+        self.bites("flight_without_signature", attack)
+
+    def test_flight_lineage_without_signature(self):
+        """He says that he has what the device has, gets a lineage, and the device's own is dead."""
+        def attack(device, _):
+            receipt = self.provision(device)
+            m2 = self.fly(self.thief(device), ctr=device.ctr + 1, have=device.have)
+            return m2 is not None and 2 in m2 and self.check_in(device, {1: [receipt], 2: 1}) == {0: LINEAGE}
+        self.bites("flight_lineage_without_signature", attack)
+
+    def test_flight_signature_without_E(self):
+        """Whoever holds q stops a request, and puts its evidence under an e of his own: the answer is then for him."""
+        def attack(device, mutant):
+            with disk.Disk(self.o.ro) as stolen:
+                server = wire.Server(stolen.flight_keys()[self.o.number])
+            server.open_m1(self.o.m1(device, bound=not mutant))
+            m2 = self.fly(self.thief(device), evidence=server.evidence)
+            return m2 is not None and 2 in m2
+        self.bites("flight_signature_without_E", attack)
+
+    def test_flight_counter_not_strict(self):
+        """A device that was rolled back, or copied, asks twice with one counter."""
+        def attack(device, _):
+            first, second = (self.fly(device, ctr=5) for _ in range(2))
+            self.assertIn(1, first)
+            return self.granted(second, COUNTER)
+        self.bites("flight_counter_not_strict", attack)
+
+    def test_flight_counter_not_strict_replayed(self):
+        """An older request, played again on the path: the lineage of the newer one is dead, and its report does not count."""
+        def attack(device, _):
+            older = self.o.m1(device)
+            self.assertEqual(self.udp.ask("f", older)[0], "2.04")
+            receipt = self.o.install(device, self.fly(device))
+            self.assertEqual(self.udp.ask("f", older)[0], "2.04")
+            reported = self.check_in(device, {1: [receipt], 2: 1})
+            device.have = [receipt[1], receipt[2]]
+            return reported == {0: LINEAGE}
+        self.bites("flight_counter_not_strict", attack)
+
+
+class EpochKey(ServerBites):
+    DEVICES = 4
+    LASTS = 2
+
+    def short_epoch_key(self):
+        """A key that is over in a few seconds: no operator would make one, so the test does, with the RO's root. Returns (number, key)."""
+        q, now = wire.Key(), int(time.time())
+        number = max(self.o.q) + 1
+        self.o.q[number] = q.point
+        signed = wire.flight_key(record_file.private_key(self.o.ro, "root"), 1, number, q.point, now - 1, now + self.LASTS)
+        disk.put(self.o.ro, ("INSERT INTO flight_key VALUES (?, 1, ?, ?, ?, ?, ?)", (number, q.point, now - 1, now + self.LASTS, q.scalar(), signed)))
+        return number, q
+
+    def remains(self, scalar):
+        """Is the key in any file of the RO's, or in the server's memory, in either order of its octets?"""
+        with disk.Disk(self.o.ro) as stolen:
+            found = list(Search([scalar, scalar[::-1]]).files(*walk([stolen.dir])))
+        memory = memory_of(self.o.server.pid)
+        return found or scalar in memory or scalar[::-1] in memory
+
+    def test_flight_epoch_key_kept(self):
+        """A recorded request, and after the epoch the RO's whole disk and the server's memory: whose request was it?"""
+        def attack(device, mutant):
+            number, q = self.short_epoch_key()
+            recorded = device.m1(q.point, number)
+            wait_until("the new key in force", lambda: self.udp.ask("f", recorded)[0] == "2.04")
+            self.assertTrue(self.remains(q.scalar()), "the search does not find a key that is there")
+            wait_until("the key's end", lambda: self.udp.ask("f", device.m1(q.point, number))[0] == "4.04")
+            del self.o.q[number]
+            end = time.monotonic() + (4 if mutant else 30)  # the store's log is emptied every two seconds
+            while self.remains(q.scalar()):
+                if time.monotonic() > end:
+                    reader = wire.Server(q)
+                    reader.open_m1(recorded)
+                    return reader.ev[0] == device.eid
+                time.sleep(0.2)
+            return False
+        self.bites("flight_epoch_key_kept", attack)
+
+
+class CheckIn(ServerBites):
+    """Keys of tickets leak: from memory, from the RO's disk, from a device."""
+
+    def ticket_key(self, number):
+        with disk.Disk(self.o.ro) as stolen:
+            return stolen.ticket_keys()[number]
+
+    def forged(self, device, tk_id, flight_epoch, key=None):
+        """A ticket that whoever holds the ticket key makes for this device, with an rk of his own, and its answer."""
+        rk = os.urandom(16)
+        fields = [device.eid, rk, struct.pack(">I", device.ctr), struct.pack(">I", flight_epoch), bytes(4), bytes(8), bytes(4), 0]
+        thief = self.thief(device)
+        return self.check_in(thief, ctr=device.ctr + 1, ticket=wire.ticket_seal(tk_id, key or self.ticket_key(tk_id), fields), rk=rk)
+
+    def test_checkin_without_row(self):
+        """The same report again."""
+        def attack(device, _):
+            receipt = self.o.install(device, self.fly(device))
+            c1 = device.c1(report={1: [receipt], 2: 1})
+            self.assertIn(2, device.open_c2(self.udp.ask("c", c1)[1]))
+            device.have = [receipt[1], receipt[2]]
+            before = self.udp.counters()["receipts"]
+            self.assertEqual(self.udp.ask("c", c1)[0], "2.04")
+            return self.udp.counters()["receipts"] > before
+        self.bites("checkin_without_row", attack)
+
+    def test_checkin_without_row_older(self):
+        """Reports in the wrong order: the later one has counted when the earlier one comes."""
+        def attack(device, _):
+            receipt = self.o.install(device, self.fly(device))
+            ticket, rk = device.ticket, device.rk
+            self.assertIn(2, self.check_in(device, {1: [receipt], 2: 1}, ctr=9))
+            late = self.check_in(device, {1: [receipt], 2: 2}, ctr=8, ticket=ticket, rk=rk)
+            device.ctr, device.have = 9, [receipt[1], receipt[2]]
+            return self.granted(late, COUNTER)
+        self.bites("checkin_without_row", attack)
+
+    def test_checkin_without_lineage_expiry(self):
+        """He has followed this lineage from the leaked key of its first ticket on, through all renewals: these keep the epoch of its flight."""
+        def attack(device, _):
+            self.fly(device)
+            answer = self.forged(device, epoch(), epoch() - LIFETIME - 1)
+            self.assertIn(2, self.forged(device, epoch(), epoch() - LIFETIME))
+            return self.granted(answer, TICKET_OLD)
+        self.bites("checkin_without_lineage_expiry", attack)
+
+    def test_checkin_ticket_claims_younger_flight(self):
+        """With a key that leaked long ago he writes a ticket of today's flight: it would outlive the key by the lifetime of a lineage."""
+        leaked, key = epoch() - 5, os.urandom(16)
+        disk.put(self.o.ro, ("INSERT INTO ticket_key VALUES (?, ?)", (leaked, key)))  # as a server that has run for five epochs has it
+
+        def attack(device, _):
+            self.fly(device)
+            wait_until("the old key", lambda: self.forged(device, leaked, leaked, key) != "4.04")
+            return self.granted(self.forged(device, leaked, epoch(), key), TICKET_OLD)
+        self.bites("checkin_ticket_claims_younger_flight", attack)
+
+    def test_checkin_without_lineage_row(self):
+        """A stolen rk, and since then the device has made a new flight: the thief reports an installation that never was."""
+        def attack(device, _):
+            _, iccid, serial = self.fly(device)[1][:3]
+            stolen = {"ticket": device.ticket, "rk": device.rk}
+            self.fly(device)
+            answer = self.check_in(self.thief(device), {1: [[1, iccid, serial, 0, os.urandom(16)]], 2: 1}, ctr=device.ctr + 1, **stolen)
+            return self.granted(answer, LINEAGE)
+        self.bites("checkin_without_lineage_row", attack)
+
+
+if __name__ == "__main__":
+    unittest.main()

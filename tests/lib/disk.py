@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a thief with the RO's disk has: all files of its directory, as they lie there."""
+import os
+import shutil
+import sqlite3
+import tempfile
+
+import record_file
+import wire
+
+
+class Disk:
+    """A copy of a player's directory; use as a context."""
+
+    def __init__(self, player):
+        self.root = tempfile.mkdtemp(prefix="samara-disk-")
+        shutil.copytree(player.dir, os.path.join(self.root, "copy"), ignore=lambda _, names: [n for n in names if n.endswith(".sock")])
+        self.dir = os.path.join(self.root, "copy")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.root)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def query(self, text, *values):
+        db = sqlite3.connect(self.path("samara.db"))
+        rows = db.execute(text, values).fetchall()
+        db.close()
+        return rows
+
+    def flight_keys(self):
+        """{number: private key}"""
+        return {number: wire.Key.from_scalar(scalar) for number, scalar in self.query("SELECT number, scalar FROM flight_key")}
+
+    def ticket_keys(self):
+        """{id: key}"""
+        return dict(self.query("SELECT id, key FROM ticket_key"))
+
+    def package(self, device):
+        """The package that waits for a device, as an answer would carry it."""
+        rows = self.query("SELECT o.id, d.iccid, d.serial, p.x, p.w, p.\"order\" FROM device d JOIN package p ON p.slot = d.package "
+                          "JOIN operator o ON o.number = d.operator WHERE d.eid = ?", device.eid)
+        return list(rows[0])
+
+    def private_keys(self):
+        """Every P-256 key that is there."""
+        names = [name[:-4] for name in os.listdir(self.path("keys")) if name.endswith(".key")]
+        return [record_file.private_key(self, name) for name in names] + list(self.flight_keys().values())
+
+
+def put(player, *statements):
+    """Change the RO's store beside its server, which takes notice: (text, values) each."""
+    db = sqlite3.connect(player.path("samara.db"), timeout=20)
+    with db:
+        for text, values in statements:
+            db.execute(text, values)
+        db.execute("UPDATE meta SET value = value + 1 WHERE name = 'sequence'")
+    db.close()

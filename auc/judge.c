@@ -46,7 +46,6 @@ static enum smr_err verify_install_mac(const struct smr_auc_subscription *s, con
 	return smr_equal_ct(mac, receipt->mac, sizeof(mac)) ? SMR_OK : SMR_E_MAC;
 }
 
-/** All that has to hold before the network may authenticate this subscription. */
 /** Not on the supplier's list; or there is no list yet, and so nothing to judge by. */
 static enum smr_err judge_measurement(struct smr_auc_db *db, const struct smr_auc_subscription *s,
 				      const struct smr_evidence *evidence)
@@ -58,6 +57,7 @@ static enum smr_err judge_measurement(struct smr_auc_db *db, const struct smr_au
 	return err;
 }
 
+/** All that has to hold before the network may authenticate this subscription. */
 static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_subscription *s,
 				  const struct smr_evidence_record *record)
 {

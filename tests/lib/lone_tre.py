@@ -135,14 +135,7 @@ class Tre:
     # ---- what a thief does ----
 
     def stolen_record(self):
-        """The durable state (tre/record.c), opened with the storage key that lies beside it."""
-        directory = os.path.join(self.run, "tre")
-        with open(os.path.join(directory, "storage.key"), encoding="ascii") as f:
-            storage = base64.b64decode(f.read().split("\n")[1])
-        with open(os.path.join(directory, "record"), "rb") as f:
-            record = f.read()
-        key = wire.kdf(storage, "tre-record", record[8:24])
-        return Record(wire.loads(wire.unseal(key, record[:24], record[24:])))
+        return stolen_record(os.path.join(self.run, "tre"))
 
     def report_tampering(self):
         with open(os.path.join(self.run, "tre", "tamper"), "w", encoding="ascii") as f:
@@ -164,6 +157,16 @@ class Tre:
             with open(os.path.join(copy, name), "rb") as source, open(os.path.join(self.run, "tre", name), "wb") as target:
                 target.write(source.read())
         self.start()
+
+
+def stolen_record(directory):
+    """The durable state (tre/record.c) in a TRE's directory, opened with the storage key that lies beside it."""
+    with open(os.path.join(directory, "storage.key"), encoding="ascii") as f:
+        storage = base64.b64decode(f.read().split("\n")[1])
+    with open(os.path.join(directory, "record"), "rb") as f:
+        record = f.read()
+    key = wire.kdf(storage, "tre-record", record[8:24])
+    return Record(wire.loads(wire.unseal(key, record[:24], record[24:])))
 
 
 class Record:

@@ -47,7 +47,11 @@ class Offline:
         shipment = self.supplier.path(f"shipment-{number}.smr")
         self.supplier.run("ship", "--number", str(number), "--out", shipment)
         self.seal(number, shipment, len(members))
-        if load:
+        self.hand_over(number, shipment if load else None)
+
+    def hand_over(self, number, shipment):
+        """From the operator to its AuC and to the RO. @shipment: None, and the RO knows these devices by their certificates."""
+        if shipment:
             self.ro.run("load", self.ro.take(shipment))
         self.ro.run("load", self.ro.take(self.op.path(f"batch-{number}.smr")))
         self.auc.run("load", self.auc.take(self.op.path(f"auc-{number}.smr")))

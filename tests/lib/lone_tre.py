@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real samara-tre alone, enrolled by keys that the test holds: supplier, root, owner, two operators, and a server that obeys no rule."""
 import base64
+import contextlib
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from world import luhn
 
 PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
 ROOT = os.geteuid() == 0
+UID, GID = (61050, 61051) if ROOT else (os.geteuid(), os.getegid())
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
 OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
 EID = bytes.fromhex("89049032123451234512345678901235")
@@ -28,7 +30,7 @@ OTHER_ICCID = wire.packed(luhn("898821100000000002"), 10)
 class Tre:
     """The real TRE with a directory of its own, enrolled by keys that the test holds."""
 
-    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID):
+    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True):
         """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it."""
         self.eid = eid
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
@@ -37,24 +39,29 @@ class Tre:
         self.run = os.path.join(self.base, "run")
         os.mkdir(self.run)
         if ROOT:
-            os.chown(self.run, 61050, 61051)
+            os.chown(self.run, UID, GID)
         self.path = os.path.join(self.run, "tre.sock")
         self.supplier, self.root, self.owner, self.op, self.other_op = (wire.Key() for _ in range(5))
         self.server = wire.Server()
         self.owner_bound = owner_bound
         self.anchors = [] if owner_bound else [self.op.point] + ([self.other_op.point] if second_anchor else [])
         self.start()
-        self.enrol()
+        if enrol:
+            self.enrol()
 
-    def start(self, measurement=bytes(32)):
+    def spawn(self, measurement=bytes(32)):
         reader, writer = os.pipe()
         os.write(writer, measurement)
         os.close(writer)
-        who = {"user": 61050, "group": 61051, "extra_groups": []} if ROOT else {}
+        who = {"user": UID, "group": GID, "extra_groups": []} if ROOT else {}
         with open(os.path.join(self.base, "log"), "ab") as log:
-            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
-                                            pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
+            process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
+                                       pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
         os.close(reader)
+        return process
+
+    def start(self, measurement=bytes(32)):
+        self.process = self.spawn(measurement)
         end = time.monotonic() + 10
         while time.monotonic() < end:
             try:
@@ -82,12 +89,21 @@ class Tre:
     def __exit__(self, *_):
         self.close()
 
-    def ask(self, op, *arguments):
+    @contextlib.contextmanager
+    def connection(self):
+        """A function that asks over one connection, for who has many questions."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.settimeout(5)
             s.connect(self.path)
-            s.send(wire.dumps([op, *arguments]))
-            return cbor2.loads(s.recv(8192))
+
+            def ask(op, *arguments):
+                s.send(wire.dumps([op, *arguments]))
+                return cbor2.loads(s.recv(8192))
+            yield ask
+
+    def ask(self, op, *arguments):
+        with self.connection() as ask:
+            return ask(op, *arguments)
 
     def enrol(self):
         challenge = os.urandom(32)

@@ -65,6 +65,22 @@ class Answers(Bites):
         self.bites("checkin_spare_response_without_hash", attack)
 
 
+class ChangedPlatform(Bites):
+    """S9: the platform changes between request and answer, or between two requests."""
+
+    def test_checkin_keeps_rk_on_state_change(self):
+        def attack(tre, _):
+            tre.fly(tre.package())
+            tre.server.open_c1(request(tre))
+            answer = tre.server.c2({})
+            tre.restart(measurement=bytes([1]) * 32)
+            opened = tre.ask(CHECKIN_COMPLETE, answer)[0] == OK
+            asked = tre.ask(CHECKIN_START)[0] == OK
+            self.assertEqual(opened, asked)
+            return opened
+        self.bites("checkin_keeps_rk_on_state_change", attack)
+
+
 class TwoPlaintextsUnderOneKey(Bites):
     """What one of them says tells what the other one says."""
 

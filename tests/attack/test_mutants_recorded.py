@@ -138,15 +138,20 @@ class TappedHandOver(Offline):
 
 
 class HandOver(unittest.TestCase):
+    """S2, and the second layer of S1: what the RO is given."""
+
+    def world(self, **kwargs):
+        world = TappedHandOver(**kwargs)
+        self.addCleanup(world.stop)
+        return world
+
     def test_flight_handover_open(self):
-        real = TappedHandOver()
-        self.addCleanup(real.stop)
+        """A copy of the batch, and t that leaks years later."""
+        real, mutant = self.world(), self.world(replace=mutants.programs("flight_handover_open"))
         self.assertIsNone(real.stolen())
+        self.assertEqual(mutant.stolen(), mutant.key())
         real.start()
         self.assertIn(1, real.fly(real.devices[0]))
-        mutant = TappedHandOver(replace=mutants.programs("flight_handover_open"))
-        self.addCleanup(mutant.stop)
-        self.assertEqual(mutant.stolen(), mutant.key())
 
 
 if __name__ == "__main__":

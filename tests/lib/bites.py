@@ -14,13 +14,15 @@ from lone_tre import OK, Tre
 WINDOW = 6  # octets: two random datagrams share so many once in some billions of tries
 
 
-def windows(datagram):
-    return {datagram[i:i + WINDOW] for i in range(len(datagram) - WINDOW + 1)}
+def windows(datagram, start):
+    return {datagram[i:i + WINDOW] for i in range(start, len(datagram) - WINDOW + 1)}
 
 
 def shared(first, second, other):
-    """Octets that two datagrams of one device share, and another device's does not have: what an observer links the two by."""
-    return (windows(first) & windows(second)) - windows(other)
+    """Octets that two datagrams of one device share, and another device's does not have: what an observer links the two by. What all three begin with is
+    the same for everybody."""
+    head = len(os.path.commonprefix([first, second, other]))
+    return (windows(first, head) & windows(second, head)) - windows(other, 0)
 
 
 def program_of(name):

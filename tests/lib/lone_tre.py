@@ -170,8 +170,10 @@ class Tre:
         """The whole directory as it was, counter and all: open until the TPM port (docs/threat-model.md)."""
         self.kill()
         for name in os.listdir(copy):
-            with open(os.path.join(copy, name), "rb") as source, open(os.path.join(self.run, "tre", name), "wb") as target:
-                target.write(source.read())
+            target = os.path.join(self.run, "tre", name)
+            shutil.copyfile(os.path.join(copy, name), target)
+            os.chmod(target, 0o600)
+            os.chown(target, UID, GID)
         self.start()
 
 

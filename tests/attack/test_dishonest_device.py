@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dishonest devices, and an attacker on the path, against the real samarad and samara-auc (S4, S5, S6, S10). After each hostile datagram: does the
-server still answer?"""
+"""Dishonest devices against the real samarad and samara-auc (S5, S6, S10). After each hostile request: does the server still answer?"""
 import os
-import random
 import sys
 import time
 import unittest
@@ -148,30 +146,6 @@ class Flight(Case):
         self.o.ro.run("revoke", "--eid", device.eid.hex(), "--undo")
         self.packaged(device)
 
-    def test_every_flipped_bit_of_a_request_gets_no_subscription(self):
-        device = self.new()
-        m1 = self.o.m1(device)
-        probe = self.o.udp(timeout=0.02)
-        for i in range(len(m1)):
-            altered = m1[:i] + bytes([m1[i] ^ (1 << random.randrange(8))]) + m1[i + 1:]
-            answer = probe.ask("f", altered)
-            self.assertTrue(answer is None or answer[0] == "4.04", f"octet {i} flipped, and answered {answer}")
-        probe.close()
-        self.assertIn(1, device.open_m2(self.udp.ask("f", m1)[1]))
-
-    def test_garbage_and_truncations_get_no_answer(self):
-        device = self.new()
-        datagram = wire.coap_request("f", self.o.m1(device))
-        probe = self.o.udp(timeout=0.01)
-        for length in range(len(datagram)):
-            self.assertIsNone(probe.ask_raw(datagram[:length]))
-        for _ in range(200):
-            self.assertIsNone(probe.ask_raw(os.urandom(random.randrange(1, 1400))))
-        probe.close()
-        code, payload = self.udp.ask_raw(datagram)
-        self.assertEqual(code, "2.04")
-        self.assertIn(1, device.open_m2(payload))
-
 
 class CheckIn(Case):
     def test_unchanged_check_in_needs_no_store(self):
@@ -221,18 +195,6 @@ class CheckIn(Case):
         self.packaged(device)
         device.ticket = b"\x00\xff\xff\xff" + device.ticket[4:]
         self.assertEqual(self.udp.ask("c", device.c1()), ("4.04", b""))
-
-    def test_every_flipped_bit_of_a_check_in_gets_no_answer(self):
-        device = self.new()
-        self.packaged(device)
-        c1 = device.c1()
-        probe = self.o.udp(timeout=0.02)
-        for i in range(len(c1)):
-            altered = c1[:i] + bytes([c1[i] ^ (1 << random.randrange(8))]) + c1[i + 1:]
-            answer = probe.ask("c", altered)
-            self.assertTrue(answer is None or answer == ("4.04", b""), f"octet {i} flipped, and answered {answer}")
-        probe.close()
-        self.assertIn(2, device.open_c2(self.udp.ask("c", c1)[1]))
 
     def test_device_that_lost_its_mcim_after_the_receipt_is_to_be_sealed_anew(self):
         device = self.new()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server, with one check taken out at a time: what somebody on the path, a device, a holder of leaked keys or a thief with the disk does to the real
 samarad in vain, and to the mutant not (S5, S7, S10). A test is called as its row in proofs/README.md."""
+import copy
 import os
 import struct
 import sys
@@ -69,6 +70,40 @@ class Flight(ServerBites):
             device.have = [receipt[1], receipt[2]]
             return reported == {0: LINEAGE}
         self.bites("flight_counter_not_strict", attack)
+
+    def race(self, device, counters):
+        """Many requests of one device at once, over as many sockets. Returns what each answer says."""
+        racers = [copy.copy(device) for _ in counters]
+        sockets = [self.o.udp(timeout=10) for _ in counters]
+        requests = [wire.coap_request("f", self.o.m1(racer, ctr=ctr), token=os.urandom(8)) for racer, ctr in zip(racers, counters)]
+        for udp, request in zip(sockets, requests):
+            udp.socket.send(request)
+        answers = []
+        for udp, racer, request in zip(sockets, racers, requests):
+            udp.socket.send(request)  # again: who has lost the race too often is dropped
+            answer = udp.socket.recv(2048)
+            while answer[4:12] != request[4:12]:
+                answer = udp.socket.recv(2048)  # late, for an earlier socket of this port
+            answers.append(racer.open_m2(wire.coap_answer(answer)[1]))
+            udp.close()
+        return answers
+
+    def test_requests_that_race_get_one_subscription(self):
+        answers = self.race(self.new(), range(1, 17))
+        self.assertEqual(len({repr(m2[1]) for m2 in answers if 1 in m2}), 1)
+        self.assertTrue(all(1 in m2 or m2 == {0: COUNTER} for m2 in answers))
+
+    def test_row_without_revision(self):
+        """A copied device races with itself for one counter: nobody may be allocated what was judged by a row that has moved since."""
+        def attack(device, _):
+            for ctr in range(1, 21):
+                answers = self.race(device, [ctr] * 16)
+                self.assertTrue(all(1 in m2 or m2 == {0: COUNTER} for m2 in answers))
+                if sum(1 in m2 for m2 in answers) != 1:
+                    return True
+            device.ctr = 20
+            return False
+        self.bites("row_without_revision", attack)
 
 
 class EpochKey(ServerBites):

@@ -35,6 +35,11 @@ class Offline:
     # ---- what the players do ----
 
     def ship(self, number, members, load):
+        shipment = self.make(number, members)
+        self.hand_over(number, shipment if load else None)
+
+    def make(self, number, members):
+        """Devices, their shipment, and subscriptions sealed for them, which nobody has loaded yet. Returns the shipment's path."""
         rows = ["eid,imei,d,t"]
         for member in members:
             d, t = wire.Key(), wire.Key()
@@ -47,7 +52,7 @@ class Offline:
         shipment = self.supplier.path(f"shipment-{number}.smr")
         self.supplier.run("ship", "--number", str(number), "--out", shipment)
         self.seal(number, shipment, len(members))
-        self.hand_over(number, shipment if load else None)
+        return shipment
 
     def hand_over(self, number, shipment):
         """From the operator to its AuC and to the RO. @shipment: None, and the RO knows these devices by their certificates."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last three take out
-what S1 and S5 rest on and no model has as a field."""
+"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last four take out
+what S1, S2 and S5 rest on and no model has as a field."""
 from mutants import Mutant
 
 NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d);", "(void)smr_evidence_verify(&item->m1, &d);"),)
@@ -57,6 +57,8 @@ MUTANTS = [
     Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),
     Mutant("receipt_without_hash_x_and_serial", "hash(X) and serial in the install receipt", ("samara-auc",), RECEIPT_WITHOUT_X_AND_SERIAL),
     Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),
+    Mutant("package_kept_after_receipt", "overwriting X when its receipt is accepted", ("samarad",),
+           (("store/sqlite_commit.c", "if (!held->has_x || (!change->purge_x && change->state != SMR_ROW_RESEAL))", "if (held != NULL)"),)),
     Mutant("row_without_revision", "that a change is for the row it was judged by", ("samarad",),
            (("store/sqlite_commit.c", "if (!held.found || held.revision != change->revision) {", "if (!held.found) {"),)),
     Mutant("row_for_any_operator", "that a live row is its operator's alone", ("samara",),

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Section 3: the flight, both sides. Every intermediate value is an attribute, for tests and for the annotated examples."""
+from oracle.cbor import array_head, decode, encode
+from oracle.keys import Key, compress, extract, kdf, seal, sha256, sig_structure, unseal
+
+EVIDENCE = "samara1 ev"
+
+
+def k1_of(dh_eq, e_point, q_point):
+    return kdf(extract(b"samara1 flight", dh_eq), "k1", e_point + q_point)
+
+
+class Request:
+    """An M1 that was built by a device: keeps what opens the answer. For attackers: @evidence: a signed one, somebody's, as it is; @bound: the
+    signature covers E and Q."""
+
+    def __init__(self, q, number, ev, signer, cert=None, e=None, evidence=None, bound=True):
+        self.e, self.q = e or Key(), q if len(q) == 33 else compress(q)
+        self.evidence = evidence or signer.signed(EVIDENCE, self.e.point + self.q if bound else b"", ev)
+        self.hash_ev = sha256(sig_structure(EVIDENCE, self.e.point + self.q, self.evidence[2]))
+        self.plain = encode([self.evidence] + ([cert] if cert else []))
+        self.dh_eq = self.e.dh(q)
+        self.k1 = k1_of(self.dh_eq, self.e.point, self.q)
+        self.head = array_head([1, number, self.e.point, b""])
+        self.message = self.head + encode(seal(self.k1, self.head, self.plain))
+        self.hash_m1 = sha256(self.message)
+
+
+class Opened:
+    """An M1 that was opened by a server, with signatures unverified."""
+
+    def __init__(self, q, message):
+        _, self.number, self.e, sealed = decode(message)
+        self.q, self.dh_eq, self.hash_m1 = q.point, q.dh(self.e), sha256(message)
+        self.head = message[:len(message) - len(encode(sealed))]
+        self.octets = unseal(k1_of(self.dh_eq, self.e, q.point), self.head, sealed)
+        self.plain = decode(self.octets)
+        self.evidence, self.ev = self.plain[0], decode(self.plain[0][2])
+        self.hash_ev = sha256(sig_structure(EVIDENCE, self.e + q.point, self.evidence[2]))
+
+
+class AnswerKeys:
+    """k2 and what follows from it, for whoever has e·Q and e·F."""
+
+    def __init__(self, hash_m1, dh_eq, dh_ef, f_point):
+        self.k2 = extract(hash_m1, dh_eq + dh_ef)
+        self.k2_prime, self.rk = kdf(self.k2, "m2", f_point), kdf(self.k2, "rk", f_point)
+
+
+def answer_keys_of_device(request, f):
+    return AnswerKeys(request.hash_m1, request.dh_eq, request.e.dh(f), compress(f))
+
+
+def answer_keys_of_server(opened, f):
+    return AnswerKeys(opened.hash_m1, opened.dh_eq, f.dh(opened.e), f.point)
+
+
+def m2(keys, f, content):
+    return encode([f.uncompressed, seal(keys.k2_prime, f.uncompressed, encode(content))])
+
+
+def open_m2(request, message):
+    """(the map in M2, its octets, rk)"""
+    f, sealed = decode(message)
+    keys = answer_keys_of_device(request, f)
+    octets = unseal(keys.k2_prime, f, sealed)
+    return decode(octets), octets, keys.rk

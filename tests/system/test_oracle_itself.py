@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second implementation by itself (tests/oracle), before it judges anything: against published values, against other libraries, and whether its
+strictness is strict. Runs no program of ours."""
+import hashlib
+import os
+import sys
+import unittest
+
+import cbor2
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from oracle import aka, cbor, cddl, checkin, coap, files, flight, objects, p256  # noqa: E402
+from oracle.keys import Key, compress, sha256, verify, verify_signed  # noqa: E402
+
+EID = bytes.fromhex("89049032123451234512345678901235")
+ICCID = objects.packed(objects.with_luhn("898821100000000001"), 10)
+
+
+def vectors(kind):
+    """The sets of tests/vectors/aka.txt of one kind: {name: octets}."""
+    found = []
+    with open(os.path.join(SOURCE, "tests", "vectors", "aka.txt"), encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("["):
+                current = {}
+                if line[1:].startswith(kind):
+                    found.append(current)
+            elif "=" in line and not line.startswith("#"):
+                name, value = (part.strip() for part in line.split("=", 1))
+                current[name] = value[1:-1].encode() if value.startswith('"') else bytes.fromhex(value)
+    return found
+
+
+class Cbor(unittest.TestCase):
+    VALUES = [0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1, b"", b"x" * 23, b"x" * 24, b"x" * 300, "", "ä" * 20, [], [1, [2, b"3"]],
+              {}, {1: [None], 300: {}}, True, False, None]
+    REFUSED = {
+        "cut off": ["", "18", "19ff", "41", "58", "81", "a1", "a101", "62c3"],
+        "longer than needed": ["1817", "1900ff", "1a0000ffff", "1b00000000ffffffff", "580161", "980101", "b8010101"],
+        "indefinite": ["5f4161ff", "7f6161ff", "9f01ff", "bf0101ff", "ff"],
+        "order of keys": ["a201000000", "a202000100", "a2010001f6"],
+        "key of another kind": ["a1416101", "a1616101", "a1f601", "a18001"],
+        "type that does not occur": ["20", "3863", "c000", "d81800", "f7", "f0", "f820", "f93c00", "fa3f800000", "fb3ff0000000000000"],
+        "reserved": ["1c", "1d", "1e", "1f", "5c", "9c", "fc"],
+        "after the end": ["0000", "f6f6", "8000"],
+        "not UTF-8": ["61ff", "62c328"],
+    }
+
+    def test_encoding_is_that_of_another_library_and_comes_back(self):
+        for value in self.VALUES:
+            self.assertEqual(cbor.encode(value), cbor2.dumps(value, canonical=True))
+            self.assertEqual(cbor.decode(cbor.encode(value)), value)
+
+    def test_what_breaks_a_rule_is_refused(self):
+        for why, cases in self.REFUSED.items():
+            for text in cases:
+                with self.assertRaises(cbor.Malformed, msg=f"{why}: {text}"):
+                    cbor.decode(bytes.fromhex(text))
+
+    def test_every_truncation_is_refused(self):
+        whole = cbor.encode([1000, b"12345", "text", {1: [None, True], 9: b""}])
+        for length in range(len(whole)):
+            with self.assertRaises(cbor.Malformed):
+                cbor.decode(whole[:length])
+
+    def test_what_is_read_is_the_one_encoding(self):
+        """Every string of up to two octets: where the decoder accepts, encoding again gives the same octets."""
+        accepted = 0
+        for octets in [n.to_bytes(size, "big") for size in (1, 2) for n in range(256 ** size)]:
+            try:
+                self.assertEqual(cbor.encode(cbor.decode(octets)), octets)
+                accepted += 1
+            except cbor.Malformed:
+                pass
+        self.assertGreater(accepted, 250)
+
+    def test_annotation_shows_every_octet_once(self):
+        whole = cbor.encode([1, {2: b"xy", 3: ["z", None]}, 2**32])
+        self.assertEqual(b"".join(octets for _, octets, _, _ in cbor.annotate(whole)), whole)
+
+
+class Curve(unittest.TestCase):
+    def test_rfc6979_signatures_come_out(self):
+        """A.2.5."""
+        key = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
+        for text, r, s in (("sample", "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+                            "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"),
+                           ("test", "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367",
+                            "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083")):
+            self.assertEqual(p256.sign(key, hashlib.sha256(text.encode()).digest()).hex(), r + s)
+
+    def test_both_arithmetics_agree(self):
+        own, peer = Key(), Key()
+        scalar, point = int.from_bytes(own.scalar(), "big"), p256.load(peer.point)
+        self.assertEqual(p256.compressed(p256.multiply(scalar)), own.point)
+        self.assertEqual(p256.uncompressed(point), peer.uncompressed)
+        self.assertEqual(compress(peer.uncompressed), peer.point)
+        self.assertEqual(p256.dh(scalar, point), own.dh(peer.point))
+
+    def test_signatures_are_verified_crosswise(self):
+        key = Key()
+        for key.deterministic in (False, True):
+            sig = key.sign("label", b"extra", b"payload")
+            self.assertTrue(verify(key.point, "label", b"extra", b"payload", sig))
+            self.assertFalse(verify(key.point, "labe", b"lextra", b"payload", sig))
+            structure = cbor.encode(["Signature1", bytes.fromhex("a10126"), b"label\0extra", b"payload"])
+            self.assertTrue(p256.verify(p256.load(key.point), sha256(structure), sig))
+            self.assertFalse(p256.verify(p256.load(key.point), sha256(structure + b"."), sig))
+
+    def test_group_order_and_infinity(self):
+        self.assertIsNone(p256.multiply(p256.N))
+        self.assertEqual(p256.multiply(p256.N - 1), (p256.G[0], p256.P - p256.G[1]))
+        self.assertEqual(p256.add(None, p256.G), p256.G)
+
+
+class Aka(unittest.TestCase):
+    def hold(self, functions, values):
+        for name in ("f1", "f1star"):
+            self.assertEqual(getattr(functions, name)(values["rand"], values["sqn"], values["amf"]), values[name])
+        for name in ("f2", "f3", "f4", "f5", "f5star"):
+            self.assertEqual(getattr(functions, name)(values["rand"]), values[name])
+
+    def test_milenage_published_sets(self):
+        found = vectors("milenage")
+        self.assertEqual(len(found), 21)
+        for v in found:
+            self.assertEqual(aka.Milenage.opc_of(v["k"], v["op"]), v["opc"])
+            self.hold(aka.Milenage(v["k"], v["opc"]), v)
+
+    def test_tuak_published_sets(self):
+        found = vectors("tuak")
+        self.assertEqual(len(found), 6)
+        for v in found:
+            self.assertEqual(aka.Tuak.topc_of(v["k"], v["top"], v["iterations"][0]), v["topc"])
+            self.hold(aka.Tuak(v["k"], v["topc"], len(v["f2"]), v["iterations"][0], len(v["f1"]), len(v["f3"]), len(v["f4"])), v)
+
+    def test_eap_aka_prime_published_cases(self):
+        for v in vectors("prime"):
+            self.assertEqual(aka.prime_keys(v["ck"], v["ik"], v["network_name"], v["sqn_xor_ak"]), (v["ck_prime"], v["ik_prime"]))
+            for name, value in aka.prime_expand(v["ck_prime"], v["ik_prime"], v["identity"]).items():
+                self.assertEqual(value, v[name], name)
+
+    def test_5g_chain(self):
+        v = vectors("5g chain")[0]
+        names = ("ck", "ik", "snn", "supi", "abba", "rand", "res", "sqn_xor_ak")
+        for name, value in aka.keys_5g(*(v[n] for n in names)).items():
+            self.assertEqual(value, v[name], name)
+
+    def test_autn_and_auts_open_for_their_subscriber_only(self):
+        v = vectors("auts")[0]
+        functions, other = aka.Milenage(v["k"], v["opc"]), aka.Milenage(v["k"], bytes(16))
+        self.assertEqual(aka.auts(functions, v["rand"], int.from_bytes(v["sqn_ms"], "big")), v["auts"])
+        self.assertEqual(aka.open_auts(functions, v["rand"], v["auts"]), int.from_bytes(v["sqn_ms"], "big"))
+        self.assertIsNone(aka.open_auts(other, v["rand"], v["auts"]))
+        autn = aka.autn(functions, v["rand"], 77)
+        self.assertEqual(aka.open_autn(functions, v["rand"], autn), (77, b"\x80\0"))
+        self.assertIsNone(aka.open_autn(other, v["rand"], autn))
+
+
+class Document(unittest.TestCase):
+    """docs/protocol.md as the judge of messages: what the oracle builds is valid, and with anything changed in kind or size it is not."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.doc = cddl.Document()
+        cls.a, cls.b, cls.owner = Key(), Key(), Key()
+
+    def test_objects_are_valid(self):
+        a, b = self.a, self.b
+        package = objects.package(a, b.point, EID, ICCID, 5, objects.mcim(), objects.order(self.owner, 1, a.point, EID))
+        self.doc.check("package", package)
+        self.doc.check("mcim", objects.open_package(package, b, a.point, EID))
+        self.doc.check("certificate", objects.certificate(a, EID, a.point, b.point, bytes(8)))
+        self.doc.check_encoded("flight-key", objects.flight_key(a, 1, 3, b.point))
+        self.doc.check_encoded("command", objects.command(a, EID, ICCID, 2**40, objects.SUSPENDED))
+        self.doc.check_encoded("card", files.card(a, "sho", "ä", b))
+        for receipt in (objects.install_receipt(bytes(16), EID, ICCID, 1, bytes(32), bytes(32)), objects.command_receipt(bytes(32), EID, ICCID, 2, 1)):
+            self.doc.check("receipt", receipt)
+
+    def test_messages_are_valid(self):
+        ev = [EID, 1, bytes(32), [1, 7, bytes(16)], [ICCID, 3], {1: [ICCID, 4, 0x103], 2: 1}]
+        request = flight.Request(self.b.point, 9, ev, self.a, objects.certificate(self.a, EID, self.a.point, self.b.point, bytes(8)))
+        self.doc.check_encoded("M1", request.message)
+        self.doc.check_encoded("m1-plain", request.plain)
+        ticket = checkin.ticket_seal(1, bytes(16), checkin.ticket_fields(EID, bytes(16), 1))
+        self.doc.check_encoded("C1", checkin.c1(bytes(16), ticket, 5, {2: 0}))
+        self.doc.check("ticket-plain", checkin.ticket_open(bytes(16), ticket))
+
+    def test_other_values_are_refused(self):
+        good_ev = [EID, 1, bytes(32), None, None]
+        self.doc.check("ev", good_ev)
+        cases = [("ev", good_ev[:4]), ("ev", good_ev + [{}, {}]), ("ev", [EID[:15]] + good_ev[1:]), ("ev", [EID[:15] + b"\0"] + good_ev[1:]),
+                 ("ev", [EID, 2**32] + good_ev[2:]), ("ev", [EID, True] + good_ev[2:]), ("ev", good_ev[:3] + [[3, bytes(16)], None]),
+                 ("ev", good_ev[:4] + [[ICCID[:9] + b"\0", 1]]), ("ev", good_ev + [{3: 1}]), ("report", {2: 3}), ("report", {1: []}), ("report", {}),
+                 ("report", {1: [[1, ICCID, 1, 0, bytes(16)]] * 5, 2: 0}), ("m2-plain", {0: 1, 2: bytes(101)}), ("m2-plain", {2: bytes(100)}),
+                 ("c2-plain", {2: bytes(101), 1: [1]}), ("M1", [2, 1, self.a.point, b""]), ("M1", [1, 1, b"\5" + self.a.point[1:], b""]),
+                 ("card", [bytes(3), {}, b"", bytes(64)]), ("subscription", [2, EID, ICCID, 1, 1]), ("record-2", [bytes(32), 1])]
+        for name, value in cases:
+            with self.assertRaises(cddl.Mismatch, msg=f"{name} {value}"):
+                self.doc.check(name, value)
+
+    def test_every_rule_is_read_and_every_name_defined(self):
+        for name in ("M1", "M2", "C1", "C2", "ticket-plain", "about-9", "record-9", "header", "end", "subscription"):
+            self.assertIn(name, self.doc.rules)
+        with self.assertRaises(ValueError):
+            self.doc.check_names(("name", "undefined", None), set())
+        self.assertEqual(self.doc.bound("M2, MILENAGE"), 480)
+        self.assertEqual(self.doc.bound("4.04 with the flight key"), 133)
+
+
+class Files(unittest.TestCase):
+    def test_sealed_file_comes_back_and_any_flipped_bit_does_not(self):
+        sender, receiver = files.Party("sho", "s"), files.Party("ro", "r")
+        octets = sender.write(files.BATCH, [receiver.card], [b"one", b"two" * 30], to=receiver.kem.point)
+        self.assertEqual(files.File(octets, receiver.kem).records, [b"one", b"two" * 30])
+        for at in range(len(octets)):
+            altered = octets[:at] + bytes([octets[at] ^ 4]) + octets[at + 1:]
+            with self.assertRaises((ValueError, TypeError)):
+                files.File(altered, receiver.kem)
+
+    def test_clear_file_comes_back_and_card_too(self):
+        sender = files.Party("supplier", "s", kem=False)
+        self.assertEqual(files.File(sender.write(files.REFERENCES, [], [cbor.encode([bytes(32), "1"])])).values(), [[bytes(32), "1"]])
+        self.assertEqual(files.unarmoured("words\n" + files.armoured(sender.card) + "more\n"), sender.card)
+        self.assertEqual(files.open_card(sender.card), ["supplier", "s", sender.sign.point, None])
+        self.assertTrue(verify_signed(sender.sign.point, "samara1 card", b"", cbor.decode(sender.card)))
+
+
+class Coap(unittest.TestCase):
+    def test_answers_by_the_table_only(self):
+        request = coap.request("f", b"x", 7, b"\1\2")
+        good = b"\x62\x44\0\7\1\2\xffpayload"
+        self.assertEqual(coap.check_answer(request, good), ("2.04", {}, b"payload"))
+        for bad in (b"\x62\x44\0\x08\1\2\xffp", b"\x62\x44\0\7\1\3\xffp", b"\x52\x44\0\7\1\2\xffp", b"\x62\x45\0\7\1\2\xffp", b"\x62\x44\0\7\1\2\xc0\xffp",
+                    b"\x62\xa3\0\7\1\2", b"\x62\xa3\0\7\1\2\xd1\x01\x05\xffx", b"\x62\x81\0\7\1\2\xd4\xef1234"):
+            with self.assertRaises(ValueError, msg=bad):
+                coap.check_answer(request, bad)
+        self.assertEqual(coap.check_answer(request, b"\x62\xa3\0\7\1\2\xd1\x01\x05")[1], {coap.MAX_AGE: b"\5"})
+        self.assertEqual(coap.parse(coap.request("c", b"y", 7, echo=b"12345678"))[4], {11: b"c", coap.ECHO: b"12345678"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -5,6 +5,7 @@
  */
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
 #include "crypto/openssl/local.h"
@@ -144,6 +145,17 @@ enum smr_err smr_ecdsa_sign(const struct smr_privkey *key, const uint8_t hash[SM
 	return SMR_OK;
 }
 
+/*
+ * Whoever holds the private key can choose r so that the sum of the two products is the point at infinity (FIPS 186-5
+ * section 6.4.2: reject). The library reports it as a failure of its own, which callers would blame on this machine.
+ */
+static bool sum_at_infinity(void)
+{
+	unsigned long first = ERR_peek_error();
+
+	return ERR_GET_LIB(first) == ERR_LIB_EC && ERR_GET_REASON(first) == EC_R_POINT_AT_INFINITY;
+}
+
 enum smr_err smr_ecdsa_verify(const struct smr_pubkey *key, const uint8_t hash[SMR_HASH_LEN],
 			      const uint8_t sig[SMR_SIG_LEN])
 {
@@ -159,9 +171,9 @@ enum smr_err smr_ecdsa_verify(const struct smr_pubkey *key, const uint8_t hash[S
 
 	if (ctx == NULL)
 		return smr_ossl_fail(SMR_E_CRYPTO);
-	/* 1 is valid, 0 is not (r or s out of range included), anything else is a failure of the library. */
+	/* 1 is valid, 0 is not (r or s out of range included), anything else is a failure of the library, but for one. */
 	verdict = EVP_PKEY_verify(ctx, der, len, hash, SMR_HASH_LEN);
 	if (verdict == 1)
 		return SMR_OK;
-	return smr_ossl_fail(verdict == 0 ? SMR_E_SIGNATURE : SMR_E_CRYPTO);
+	return smr_ossl_fail(verdict == 0 || sum_at_infinity() ? SMR_E_SIGNATURE : SMR_E_CRYPTO);
 }

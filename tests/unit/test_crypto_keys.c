@@ -396,6 +396,22 @@ static void test_verify_r_or_s_out_of_range_is_refused(void **state)
 }
 
 /* Signatures are made with a fresh nonce, so r and s of every length of leading zeros come along. */
+/* r = -h/d: for whoever holds d. That the sum is no point is a fault of the signature, not of this machine. */
+static void test_verify_sum_at_infinity_is_refused(void **state)
+{
+	struct smr_privkey own = privkey(ONE);
+	struct smr_pubkey key = public_half(&own);
+	uint8_t hash[SMR_HASH_LEN];
+	uint8_t sig[SMR_SIG_LEN];
+
+	(void)state;
+	hex(ONE, hash, sizeof(hash));
+	hex(ORDER_LESS_1 ONE, sig, sizeof(sig));
+	assert_int_equal(smr_ecdsa_verify(&key, hash, sig), SMR_E_SIGNATURE);
+	smr_privkey_wipe(&own);
+	smr_pubkey_wipe(&key);
+}
+
 static void test_sign_result_verifies_under_its_own_key_only(void **state)
 {
 	struct smr_privkey own = privkey(SIGN_KEY);
@@ -496,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_verify_rfc6979_signatures_are_valid_for_their_text_only),
 		cmocka_unit_test(test_verify_any_flipped_bit_is_refused),
 		cmocka_unit_test(test_verify_r_or_s_out_of_range_is_refused),
+		cmocka_unit_test(test_verify_sum_at_infinity_is_refused),
 		cmocka_unit_test(test_sign_result_verifies_under_its_own_key_only),
 		cmocka_unit_test(test_const_keys_used_by_several_threads_work),
 	};

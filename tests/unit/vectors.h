@@ -16,7 +16,7 @@
 
 struct vector_field {
 	char name[24];
-	uint8_t octets[128];
+	uint8_t octets[320];
 	size_t len;
 };
 
@@ -28,13 +28,13 @@ struct vector_set {
 
 struct vector_file {
 	size_t count;
-	struct vector_set sets[64];
+	struct vector_set sets[256];
 };
 
 static inline void add_vector_field(struct vector_set *set, const char *line)
 {
 	struct vector_field *field = &set->fields[set->count];
-	char value[300];
+	char value[701];
 
 	assert_true(set->count < SMR_COUNT(set->fields));
 	set->count++;
@@ -42,7 +42,7 @@ static inline void add_vector_field(struct vector_set *set, const char *line)
 		field->len = strlen((char *)field->octets);
 		return;
 	}
-	if (sscanf(line, "%23s = %299s", field->name, value) != 2)
+	if (sscanf(line, "%23s = %700s", field->name, value) != 2)
 		fail_msg("not a line of test values: %s", line);
 	field->len = hex(value, field->octets, sizeof(field->octets)).len;
 }
@@ -51,7 +51,7 @@ static inline void add_vector_field(struct vector_set *set, const char *line)
 static inline void load_vectors(struct vector_file *file, const char *below_source)
 {
 	const char *source = getenv("SAMARA_SOURCE");
-	char line[512];
+	char line[800];
 	FILE *in;
 
 	assert_non_null(source);
@@ -81,15 +81,24 @@ static inline bool vector_is(const struct vector_set *set, const char *kind)
 	return strncmp(set->title, kind, len) == 0 && (set->title[len] == ' ' || set->title[len] == '\0');
 }
 
-/** Octets of a value. Fails the test if the set has none of that name. */
-static inline struct smr_bytes value_of(const struct vector_set *set, const char *name)
+/** Octets of a value, none if the set has none of that name. */
+static inline struct smr_bytes value_or_none(const struct vector_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		if (strcmp(set->fields[i].name, name) == 0)
 			return smr_bytes_of(set->fields[i].octets, set->fields[i].len);
 	}
-	fail_msg("%s has no %s", set->title, name);
 	return SMR_NONE;
+}
+
+/** Octets of a value. Fails the test if the set has none of that name. */
+static inline struct smr_bytes value_of(const struct vector_set *set, const char *name)
+{
+	struct smr_bytes value = value_or_none(set, name);
+
+	if (value.ptr == NULL)
+		fail_msg("%s has no %s", set->title, name);
+	return value;
 }
 
 /** Octets of a value that has @p len of them. */

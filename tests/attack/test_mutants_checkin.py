@@ -107,10 +107,14 @@ class TwoPlaintextsUnderOneKey(Bites):
 
 
 class Samarad(unittest.TestCase):
+    def udp(self, o):
+        udp = o.udp(timeout=30)
+        self.addCleanup(udp.close)
+        return udp
+
     def one_request_answered_twice(self, o, without_r):
         """(second answer as read by who knows the first one, second answer)."""
-        device, udp = o.devices[0], o.udp()
-        self.addCleanup(udp.close)
+        device, udp = o.devices[0], self.udp(o)
         self.assertIn(1, o.fly(device, udp))
         c1 = device.c1()
         answers = [wire.loads(udp.ask("c", c1)[1]) for _ in range(2)]
@@ -124,7 +128,7 @@ class Samarad(unittest.TestCase):
         o.start()
         read, other = self.one_request_answered_twice(o, without_r)
         if not without_r:
-            self.assertIn(1, o.fly(o.devices[1]), "it serves no more")
+            self.assertIn(1, o.fly(o.devices[1], self.udp(o)), "it serves no more")
         return read == other
 
     def test_checkin_response_without_r(self):

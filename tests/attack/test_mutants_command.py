@@ -79,13 +79,14 @@ class Operator(unittest.TestCase):
         o = Offline(mutants.BUILD, devices=2, by_certificate=0, replace=mutants.programs(name) if name else None)
         self.addCleanup(o.stop)
         o.start()
-        o.auc_process = o.world.start_auc(o.auc)
+        o.auc_process, self.udp = o.world.start_auc(o.auc), o.udp(timeout=30)
+        self.addCleanup(self.udp.close)
         return o
 
     def provisioned(self, o, device):
-        receipt = o.install(device, o.fly(device))
-        o.check_in(device, {1: [receipt], 2: ACTIVATED})
-        wait_until("activation", lambda: o.subscription(device)["state"] == "active")
+        receipt = o.install(device, o.fly(device, self.udp))
+        o.check_in(device, {1: [receipt], 2: ACTIVATED}, self.udp)
+        wait_until("activation", lambda: o.subscription(device)["state"] == "active", timeout=60)
 
     def issue(self, o, device, action):
         """The operator commands; returns the serial that the device reads in its next check-in."""
@@ -93,7 +94,7 @@ class Operator(unittest.TestCase):
         o.op.run(action, "--iccid", o.subscription(device)["iccid"], "--auc", o.op.take(o.auc.card), "--out", files[0], "--auc-out", files[1])
         o.ro.run("load", o.ro.take(files[0]))
         o.auc.run("load", o.auc.take(files[1]))
-        command = wait_until("the command", lambda: o.check_in(device).get(1), every=0.2)[-1]
+        command = wait_until("the command", lambda: o.check_in(device, udp=self.udp).get(1), timeout=60, every=0.2)[-1]
         return wire.loads(wire.loads(command)[2])[3]
 
     def mac(self, device, serial, commanded, without):
@@ -102,8 +103,8 @@ class Operator(unittest.TestCase):
     def shown(self, o, device, serial, mac):
         """Give the AuC this receipt; does it take the command for executed?"""
         before = os.path.getsize(o.auc_process.log)
-        o.check_in(device, {1: [[2, device.package[0], serial, 0, mac]], 2: ACTIVATED})
-        wait_until("judgement", lambda: any(o.auc_process.logged(word, before) for word in ("command.receipted", "evidence.rejected")))
+        o.check_in(device, {1: [[2, device.package[0], serial, 0, mac]], 2: ACTIVATED}, self.udp)
+        wait_until("judgement", lambda: any(o.auc_process.logged(word, before) for word in ("command.receipted", "evidence.rejected")), timeout=60)
         return o.subscription(device)["receipt_serial"] == serial
 
     def old_receipt(self, o, device, without=()):

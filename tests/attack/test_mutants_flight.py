@@ -110,8 +110,8 @@ class ChangedPlatform(Bites):
             self.serves(tre)
 
     def test_flight_keeps_e_on_state_change(self):
-        """On Linux a state is for the life of a process. On a platform where it is not, the engine's own check decides: the comparison is between two builds
-        of which both change their state under way."""
+        """On Linux a state is for the life of a process. On a platform where it is not, the engine's own check decides: the comparison is between
+        two builds that both change their state under way."""
         for name, succeeds in (("platform_changes", False), ("flight_keeps_e_on_state_change", True)):
             with Tre(program=program_of(name)) as tre:
                 self.assertEqual(self.opens(tre, tre.report_tampering), succeeds)

@@ -31,7 +31,7 @@ class Recording:
             self.live.start()
             world.start_auc(self.live.auc)
             device.power_on()
-            self.live.wait_active()
+            self.live.wait_active(timeout=60)
             capture.stop()
         device.power_off()
         self.flights = [x for x in exchanges(capture.datagrams(), world.port) if x.kind == "f" and x.down]
@@ -88,7 +88,7 @@ class StolenKeys(unittest.TestCase):
             return False
         thief = wire.Device(recording.open_m1().ev[0], recording.record.d, None)
         thief.ticket, thief.rk, thief.ctr = content[2], rk, 100
-        udp = wire.Udp(recording.live.world.port)
+        udp = wire.Udp(recording.live.world.port, timeout=30)
         self.addCleanup(udp.close)
         code, answer = udp.ask("c", thief.c1(report={2: 2}))
         return code == "2.04" and 2 in thief.open_c2(answer)
@@ -99,7 +99,7 @@ class StolenKeys(unittest.TestCase):
         self.assertFalse(self.reports(recording))
         before = recording.live.world.counters()["checkins_answered"]
         recording.live.devices[0].power_on()
-        wait_until("the device's next check-in", lambda: recording.live.world.counters()["checkins_answered"] > before)
+        wait_until("the device's next check-in", lambda: recording.live.world.counters()["checkins_answered"] > before, timeout=60)
 
     def test_flight_forward_secrecy_without_ef(self):
         recording = self.recording(mutants.programs("flight_forward_secrecy_without_ef"))
@@ -151,7 +151,9 @@ class HandOver(unittest.TestCase):
         self.assertIsNone(real.stolen())
         self.assertEqual(mutant.stolen(), mutant.key())
         real.start()
-        self.assertIn(1, real.fly(real.devices[0]))
+        udp = real.udp(timeout=30)
+        self.addCleanup(udp.close)
+        self.assertIn(1, real.fly(real.devices[0], udp))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
-from lone_tre import EID, FLIGHT_START, GID, ICCID, OK, OTHER_ICCID, ROOT, STATE, UID, Tre  # noqa: E402
+from lone_tre import EID, FLIGHT_START, GID, ICCID, OK, OTHER_ICCID, PATIENCE, ROOT, STATE, UID, Tre  # noqa: E402
 from secrets_search import Search  # noqa: E402
 
 ACTIVATED, SUSPENDED = 1, 2
@@ -84,7 +84,7 @@ class Copied(Case):
         self.tre.fly(self.tre.package())
         self.tre.kill()
         os.chown(self.directory, UID + 1, GID)
-        self.assertNotEqual(self.tre.spawn().wait(timeout=10), 0)
+        self.assertNotEqual(self.tre.spawn().wait(timeout=PATIENCE), 0)
         os.chown(self.directory, UID, GID)
         self.tre.start()
         self.assertEqual(self.tre.mcims()[0][0], ICCID)

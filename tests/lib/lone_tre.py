@@ -17,6 +17,7 @@ from world import luhn
 PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
 ROOT = os.geteuid() == 0
 UID, GID = (61050, 61051) if ROOT else (os.geteuid(), os.getegid())
+PATIENCE = 30  # seconds; a loaded machine is slow
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
 OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
 EID = bytes.fromhex("89049032123451234512345678901235")
@@ -62,7 +63,7 @@ class Tre:
 
     def start(self, measurement=bytes(32)):
         self.process = self.spawn(measurement)
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
                 return self.ask(STATE)
@@ -80,7 +81,7 @@ class Tre:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
         shutil.rmtree(self.base)
 
     def __enter__(self):
@@ -93,7 +94,7 @@ class Tre:
     def connection(self):
         """A function that asks over one connection, for who has many questions."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-            s.settimeout(5)
+            s.settimeout(PATIENCE)
             s.connect(self.path)
 
             def ask(op, *arguments):

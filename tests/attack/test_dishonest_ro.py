@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import disk  # noqa: E402
 import record_file  # noqa: E402
 import wire  # noqa: E402
-from secrets_search import Search  # noqa: E402
+from secrets_search import Search, memory_can_be_walked  # noqa: E402
 from world import Failed, eid  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
@@ -61,7 +61,8 @@ class SubscriberKey(ServerBites):
             self.assertIn(2, self.check_in(device, {1: [receipt], 2: 1}))
         self.assertEqual(search.hits(b"\0".join(seen)), [])
         self.assertEqual(search.files(self.o.ro.dir, self.o.ro.inbox, self.o.world.spool), {})
-        self.assertEqual(search.memory(self.o.server.pid), [])
+        if memory_can_be_walked(self.o.world.bin("samarad")):
+            self.assertEqual(search.memory(self.o.server.pid), [])
 
     def test_seal_for_any_supplier(self):
         """The RO makes a shipment of its own, with a T whose t it knows, and has the operator seal for it."""

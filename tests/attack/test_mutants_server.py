@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import disk  # noqa: E402
 import record_file  # noqa: E402
 import wire  # noqa: E402
-from secrets_search import Search, memory_of  # noqa: E402
+from secrets_search import Search, memory_can_be_walked, memory_of  # noqa: E402
 from world import wait_until  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
@@ -125,7 +125,7 @@ class Erased(ServerBites):
             return Search(forms).files(stolen.dir) != {}
 
     def anywhere(self, *forms):
-        memory = memory_of(self.o.server.pid)
+        memory = memory_of(self.o.server.pid) if memory_can_be_walked(self.o.world.bin("samarad")) else b""
         return self.on_disk(*forms) or any(form in memory for form in forms)
 
     def stays(self, mutant, where, *forms):

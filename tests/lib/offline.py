@@ -11,6 +11,7 @@ from world import World, eid, imei
 
 class Offline:
     """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
+    DEVICE, UDP = wire.Device, wire.Udp
 
     def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None):
         """@ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
@@ -43,7 +44,7 @@ class Offline:
         rows = ["eid,imei,d,t"]
         for member in members:
             d, t = wire.Key(), wire.Key()
-            device = wire.Device(bytes.fromhex(eid(member)), d, self.measurement)
+            device = self.DEVICE(bytes.fromhex(eid(member)), d, self.measurement)
             device.t, device.number = t, member
             self.devices.append(device)
             rows.append(f"{eid(member)},{imei(member)},{d.point.hex()},{t.point.hex()}")
@@ -107,7 +108,7 @@ class Offline:
     # ---- what a device does ----
 
     def udp(self, timeout=2.0):
-        return wire.Udp(self.world.port, timeout)
+        return self.UDP(self.world.port, timeout)
 
     def m1(self, device, **kwargs):
         return device.m1(self.q[self.number], self.number, **kwargs)

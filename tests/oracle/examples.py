@@ -126,7 +126,7 @@ class Messages:
 def constants(m):
     """Name -> octets, as wire_vectors.h defines them."""
     k = m.keys
-    scalars = {f"{name.upper().replace('-', '_')}_SCALAR": getattr(k, name.replace("-", "_")).scalar for name in ("q", "e", "e2", "t", "ro-kem")}
+    scalars = {f"{name.upper().replace('-', '_')}_SCALAR": getattr(k, name.replace("-", "_")).scalar() for name in ("q", "e", "e2", "t", "ro-kem")}
     points = {f"{name.upper()}_POINT": getattr(k, name).point for name in ("supplier", "owner", "operator", "root", "d", "t", "next_q", "auc", "auc_kem")}
     return {
         **scalars, **points, "EID": EID, "ICCID": ICCID, "ICCID_2": ICCID_2, "IMSI": m.mcim[0], "MEASUREMENT": MEASUREMENT, "SHIPMENT": m.shipment,
@@ -221,7 +221,7 @@ def page_keys(page, m):
     page.say("| key | private scalar | compressed point |", "| --- | --- | --- |")
     for name in Players.NAMES:
         key = getattr(m.keys, name.replace("-", "_"))
-        page.say(f"| {name} | {key.scalar.hex()} | {key.point.hex()} |")
+        page.say(f"| {name} | {key.scalar().hex()} | {key.point.hex()} |")
     page.say("")
     page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the refusal. `x`, `x2`, `file`:",
              "ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")

@@ -18,8 +18,8 @@ def record_key(file_key, i):
     return kdf(file_key, "record", i.to_bytes(8, "big"))
 
 
-def write(kind, number, sender, about, records, to=None, file_key=None, e=None):
-    """A file's octets. @records: encoded. @to: point to seal it to. @file_key, @e: otherwise random."""
+def parts(kind, number, sender, about, records, to=None, file_key=None, e=None):
+    """A file in its parts: header, records, end. @records: encoded. @to: point to seal it to. @file_key, @e: otherwise random."""
     header = ["samara", 1, kind, number, sender.point, encode(about)]
     if to:
         file_key = file_key or os.urandom(16)
@@ -27,9 +27,14 @@ def write(kind, number, sender, about, records, to=None, file_key=None, e=None):
         records = [AESGCM(record_key(file_key, i)).encrypt(ZERO, record, b"") for i, record in enumerate(records, 1)]
     else:
         header.append(None)
-    body = encode(header) + b"".join(map(encode, records))
-    payload = encode([kind, number, len(records), sha256(body)])
-    return body + encode([len(records), sender.sign("samara1 file", b"", payload)])
+    body = [encode(header), *map(encode, records)]
+    payload = encode([kind, number, len(records), sha256(b"".join(body))])
+    return [*body, encode([len(records), sender.sign("samara1 file", b"", payload)])]
+
+
+def write(*args, **kwargs):
+    """The whole of it."""
+    return b"".join(parts(*args, **kwargs))
 
 
 class File:

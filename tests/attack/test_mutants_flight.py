@@ -10,11 +10,8 @@ from cryptography.exceptions import InvalidTag
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
 from bites import Bites, program_of, shared  # noqa: E402
-from lone_tre import (CHECKIN_START, EID, FLIGHT_COMPLETE, FLIGHT_KEY, FLIGHT_START, ICCID, K, OK, OTHER_EID, ROOT, Tre)  # noqa: E402
-from secrets_search import memory_of  # noqa: E402
-
-with open(program_of(None), "rb") as f:
-    SANITIZED = b"__asan_init" in f.read()
+from lone_tre import CHECKIN_START, EID, FLIGHT_COMPLETE, FLIGHT_KEY, FLIGHT_START, ICCID, K, OK, OTHER_EID, Tre  # noqa: E402
+from secrets_search import memory_can_be_walked, memory_of  # noqa: E402
 
 
 class WhoAnswers(Bites):
@@ -50,7 +47,7 @@ class WhoAnswers(Bites):
         self.bites("flight_lineage_k2_without_eq", attack)
 
 
-@unittest.skipUnless(ROOT and not SANITIZED, "needs root, and a memory that can be walked")
+@unittest.skipUnless(memory_can_be_walked(program_of(None)), "no memory is walked without root, or with AddressSanitizer")
 class ThiefOfMemory(Bites):
     """S2: after the run the TRE's memory and its record are stolen; the flight was recorded."""
 

@@ -24,8 +24,8 @@ def judge_m1(message, plain_octets):
     DOC.check_encoded("M1", message)
     plain = DOC.check_encoded("m1-plain", plain_octets)
     ev = DOC.check_encoded("ev", plain[0][2])
-    rows = ["M1 with certificate" if len(plain) == 2 else "M1 by reference, MCIM installed"] + (["failure, tamper, Echo, gate MAC"] if len(ev) == 6 else [])
-    within("M1", UP + len(message), *rows)
+    row = "M1 with certificate" if len(plain) == 2 else "M1 by reference, MCIM installed"
+    within("M1", UP + len(message), row, *(["failure, tamper, Echo, gate MAC"] if len(ev) == 6 else []))
     return ev
 
 

@@ -151,7 +151,8 @@ class Document:
 
     def read_sizes(self):
         section = self.text.split("## 6. Byte counts")[1]
-        self.sizes = {name.strip("– "): (octets, bound) for name, octets, bound in re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|", section, re.M)}
+        rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|", section, re.M)
+        self.sizes = {name.strip("– "): (octets, bound) for name, octets, bound in rows}
 
     def bound(self, row):
         """The bound of a row of section 6, else its octets; the last number where several stand there."""

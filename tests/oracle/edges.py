@@ -104,7 +104,8 @@ def encodings():
     x, y = POINT
     small = next(x for x in range(1, 100) if root(x))
     hole = next(x for x in range(1, 100) if not root(x))
-    for name, point in (("G", G), ("-G", MINUS_G), ("D", POINT), ("x 0", (0, root(0))), ("x 0, other y", (0, P - root(0))), ("small x", (small, root(small)))):
+    for name, point in (("G", G), ("-G", MINUS_G), ("D", POINT), ("x 0", (0, root(0))), ("x 0, other y", (0, P - root(0))),
+                        ("small x", (small, root(small)))):
         yield name, uncompressed(point)
         yield name + ", compressed", compressed(point)
     yield "compressed, other parity", bytes([compressed(POINT)[0] ^ 1]) + be(x)
@@ -161,7 +162,8 @@ def points():
 
 
 def scalars():
-    for name, value in (("0", 0), ("1", 1), ("2", 2), ("D", D), ("n-2", N - 2), ("n-1", N - 1), ("n", N), ("n+1", N + 1), ("p", P), ("all ones", 2**256 - 1)):
+    for name, value in (("0", 0), ("1", 1), ("2", 2), ("D", D), ("n-2", N - 2), ("n-1", N - 1), ("n", N), ("n+1", N + 1), ("p", P),
+                        ("all ones", 2**256 - 1)):
         yield f"scalar {name}", {"scalar": be(value), **({"point": uncompressed(multiply(value))} if 0 < value < N else {})}
 
 

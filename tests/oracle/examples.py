@@ -35,7 +35,8 @@ def fixed_octets(name, length=16):
 
 class Players:
     """All keys of the examples."""
-    NAMES = ("supplier", "owner", "operator", "root", "d", "t", "q", "e", "f", "e2", "f2", "f3", "x", "x2", "next-q", "auc", "auc-kem", "ro-kem", "file")
+    NAMES = ("supplier", "owner", "operator", "root", "d", "t", "q", "e", "f", "e2", "f2", "f3", "x", "x2", "next-q", "auc", "auc-kem", "ro-kem",
+             "file")
 
     def __init__(self):
         for name in self.NAMES:
@@ -127,7 +128,8 @@ def constants(m):
     """Name -> octets, as wire_vectors.h defines them."""
     k = m.keys
     scalars = {f"{name.upper().replace('-', '_')}_SCALAR": getattr(k, name.replace("-", "_")).scalar() for name in ("q", "e", "e2", "t", "ro-kem")}
-    points = {f"{name.upper()}_POINT": getattr(k, name).point for name in ("supplier", "owner", "operator", "root", "d", "t", "next_q", "auc", "auc_kem")}
+    shown = ("supplier", "owner", "operator", "root", "d", "t", "next_q", "auc", "auc_kem")
+    points = {f"{name.upper()}_POINT": getattr(k, name).point for name in shown}
     return {
         **scalars, **points, "EID": EID, "ICCID": ICCID, "ICCID_2": ICCID_2, "IMSI": m.mcim[0], "MEASUREMENT": MEASUREMENT, "SHIPMENT": m.shipment,
         "BEACON": BEACON[1], "K": K, "OPC": OPC, "K_2": K_2, "TOPC": TOPC, "TK": TK, "CERTIFICATE": encode(m.certificate), "FLIGHT_KEY": m.flight_key,
@@ -142,7 +144,8 @@ def constants(m):
 
 
 def header(m):
-    lines = ["/* SPDX-License-Identifier: Apache-2.0 */", "/* Written by tools/examples: the messages of docs/protocol-examples.md. */", "/* clang-format off */"]
+    lines = ["/* SPDX-License-Identifier: Apache-2.0 */", "/* Written by tools/examples: the messages of docs/protocol-examples.md. */",
+             "/* clang-format off */"]
     for name, octets in constants(m).items():
         rows = [octets.hex()[i:i + 112] for i in range(0, len(octets.hex()), 112)]
         if len(rows) == 1:
@@ -212,9 +215,10 @@ class Page:
 def page_keys(page, m):
     page.say("# Samara protocol, version 1: annotated examples",
              "",
-             "Every message of `protocol.md` once. `tools/examples` writes this page with the second implementation (`tests/oracle`) from fixed keys and fixed random values;",
-             "`tests/system/test_oracle_examples.py` fails when it is stale, and `tests/unit/test_wire.c` opens these very octets with the C code. Signatures are made by",
-             "RFC 6979, so that they come out the same; any ECDSA signature serves. All private keys here are public: use none of them.",
+             "Every message of `protocol.md` once. `tools/examples` writes this page with the second implementation (`tests/oracle`) from fixed keys",
+             "and fixed random values; `tests/system/test_oracle_examples.py` fails when it is stale, and `tests/unit/test_wire.c` opens these very",
+             "octets with the C code. Signatures are made by RFC 6979, so that they come out the same; any ECDSA signature serves. All private keys",
+             "here are public: use none of them.",
              "",
              "Left: offset and octets; right: what they are. `bytes(n) / name /` is a byte string of n octets that is explained elsewhere.")
     page.heading("Keys")
@@ -223,8 +227,8 @@ def page_keys(page, m):
         key = getattr(m.keys, name.replace("-", "_"))
         page.say(f"| {name} | {key.scalar().hex()} | {key.point.hex()} |")
     page.say("")
-    page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the refusal. `x`, `x2`, `file`:",
-             "ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
+    page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the",
+             "refusal. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
     page.values(EID=EID, ICCID=ICCID, measurement=MEASUREMENT, shipment=m.shipment, key_id_of_operator=m.keys.operator.id, TK=TK, TK_id=be32(TK_ID))
 
 
@@ -239,7 +243,8 @@ def page_objects(page, m):
     for what, mcim, package in (("MILENAGE, with the owner's order", m.mcim, m.package), ("TUAK, without order", m.mcim_2, m.package_2)):
         page.message(f"mcim: {what}", encode(mcim))
         page.values(aad_of_X=objects.x_aad(m.keys.operator.point, EID, package[1], package[2]), hash_X=sha256(package[3]))
-        page.message("payload of W", objects.w_payload(EID, package[1], package[2], package[3], package[5]), hash_X=sha256(package[3]), hash_order=sha256(m.order))
+        page.message("payload of W", objects.w_payload(EID, package[1], package[2], package[3], package[5]), hash_X=sha256(package[3]),
+                     hash_order=sha256(m.order))
         page.message("package", encode(package))
 
 

@@ -121,7 +121,8 @@ class Case(unittest.TestCase):
     def seal(self, name, shipment, rows, ro, auc, *more):
         """The real operator seals for devices of ours. Its two files."""
         batch, subscriptions = self.path(name + "-batch.smr"), self.path(name + "-auc.smr")
-        self.good("sho", "seal", "--shipment", shipment, "--subscriptions", rows, "--ro", ro, "--auc", auc, "--out", batch, "--auc-out", subscriptions, *more)
+        self.good("sho", "seal", "--shipment", shipment, "--subscriptions", rows, "--ro", ro, "--auc", auc, "--out", batch, "--auc-out",
+                  subscriptions, *more)
         return batch, subscriptions
 
     def load(self, role, octets):
@@ -139,7 +140,8 @@ class Case(unittest.TestCase):
             content = objects.mcim(f"00101{first + i:010d}", os.urandom(16), os.urandom(16), interval=INTERVAL)
             package = objects.package(op.sign, device.t.point, device.eid, iccid, 100 + i, content)
             packages.append(encode([device.eid, package]))
-            lines.append(encode([files.ADD, device.eid, iccid, 100 + i, *content[:6], b"\x80\0", 32 * i, device.d.point, sha256(package[3]), supplier.sign.point]))
+            lines.append(encode([files.ADD, device.eid, iccid, 100 + i, *content[:6], b"\x80\0", 32 * i, device.d.point, sha256(package[3]),
+                                 supplier.sign.point]))
         batch = op.write(files.BATCH, [self.ours["auc"].card], packages, self.real("ro")[3])
         return batch, op.write(files.SUBSCRIPTIONS, [], lines, self.real("auc")[3])
 
@@ -162,7 +164,8 @@ class Read(Case):
         self.assertEqual((content.kind, content.sender, content.sealed), (files.SHIPMENT, supplier, False))
         self.assertEqual(content.about[:2], [objects.shipment_id(supplier, 70), self.real("subscriber")[2]])
         self.assertEqual(len(content.about[2]), 16)
-        self.assertEqual([(r[0].hex(), r[1] and objects.unpacked(r[1])) for r in content.values()], [(eid(n), imei(n) if n % 2 else None) for n in range(1, 4)])
+        self.assertEqual([(r[0].hex(), r[1] and objects.unpacked(r[1])) for r in content.values()],
+                         [(eid(n), imei(n) if n % 2 else None) for n in range(1, 4)])
 
     def test_references(self):
         rows = self.put("measurements.csv", f"measurement,version\n{'4d' * 32},1.0\n{'4e' * 32},ä 2\n".encode())
@@ -177,7 +180,8 @@ class Read(Case):
         self.assertEqual([decode(record[2])[:2] for record in content.values()], [[0, 1], [1, 2]])
 
     def test_orders(self):
-        self.good("subscriber", "order", "--operator", self.real_card("sho"), "--eid", eid(5), "--shipment-id", "11" * 8, "--out", self.path("orders.smr"))
+        self.good("subscriber", "order", "--operator", self.real_card("sho"), "--eid", eid(5), "--shipment-id", "11" * 8, "--out",
+                  self.path("orders.smr"))
         content = self.read(self.path("orders.smr"))
         for record, target in zip(content.values(), (bytes.fromhex(eid(5)), b"\x11" * 8), strict=True):
             self.assertTrue(verify_signed(content.sender, "samara1 order", b"", record))
@@ -188,8 +192,8 @@ class Read(Case):
         devices = [Device(number * 10 + i) for i in range(2)]
         ro, auc = self.ours["ro"], self.ours["auc"]
         batch, subscriptions = self.seal(name, self.put(name + ".smr", self.shipment(number, devices, owner)),
-                                         self.subscriptions_csv(name + ".csv", 2, number * 10, algorithm), self.path("our-ro.card"), self.path("our-auc.card"),
-                                         *orders)
+                                         self.subscriptions_csv(name + ".csv", 2, number * 10, algorithm), self.path("our-ro.card"),
+                                         self.path("our-auc.card"), *orders)
         batch, subscriptions = self.read(batch, ro.kem), self.read(subscriptions, auc.kem)
         self.assertEqual((batch.about, batch.sealed, subscriptions.sealed), ([auc.card], True, True))
         operator = self.real("sho")[2]
@@ -275,16 +279,19 @@ class Write(Case):
         devices, stranger = [Device(32)], files.Party("supplier", "stranger", kem=False)
         batch = self.ours["sho"].write(files.BATCH, [self.ours["auc"].card], [], self.ours["ro"].kem.point)
         self.refuses("ro", batch)
-        self.refuses("ro", files.write(files.SHIPMENT, 1, stranger.sign, [objects.shipment_id(stranger.sign.point, 1), None, None], [encode(devices[0].record())]))
+        about = [objects.shipment_id(stranger.sign.point, 1), None, None]
+        self.refuses("ro", files.write(files.SHIPMENT, 1, stranger.sign, about, [encode(devices[0].record())]))
 
     def test_record_that_breaks_a_rule_is_refused_under_a_good_signature(self):
         before = self.status("ro")["devices"]
         good = Device(40).record()
         whole = encode(good)
         records = {
-            "not the shortest form": whole[:1] + b"\x59\x00\x10" + whole[2:], "after the end": whole + b"\0", "cut off": whole[:-1], "one too many": encode([*good, 1]),
-            "one too few": encode(good[:3]), "indefinite": b"\x9f" + whole[1:] + b"\xff", "EID of 15": encode([good[0][:15], *good[1:]]),
-            "check digit of the EID": encode([good[0][:15] + bytes([good[0][15] ^ 1]), *good[1:]]), "no point": encode([*good[:2], b"\5" + good[2][1:], good[3]]),
+            "not the shortest form": whole[:1] + b"\x59\x00\x10" + whole[2:], "after the end": whole + b"\0", "cut off": whole[:-1],
+            "one too many": encode([*good, 1]), "one too few": encode(good[:3]), "indefinite": b"\x9f" + whole[1:] + b"\xff",
+            "EID of 15": encode([good[0][:15], *good[1:]]),
+            "check digit of the EID": encode([good[0][:15] + bytes([good[0][15] ^ 1]), *good[1:]]),
+            "no point": encode([*good[:2], b"\5" + good[2][1:], good[3]]),
             "uncompressed point": encode([*good[:2], wire.Key().uncompressed, good[3]]), "text for octets": encode(["x" * 16, *good[1:]]), "empty": b"",
         }
         for number, (why, record) in enumerate(records.items(), 200):
@@ -299,8 +306,9 @@ class Write(Case):
         header, record, end = files.parts(files.SHIPMENT, 300, supplier, about, [encode(device.record())])
         count, sig = decode(end)
         other = decode(header)
-        for octets in (header + record, header + end, header + record + record + end, header + record + encode([count + 1, sig]), record + end, header + record + end + b"\0",
-                       header + record + end + end, encode([*other[:6]]) + record + end, encode(["samarb", *other[1:]]) + record + end):
+        for octets in (header + record, header + end, header + record + record + end, header + record + encode([count + 1, sig]), record + end,
+                       header + record + end + b"\0", header + record + end + end, encode([*other[:6]]) + record + end,
+                       encode(["samarb", *other[1:]]) + record + end):
             self.refuses("ro", octets)
         self.good("ro", "load", self.put("good.smr", header + record + end))
 

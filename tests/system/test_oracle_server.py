@@ -245,7 +245,8 @@ class CheckIn(Case):
         self.install()
         self.tre.check_in_start()
         key = wire.Key()
-        self.tre.check_in_answer({1: [wire.command(self.tre.op, EID, ICCID, 1, 2)], 3: BEACON, 4: wire.flight_key(self.tre.root, 1, 9, key.point)}, spare=True)
+        command, next_key = wire.command(self.tre.op, EID, ICCID, 1, 2), wire.flight_key(self.tre.root, 1, 9, key.point)
+        self.tre.check_in_answer({1: [command], 3: BEACON, 4: next_key}, spare=True)
         self.tre.server.keys[9] = key
         self.tre.check_in_start()
         self.tre.check_in_answer({})

@@ -10,14 +10,14 @@
 #include "core/kdf.h"
 #include "sys/fsio.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_TIMEOUT_MS 5000
 #define SALT_LEN 16u
 /* The subscriber key as it is encrypted: alg, k_len, res_len, iterations, k, opc. */
 #define SECRET_LEN (4u + sizeof(((struct smr_aka_params *)0)->k) + sizeof(((struct smr_aka_params *)0)->opc))
 #define SEALED_LEN (SALT_LEN + SECRET_LEN + SMR_AEAD_TAG_LEN)
 
-static const char schema[] =
+static const char version_1[] =
 	"CREATE TABLE subscription (imsi BLOB PRIMARY KEY, iccid BLOB NOT NULL UNIQUE, eid BLOB NOT NULL, serial "
 	"INTEGER NOT NULL,"
 	" state INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '', suspended INTEGER NOT NULL DEFAULT 0,"
@@ -29,28 +29,42 @@ static const char schema[] =
 	"CREATE TABLE file (sender BLOB NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL,"
 	" PRIMARY KEY (sender, type, number)) WITHOUT ROWID;";
 
+static const char version_2[] = "ALTER TABLE subscription ADD COLUMN ctr INTEGER NOT NULL DEFAULT 0;"
+				"CREATE INDEX subscription_eid ON subscription (eid);";
+
+/* Withdrawn because of another subscription of the same device. */
+static const char replaced_why[] = "a newer subscription of this device took its place";
+static const char renewed_why[] = "its device was enrolled anew";
+
 /* X(name, SQL): prepared once, used for the life of the handle. */
-#define STATEMENTS(X)                                                                                                \
-	X(by_imsi, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, "  \
-		   "hash_x, supplier"                                                                                \
-		   " FROM subscription WHERE imsi = ?1")                                                             \
-	X(by_iccid, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, " \
-		    "hash_x, supplier"                                                                               \
-		    " FROM subscription WHERE iccid = ?1")                                                           \
-	X(remove, "DELETE FROM subscription WHERE iccid = ?1")                                                       \
-	X(insert, "INSERT INTO subscription (imsi, iccid, eid, serial, key, amf, sqn, last_rand, d, hash_x, "        \
-		  "supplier, alg, suspended,"                                                                        \
-		  " state_serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, zeroblob(16), ?8, ?9, ?10, ?11, ?12, ?13)")    \
-	X(suspend, "UPDATE subscription SET suspended = ?2, state_serial = ?3 WHERE iccid = ?1")                     \
-	X(judged, "UPDATE subscription SET state = ?2, why = ?3 WHERE iccid = ?1 AND state <> 1")                    \
-	X(set_sqn, "UPDATE subscription SET sqn = ?2, last_rand = ?3 WHERE imsi = ?1 AND sqn <= ?2")                 \
-	X(receipt, "UPDATE subscription SET receipt_serial = ?2, receipt_result = ?3 WHERE iccid = ?1 AND "          \
-		   "receipt_serial <= ?2")                                                                           \
-	X(clear_references, "DELETE FROM reference WHERE supplier = ?1")                                             \
-	X(add_reference, "INSERT OR REPLACE INTO reference (supplier, measurement, version) VALUES (?1, ?2, ?3)")    \
-	X(approved, "SELECT 1 FROM reference WHERE supplier = ?1 AND measurement = ?2")                              \
-	X(has_references, "SELECT 1 FROM reference WHERE supplier = ?1 LIMIT 1")                                     \
-	X(note_file, "INSERT INTO file (sender, type, number) VALUES (?1, ?2, ?3)")                                  \
+#define STATEMENTS(X)                                                                                                  \
+	X(by_imsi, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, "    \
+		   "hash_x, supplier, ctr"                                                                             \
+		   " FROM subscription WHERE imsi = ?1")                                                               \
+	X(by_iccid, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, "   \
+		    "hash_x, supplier, ctr"                                                                            \
+		    " FROM subscription WHERE iccid = ?1")                                                             \
+	X(remove, "DELETE FROM subscription WHERE iccid = ?1")                                                         \
+	X(insert, "INSERT INTO subscription (imsi, iccid, eid, serial, key, amf, sqn, last_rand, d, hash_x, "          \
+		  "supplier, alg, suspended,"                                                                          \
+		  " state_serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, zeroblob(16), ?8, ?9, ?10, ?11, ?12, ?13)")      \
+	X(retire, "UPDATE subscription SET state = 3, why = ?3 WHERE eid = ?1 AND serial < ?2 AND state <> 3")         \
+	X(retire_others, "UPDATE subscription SET state = 3, why = ?4 WHERE eid = ?1 AND serial < ?2 AND d <> ?3 AND " \
+			 "state <> 3")                                                                                 \
+	X(newer, "SELECT 1 FROM subscription WHERE eid = ?1 AND serial > ?2 LIMIT 1")                                  \
+	X(withdraw, "UPDATE subscription SET state = 3, why = ?2 WHERE iccid = ?1")                                    \
+	X(seen, "UPDATE subscription SET ctr = ?2 WHERE iccid = ?1 AND ctr < ?2")                                      \
+	X(lost, "UPDATE subscription SET why = ?2 WHERE iccid = ?1 AND state = 1")                                     \
+	X(suspend, "UPDATE subscription SET suspended = ?2, state_serial = ?3 WHERE iccid = ?1")                       \
+	X(judged, "UPDATE subscription SET state = ?2, why = ?3 WHERE iccid = ?1 AND state NOT IN (1, 3)")             \
+	X(set_sqn, "UPDATE subscription SET sqn = ?2, last_rand = ?3 WHERE imsi = ?1 AND sqn <= ?2")                   \
+	X(receipt, "UPDATE subscription SET receipt_serial = ?2, receipt_result = ?3 WHERE iccid = ?1 AND "            \
+		   "receipt_serial <= ?2")                                                                             \
+	X(clear_references, "DELETE FROM reference WHERE supplier = ?1")                                               \
+	X(add_reference, "INSERT OR REPLACE INTO reference (supplier, measurement, version) VALUES (?1, ?2, ?3)")      \
+	X(approved, "SELECT 1 FROM reference WHERE supplier = ?1 AND measurement = ?2")                                \
+	X(has_references, "SELECT 1 FROM reference WHERE supplier = ?1 LIMIT 1")                                       \
+	X(note_file, "INSERT INTO file (sender, type, number) VALUES (?1, ?2, ?3)")                                    \
 	X(last_file, "SELECT max(number) FROM file WHERE sender = ?1 AND type = ?2")
 
 struct smr_auc_db {
@@ -210,16 +224,20 @@ static int schema_version(struct smr_auc_db *db)
 	return version;
 }
 
-static enum smr_err make_schema(struct smr_auc_db *db)
+/** From @p version to the present one; 0 is a new database. */
+static enum smr_err make_schema(struct smr_auc_db *db, int version)
 {
 	enum smr_err err = exec(db, "BEGIN IMMEDIATE");
 
+	if (err == SMR_OK && version < 1)
+		err = exec(db, version_1);
 	if (err == SMR_OK)
-		err = exec(db, schema);
+		err = exec(db, version_2);
 	if (err == SMR_OK)
-		err = exec(db, "PRAGMA user_version = 1");
+		err = exec(db, "PRAGMA user_version = 2");
 	if (err == SMR_OK)
-		err = exec(db, "COMMIT");
+		return exec(db, "COMMIT");
+	(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 	return err;
 }
 
@@ -248,8 +266,8 @@ static enum smr_err set_up(struct smr_auc_db *db, const char *path, bool create,
 	sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
 	err = exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
 	version = schema_version(db);
-	if (err == SMR_OK && version == 0 && create)
-		err = make_schema(db);
+	if (err == SMR_OK && (version == 1 || (version == 0 && create)))
+		err = make_schema(db, version);
 	else if (err == SMR_OK && version != SCHEMA_VERSION)
 		return smr_problem(problem, SMR_E_UNSUPPORTED, "%s has schema version %d, this samara-auc knows %d",
 				   path, version, SCHEMA_VERSION);
@@ -325,6 +343,7 @@ static enum smr_err read_row(struct smr_auc_db *db, sqlite3_stmt *s, struct smr_
 	SMR_TRY(read_blob(s, 11, out->d, sizeof(out->d)));
 	SMR_TRY(read_blob(s, 12, out->hash_x, sizeof(out->hash_x)));
 	SMR_TRY(read_blob(s, 13, out->supplier, sizeof(out->supplier)));
+	out->ctr = (uint32_t)sqlite3_column_int64(s, 14);
 	return open_key(db, &out->imsi, sealed, &out->aka);
 }
 
@@ -381,29 +400,85 @@ static enum smr_err insert(struct smr_auc_db *db, const struct smr_subscription_
 	return run(db, s, NULL);
 }
 
+/** In the place of an older one of the same ICCID. */
+static enum smr_err replace(struct smr_auc_db *db, const struct smr_subscription_record *record,
+			    const struct smr_auc_subscription *old)
+{
+	uint64_t sqn = record->sqn;
+
+	if (record->serial <= old->serial)
+		return SMR_E_SERIAL;
+	/* Given out once is given out: a lower SQN would let vectors repeat. */
+	if (memcmp(&old->imsi, &record->imsi, sizeof(old->imsi)) == 0 && old->sqn > sqn)
+		sqn = old->sqn;
+	bind_blob(db->remove, 1, record->iccid.octets, sizeof(record->iccid.octets));
+	SMR_TRY(run(db, db->remove, NULL));
+	return insert(db, record, sqn, old->suspended, old->state_serial);
+}
+
+static enum smr_err mark_withdrawn(struct smr_auc_db *db, const struct smr_iccid *iccid, const char *why)
+{
+	bind_blob(db->withdraw, 1, iccid->octets, sizeof(iccid->octets));
+	sqlite3_bind_text(db->withdraw, 2, why, -1, SQLITE_STATIC);
+	return run(db, db->withdraw, NULL);
+}
+
+/** Subscriptions of the device under another key D are those of the keys that it had before. */
+static enum smr_err retire_renewed(struct smr_auc_db *db, const struct smr_subscription_record *record)
+{
+	sqlite3_stmt *s = db->retire_others;
+
+	bind_blob(s, 1, record->eid.octets, sizeof(record->eid.octets));
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)record->serial);
+	bind_blob(s, 3, record->d, sizeof(record->d));
+	sqlite3_bind_text(s, 4, renewed_why, -1, SQLITE_STATIC);
+	return run(db, s, NULL);
+}
+
+/** Files may come in another order than they were written: what is older than another of the device is of no use any more. */
+static enum smr_err settle_order(struct smr_auc_db *db, const struct smr_subscription_record *record)
+{
+	sqlite3_stmt *s = db->newer;
+	int code;
+
+	SMR_TRY(retire_renewed(db, record));
+	bind_blob(s, 1, record->eid.octets, sizeof(record->eid.octets));
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)record->serial);
+	code = sqlite3_step(s);
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	if (code == SQLITE_ROW)
+		return mark_withdrawn(db, &record->iccid, replaced_why);
+	return sql_err(code);
+}
+
 enum smr_err smr_auc_db_add(struct smr_auc_db *db, const struct smr_subscription_record *record)
 {
 	struct smr_auc_subscription old;
 	enum smr_err err;
-	uint64_t sqn = record->sqn;
 
 	SMR_TRY(check_number(record->serial));
 	err = smr_auc_db_by_iccid(db, &record->iccid, &old);
 	if (err == SMR_E_NOT_FOUND)
-		return insert(db, record, sqn, false, 0);
-	if (err == SMR_OK && record->serial <= old.serial)
-		err = SMR_E_SERIAL;
-	if (err == SMR_OK) {
-		/* Given out once is given out: a lower SQN would let vectors repeat. */
-		if (memcmp(&old.imsi, &record->imsi, sizeof(old.imsi)) == 0 && old.sqn > sqn)
-			sqn = old.sqn;
-		bind_blob(db->remove, 1, record->iccid.octets, sizeof(record->iccid.octets));
-		err = run(db, db->remove, NULL);
-	}
-	if (err == SMR_OK)
-		err = insert(db, record, sqn, old.suspended, old.state_serial);
+		err = insert(db, record, record->sqn, false, 0);
+	else if (err == SMR_OK)
+		err = replace(db, record, &old);
 	smr_auc_subscription_wipe(&old);
-	return err;
+	return err == SMR_OK ? settle_order(db, record) : err;
+}
+
+enum smr_err smr_auc_db_withdraw(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial)
+{
+	struct smr_auc_subscription old;
+	enum smr_err err = smr_auc_db_by_iccid(db, iccid, &old);
+	uint64_t held = old.serial;
+
+	smr_auc_subscription_wipe(&old);
+	if (err == SMR_OK && held < serial)
+		return SMR_E_NOT_FOUND;
+	if (err != SMR_OK || held > serial)
+		return err;
+	return mark_withdrawn(db, iccid, "withdrawn by the operator");
 }
 
 enum smr_err smr_auc_db_suspend(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial, bool suspended)
@@ -424,13 +499,42 @@ enum smr_err smr_auc_db_suspend(struct smr_auc_db *db, const struct smr_iccid *i
 	return run(db, db->suspend, NULL);
 }
 
+static enum smr_err retire_older(struct smr_auc_db *db, const struct smr_iccid *iccid)
+{
+	struct smr_auc_subscription s;
+
+	SMR_TRY(smr_auc_db_by_iccid(db, iccid, &s));
+	bind_blob(db->retire, 1, s.eid.octets, sizeof(s.eid.octets));
+	sqlite3_bind_int64(db->retire, 2, (sqlite3_int64)s.serial);
+	sqlite3_bind_text(db->retire, 3, replaced_why, -1, SQLITE_STATIC);
+	smr_auc_subscription_wipe(&s);
+	return run(db, db->retire, NULL);
+}
+
 enum smr_err smr_auc_db_judged(struct smr_auc_db *db, const struct smr_iccid *iccid, enum smr_auc_state state,
 			       const char *why)
 {
+	int changed;
+
 	bind_blob(db->judged, 1, iccid->octets, sizeof(iccid->octets));
 	sqlite3_bind_int(db->judged, 2, (int)state);
 	sqlite3_bind_text(db->judged, 3, why, -1, SQLITE_TRANSIENT);
-	return run(db, db->judged, NULL);
+	SMR_TRY(run(db, db->judged, &changed));
+	return changed == 1 && state == SMR_AUC_ACTIVE ? retire_older(db, iccid) : SMR_OK;
+}
+
+enum smr_err smr_auc_db_seen(struct smr_auc_db *db, const struct smr_iccid *iccid, uint32_t ctr)
+{
+	bind_blob(db->seen, 1, iccid->octets, sizeof(iccid->octets));
+	sqlite3_bind_int64(db->seen, 2, ctr);
+	return run(db, db->seen, NULL);
+}
+
+enum smr_err smr_auc_db_lost(struct smr_auc_db *db, const struct smr_iccid *iccid, const char *why)
+{
+	bind_blob(db->lost, 1, iccid->octets, sizeof(iccid->octets));
+	sqlite3_bind_text(db->lost, 2, why, -1, SQLITE_TRANSIENT);
+	return run(db, db->lost, NULL);
 }
 
 enum smr_err smr_auc_db_set_sqn(struct smr_auc_db *db, const struct smr_imsi *imsi, uint64_t sqn,
@@ -547,6 +651,8 @@ static void fill_line(sqlite3_stmt *s, struct smr_auc_line *line)
 	line->receipt_serial = (uint64_t)sqlite3_column_int64(s, 8);
 	line->receipt_result = (uint32_t)sqlite3_column_int64(s, 9);
 	line->why = (const char *)sqlite3_column_text(s, 10);
+	line->reseal = line->state == SMR_AUC_REJECTED ||
+		       (line->state == SMR_AUC_ACTIVE && line->why != NULL && line->why[0] != '\0');
 }
 
 enum smr_err smr_auc_db_each(struct smr_auc_db *db, const char *imsi,

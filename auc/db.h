@@ -27,7 +27,13 @@ enum smr_err smr_auc_db_begin(struct smr_auc_db *db) SMR_MUST_USE;
 /** Commit (durable when it returns SMR_OK) or roll back. */
 enum smr_err smr_auc_db_end(struct smr_auc_db *db, bool keep) SMR_MUST_USE;
 
-enum smr_auc_state { SMR_AUC_INACTIVE = 0, SMR_AUC_ACTIVE = 1, SMR_AUC_REJECTED = 2 };
+enum smr_auc_state {
+	SMR_AUC_INACTIVE = 0,
+	SMR_AUC_ACTIVE = 1,
+	SMR_AUC_REJECTED = 2, /* evidence or receipt did not hold, or the device could not install it: seal anew */
+	SMR_AUC_WITHDRAWN =
+		3 /* by the operator, or another one took its place: only a higher serial leaves this state */
+};
 
 struct smr_auc_subscription {
 	struct smr_eid eid;
@@ -44,6 +50,7 @@ struct smr_auc_subscription {
 	uint8_t d[SMR_POINT_COMPRESSED_LEN];
 	uint8_t hash_x[SMR_HASH_LEN];
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint32_t ctr; /* of the newest evidence that was judged and held, 0: none */
 };
 void smr_auc_subscription_wipe(struct smr_auc_subscription *subscription);
 
@@ -55,16 +62,25 @@ enum smr_err smr_auc_db_by_iccid(struct smr_auc_db *db, const struct smr_iccid *
 
 /**
  * Add a subscription, inactive. For an ICCID that is known the serial must be higher (a reseal); the SQN never becomes lower than what
- * was given out.
+ * was given out. A device has one live subscription: when @p record names another key D of the device than an older one of its
+ * subscriptions (it was enrolled anew), that one is withdrawn at once; one that is older than another of its device's is added withdrawn.
  * @return SMR_E_SERIAL; SMR_E_DUPLICATE: the IMSI belongs to another ICCID; SMR_E_MALFORMED: a serial above 2^63 - 1.
  */
 enum smr_err smr_auc_db_add(struct smr_auc_db *db, const struct smr_subscription_record *record) SMR_MUST_USE;
 /** Suspend or resume. SMR_E_NOT_FOUND; SMR_E_SERIAL: not above the last one. */
 enum smr_err smr_auc_db_suspend(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial,
 				bool suspended) SMR_MUST_USE;
-/** Activation or rejection, with the words that say why. An active one stays active. */
+/** The operator takes it back: it never activates any more, and an active one stops. A higher serial than @p serial is left alone.
+ * SMR_E_NOT_FOUND: neither is there. */
+enum smr_err smr_auc_db_withdraw(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial) SMR_MUST_USE;
+/** Activation or rejection, with the words that say why. An active one stays active, a withdrawn one withdrawn. Activation withdraws the
+ * older ones of the same device. */
 enum smr_err smr_auc_db_judged(struct smr_auc_db *db, const struct smr_iccid *iccid, enum smr_auc_state state,
 			       const char *why) SMR_MUST_USE;
+/** The device's evidence with this counter held. */
+enum smr_err smr_auc_db_seen(struct smr_auc_db *db, const struct smr_iccid *iccid, uint32_t ctr) SMR_MUST_USE;
+/** An active one that its device does not hold any more, with the words that say so; a reseal takes them away. */
+enum smr_err smr_auc_db_lost(struct smr_auc_db *db, const struct smr_iccid *iccid, const char *why) SMR_MUST_USE;
 /** SQN and RAND of a vector; durable on return unless inside begin and end. */
 enum smr_err smr_auc_db_set_sqn(struct smr_auc_db *db, const struct smr_imsi *imsi, uint64_t sqn,
 				const uint8_t rand[SMR_AKA_RAND_LEN]) SMR_MUST_USE;
@@ -104,6 +120,7 @@ struct smr_auc_line {
 	uint64_t receipt_serial; /* of the last command receipt; 0: none */
 	uint32_t receipt_result;
 	const char *why; /* valid during the call */
+	bool reseal;	 /* the operator has to seal anew before the device can use it */
 };
 /** @param imsi  only this one, or NULL for all in order. */
 enum smr_err smr_auc_db_each(struct smr_auc_db *db, const char *imsi,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auc/judge.h"
 
+#include <stdio.h>
+
 #include "sys/log.h"
 
 /** Is the record about this subscription, and is the receipt about what the record says? A record that is not says nothing about
@@ -11,6 +13,8 @@ static enum smr_err match(const struct smr_auc_subscription *s, const struct smr
 
 	if (memcmp(&s->eid, &record->eid, sizeof(s->eid)) != 0)
 		return SMR_E_NOT_ADDRESSEE;
+	if (record->receipt.kind == SMR_RECEIPT_NONE)
+		return record->serial == s->serial ? SMR_OK : SMR_E_SERIAL;
 	if (memcmp(&record->receipt.iccid, &record->iccid, sizeof(record->iccid)) != 0 ||
 	    record->receipt.serial != record->serial)
 		return SMR_E_MALFORMED;
@@ -64,7 +68,8 @@ static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_su
 	struct smr_evidence evidence;
 	uint8_t hash_ev[SMR_HASH_LEN];
 
-	if (record->receipt.result != 0)
+	/* Whatever it proves: the operator has taken it back, and the device may have had it on its way. */
+	if (record->receipt.result != 0 || s->state == SMR_AUC_WITHDRAWN)
 		return SMR_E_STATE;
 	/* A repetition from an RO that lost the evidence with its store: judged long ago, and nothing changes. */
 	if (s->state == SMR_AUC_ACTIVE && record->evidence.len == 0)
@@ -73,7 +78,38 @@ static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_su
 	SMR_TRY(judge_measurement(db, s, &evidence));
 	if (evidence.tamper != 0)
 		return SMR_E_TAMPERED;
-	return verify_install_mac(s, &record->receipt, hash_ev);
+	SMR_TRY(verify_install_mac(s, &record->receipt, hash_ev));
+	return smr_auc_db_seen(db, &s->iccid, evidence.ctr);
+}
+
+static bool is_of(const struct smr_auc_subscription *s, const struct smr_iccid *iccid, uint64_t serial)
+{
+	return serial == s->serial && memcmp(iccid, &s->iccid, sizeof(*iccid)) == 0;
+}
+
+/** Does this evidence say that the device does not hold the subscription? Evidence from before the installation says nothing about
+ * what came after it: a dishonest RO may have kept it. */
+static enum smr_err judge_missing(struct smr_auc_db *db, const struct smr_auc_subscription *s,
+				  const struct smr_evidence_record *record)
+{
+	struct smr_evidence ev;
+	uint8_t hash_ev[SMR_HASH_LEN];
+	char why[96];
+
+	SMR_TRY(verify_evidence(s, record, &ev, hash_ev));
+	if (ev.ctr <= s->ctr)
+		return SMR_E_COUNTER;
+	if (ev.failed && is_of(s, &ev.failed_iccid, ev.failed_serial)) {
+		snprintf(why, sizeof(why), "the device could not install it: %s",
+			 smr_err_text((enum smr_err)ev.failed_reason));
+	} else {
+		if (ev.have && is_of(s, &ev.have_iccid, ev.have_serial))
+			return SMR_E_STATE;
+		snprintf(why, sizeof(why), "the device does not hold it any more");
+	}
+	SMR_TRY(smr_auc_db_seen(db, &s->iccid, ev.ctr));
+	SMR_TRY(smr_auc_db_lost(db, &s->iccid, why));
+	return smr_auc_db_judged(db, &s->iccid, SMR_AUC_REJECTED, why);
 }
 
 static enum smr_err judge_command(const struct smr_auc_subscription *s, const struct smr_receipt *receipt)
@@ -91,6 +127,8 @@ static enum smr_err judge_command(const struct smr_auc_subscription *s, const st
 
 static enum smr_err apply(struct smr_auc_db *db, const struct smr_evidence_record *record, enum smr_err judged)
 {
+	if (record->receipt.kind == SMR_RECEIPT_NONE)
+		return SMR_OK; /* noted while it was judged; one that does not hold says nothing */
 	if (record->receipt.kind == SMR_RECEIPT_COMMAND)
 		return judged == SMR_OK ? smr_auc_db_receipt(db, &record->iccid, record->serial, record->receipt.result)
 					: SMR_OK;
@@ -104,18 +142,32 @@ static enum smr_err judge_receipt(struct smr_auc_db *db, const struct smr_auc_su
 {
 	if (record->receipt.kind == SMR_RECEIPT_INSTALL)
 		return judge_install(db, s, record);
+	if (record->receipt.kind == SMR_RECEIPT_NONE)
+		return judge_missing(db, s, record);
 	return judge_command(s, &record->receipt);
+}
+
+static const char *event_of(enum smr_receipt_kind kind)
+{
+	switch (kind) {
+	case SMR_RECEIPT_INSTALL:
+		return "subscription.activated";
+	case SMR_RECEIPT_COMMAND:
+		return "command.receipted";
+	case SMR_RECEIPT_NONE:
+		break;
+	}
+	return "subscription.missing";
 }
 
 static void note(const struct smr_evidence_record *record, enum smr_err err)
 {
-	bool install = record->receipt.kind == SMR_RECEIPT_INSTALL;
 	char iccid[SMR_ICCID_TEXT];
 
 	smr_iccid_text(&record->iccid, iccid);
 	if (err == SMR_OK)
-		smr_log(SMR_LOG_INFO, install ? "subscription.activated" : "command.receipted", "iccid=%s",
-			SMR_ID(iccid));
+		smr_log(record->receipt.kind == SMR_RECEIPT_NONE ? SMR_LOG_WARN : SMR_LOG_INFO,
+			event_of(record->receipt.kind), "iccid=%s", SMR_ID(iccid));
 	else
 		smr_log_error(SMR_LOG_WARN, "evidence.rejected", err, SMR_ID(iccid));
 }

@@ -17,6 +17,8 @@ static enum smr_err apply_subscription(struct loading *l, struct smr_bytes encod
 	if (err == SMR_OK) {
 		if (record.action == SMR_SUBSCRIPTION_ADD)
 			err = smr_auc_db_add(l->db, &record);
+		else if (record.action == SMR_SUBSCRIPTION_WITHDRAW)
+			err = smr_auc_db_withdraw(l->db, &record.iccid, record.serial);
 		else
 			err = smr_auc_db_suspend(l->db, &record.iccid, record.serial,
 						 record.action == SMR_SUBSCRIPTION_SUSPEND);

@@ -212,12 +212,13 @@ static int run_run(const struct smr_args *args)
 
 struct listing {
 	bool json;
+	bool reseal; /* only what has to be sealed anew */
 	size_t count;
 };
 
 static const char *state_name(const struct smr_auc_line *line)
 {
-	static const char *const names[] = {"inactive", "active", "rejected"};
+	static const char *const names[] = {"inactive", "active", "rejected", "withdrawn"};
 
 	if (line->state == SMR_AUC_ACTIVE && line->suspended)
 		return "suspended";
@@ -229,23 +230,27 @@ static void print_line(void *context, const struct smr_auc_line *line)
 	struct listing *listing = context;
 	const char *alg = line->alg == SMR_AKA_TUAK ? "TUAK" : "MILENAGE";
 
+	if (listing->reseal && !line->reseal)
+		return;
 	if (listing->json)
 		printf("%s{\"imsi\": \"%s\", \"iccid\": \"%s\", \"eid\": \"%s\", \"serial\": %llu, \"state\": \"%s\", "
 		       "\"algorithm\": \"%s\", "
-		       "\"sqn\": %llu, \"receipt_serial\": %llu, \"receipt_result\": %u, \"why\": \"%s\"}",
+		       "\"sqn\": %llu, \"receipt_serial\": %llu, \"receipt_result\": %u, \"reseal\": %s, \"why\": "
+		       "\"%s\"}",
 		       listing->count ? ", " : "", line->imsi, line->iccid, line->eid, (unsigned long long)line->serial,
 		       state_name(line), alg, (unsigned long long)line->sqn, (unsigned long long)line->receipt_serial,
-		       line->receipt_result, line->why);
+		       line->receipt_result, line->reseal ? "true" : "false", line->why);
 	else
-		printf("%-15s %-20s %-9s %-8s serial %llu%s%s\n", line->imsi, line->iccid, state_name(line), alg,
-		       (unsigned long long)line->serial, line->why[0] ? ": " : "", line->why);
+		printf("%-15s %-20s %s %-9s %-8s serial %llu%s%s%s\n", line->imsi, line->iccid, line->eid,
+		       state_name(line), alg, (unsigned long long)line->serial, line->why[0] ? ": " : "", line->why,
+		       line->reseal ? "; seal anew with «samara sho seal --reseal»" : "");
 	listing->count++;
 }
 
 static int run_status(const struct smr_args *args)
 {
 	struct smr_problem problem = {{0}};
-	struct listing listing = {args->json, 0};
+	struct listing listing = {args->json, smr_arg_given(args, "reseal"), 0};
 	struct auc a;
 	enum smr_err err = open_auc(&a, args->dir, 0, &problem);
 
@@ -257,7 +262,9 @@ static int run_status(const struct smr_args *args)
 	if (args->json)
 		printf("]}\n");
 	else if (listing.count == 0)
-		printf("no subscriptions%s\n", smr_arg(args, "imsi") ? " with this IMSI" : "; load a file of the SHO");
+		printf("no subscriptions%s\n", listing.reseal	       ? " have to be sealed anew"
+					       : smr_arg(args, "imsi") ? " with this IMSI"
+								       : "; load a file of the SHO");
 	close_auc(&a);
 	return end(err, &problem);
 }
@@ -269,7 +276,10 @@ static const struct smr_option run_options[] = {
 	{"spool", 0, "DIR", 0, "directory shared with the RO (default: DIR/spool)"},
 	{"log-level", 0, "error|warn|info|debug", 0, "what to log (default: info); debug shows identities"},
 };
-static const struct smr_option status_options[] = {{"imsi", 0, "IMSI", 0, "only this subscription"}};
+static const struct smr_option status_options[] = {
+	{"imsi", 0, "IMSI", 0, "only this subscription"},
+	{"reseal", 0, NULL, 0, "only those that have to be sealed anew: rejected, or lost by their device"},
+};
 
 static const struct smr_subcommand commands[] = {
 	{"init", run_init, init_options, SMR_COUNT(init_options), SMR_ARGS_DIR | SMR_ARGS_JSON, NULL, 0, 0,

@@ -22,6 +22,7 @@
 	X(sho_seal)          \
 	X(sho_suspend)       \
 	X(sho_resume)        \
+	X(sho_withdraw)      \
 	X(sho_status)        \
 	X(ro_init)           \
 	X(ro_trust)          \

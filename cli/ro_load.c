@@ -73,6 +73,8 @@ static enum smr_err load_command(struct loading *l, struct smr_bytes encoded)
 
 	l->field = "command";
 	SMR_TRY(smr_get_command_record(encoded, &record));
+	if (record.command.len == 0)
+		return stored(l, "withdrawal", smr_store_withdraw(l->store, &l->operator_id, &record));
 	SMR_TRY(smr_command_open(record.command, &l->operator_key, &command));
 	if (memcmp(&command.eid, &record.eid, sizeof(record.eid)) != 0 ||
 	    memcmp(&command.iccid, &record.iccid, sizeof(record.iccid)) != 0 || command.serial != record.serial)
@@ -99,6 +101,7 @@ static enum smr_err begin_shipment(struct loading *l)
 		return SMR_E_MALFORMED; /* a supplier speaks for its own shipments only */
 	l->shipment = id;
 	memcpy(shipment.supplier, l->info->sender, sizeof(shipment.supplier));
+	shipment.number = l->info->number;
 	SMR_TRY(stored(l, "shipment", smr_store_put_shipment(l->store, &shipment)));
 	SMR_WIPE(shipment);
 	return SMR_OK;
@@ -247,13 +250,34 @@ static enum smr_err load_open(struct loading *l, const struct kind *kind, bool q
 	if (err == SMR_OK && !quiet)
 		(void)printf("%s: %s %llu: %llu records\n", l->path, smr_file_type_name(l->info->type),
 			     (unsigned long long)l->info->number, (unsigned long long)l->info->count);
+	if (err == SMR_OK && !quiet && l->info->type == SMR_FILE_SHIPMENT && smr_store_load_renewed(l->store) > 0)
+		(void)printf(
+			"%llu devices were enrolled anew: where an operator has sealed already, its consent is awaited "
+			"(a batch sealed with «samara sho seal --re-enrolled»)\n",
+			(unsigned long long)smr_store_load_renewed(l->store));
 	if (err != SMR_OK && l->problem->text[0] == '\0')
 		return explain(l, err);
 	return err;
 }
 
-static enum smr_err load_file(const struct smr_party *ro, struct smr_store *store, const char *path, bool quiet,
-			      struct smr_problem *problem)
+/* What is sealed stays confidential only as long as nobody has both the batch and, later, a device's t. */
+static enum smr_err end_batch(const struct smr_args *args, const char *path, struct smr_problem *problem)
+{
+	if (smr_arg_given(args, "remove")) {
+		enum smr_err err = smr_fs_remove(path);
+
+		return err == SMR_OK ? SMR_OK
+				     : smr_problem(problem, err,
+						   "%s is loaded, but cannot be removed: remove it by hand", path);
+	}
+	if (!args->quiet)
+		(void)printf("%s: loaded; remove it now, here and wherever it was carried (--remove does it here)\n",
+			     path);
+	return SMR_OK;
+}
+
+static enum smr_err load_file(const struct smr_party *ro, struct smr_store *store, const char *path,
+			      const struct smr_args *args, struct smr_problem *problem)
 {
 	struct loading l = {.ro = ro, .store = store, .path = path, .problem = problem};
 	const struct kind *kind = NULL;
@@ -264,8 +288,10 @@ static enum smr_err load_file(const struct smr_party *ro, struct smr_store *stor
 		return SMR_E_UNSUPPORTED;
 	SMR_TRY(smr_party_open_file(ro, path, kind->type, kind->role, &l.reader, NULL, problem));
 	l.info = smr_file_reader_info(l.reader);
-	err = load_open(&l, kind, quiet);
+	err = load_open(&l, kind, args->quiet);
 	smr_file_close(l.reader);
+	if (err == SMR_OK && kind->type == SMR_FILE_BATCH)
+		return end_batch(args, path, problem);
 	return err;
 }
 
@@ -278,7 +304,7 @@ static enum smr_err load_action(const struct smr_args *args, struct smr_problem 
 	SMR_TRY(smr_party_open(args->dir, "ro", SMR_PARTY_KEYS, &ro, problem));
 	SMR_TRY(smr_ro_store_open(args->dir, SMR_STORE_WRITE, &store, problem));
 	for (size_t i = 0; err == SMR_OK && i < args->positional_count; i++)
-		err = load_file(&ro, store, args->positional[i], args->quiet, problem);
+		err = load_file(&ro, store, args->positional[i], args, problem);
 	smr_store_close(store);
 	return err;
 }
@@ -288,9 +314,15 @@ static int run(const struct smr_args *args)
 	return smr_cli_run(args, load_action);
 }
 
+static const struct smr_option options[] = {
+	{"remove", 0, NULL, 0, "remove each batch once it is loaded"},
+};
+
 const struct smr_subcommand smr_cmd_ro_load = {
 	.path = "ro load",
 	.run = run,
+	.options = options,
+	.option_count = SMR_COUNT(options),
 	.common = SMR_ARGS_DIR | SMR_ARGS_QUIET,
 	.positional = "FILE...",
 	.positional_min = 1,
@@ -298,6 +330,6 @@ const struct smr_subcommand smr_cmd_ro_load = {
 	.summary = "Load shipments, references, batches and commands.",
 	.details = "Each file is loaded whole or not at all; one that was loaded before is passed over.\n"
 		   "Files after a bad one are not looked at.\n"
-		   "samarad may run: it notices by itself. Remove batches afterwards.",
-	.example = "samara ro load --dir ro shipment-1.smr references-1.smr batch-1.smr",
+		   "samarad may run: it notices by itself.",
+	.example = "samara ro load --dir ro --remove shipment-1.smr references-1.smr batch-1.smr",
 };

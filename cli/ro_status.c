@@ -168,6 +168,7 @@ static enum smr_err device(struct smr_store *store, const char *text, json_t **o
 {
 	struct smr_store_device_status *status = calloc(1, sizeof(*status));
 	char shipment[SMR_HEX_TEXT(SMR_SHIPMENT_ID_LEN)];
+	char anew[SMR_HEX_TEXT(SMR_SHIPMENT_ID_LEN)];
 	struct smr_eid eid;
 	enum smr_err err = status == NULL ? SMR_E_NO_MEMORY : smr_cli_eid(text, &eid, problem);
 
@@ -180,18 +181,36 @@ static enum smr_err device(struct smr_store *store, const char *text, json_t **o
 		const struct smr_row *row = &status->device.row;
 
 		smr_hex_encode(SMR_ARRAY(status->device.shipment.octets), shipment);
-		*out = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:I, s:I, s:o, s:b, s:I, s:I}", "eid", text, "state",
-				 state_name(row->state), "revoked", row->revoked, "known_key", status->device.known_d,
-				 "shipment", status->device.known_d ? shipment : NULL, "counter", (json_int_t)row->ctr,
-				 "lineage", (json_int_t)row->lineage, "package", package_json(&status->device),
-				 "evidence", status->has_evidence, "commands_pending",
-				 (json_int_t)status->commands_pending, "relay_waiting",
-				 (json_int_t)status->relay_waiting);
+		smr_hex_encode(SMR_ARRAY(status->anew_shipment.octets), anew);
+		*out = json_pack(
+			"{s:s, s:s, s:b, s:b, s:s?, s:I, s:I, s:o, s:b, s:I, s:I, s:s?}", "eid", text, "state",
+			state_name(row->state), "revoked", row->revoked, "known_key", status->device.known_d,
+			"shipment", status->device.known_d ? shipment : NULL, "counter", (json_int_t)row->ctr,
+			"lineage", (json_int_t)row->lineage, "package", package_json(&status->device), "evidence",
+			status->has_evidence, "commands_pending", (json_int_t)status->commands_pending, "relay_waiting",
+			(json_int_t)status->relay_waiting, "enrolled_anew", status->enrolled_anew ? anew : NULL);
 		if (*out == NULL)
 			err = SMR_E_NO_MEMORY;
 	}
 	free(status);
 	return err == SMR_OK || problem->text[0] != '\0' ? err : smr_ro_store_fail(store, err, problem);
+}
+
+/* What somebody has to do before the device can go on. */
+static void print_next(const json_t *d)
+{
+	const char *anew = json_string_value(json_object_get(d, "enrolled_anew"));
+
+	if (anew != NULL)
+		(void)printf("enrolled anew in shipment %s: its operator has to seal from that shipment "
+			     "(«samara sho seal --re-enrolled»); until then the new keys get no answer\n",
+			     anew);
+	else if (strcmp(json_string_value(json_object_get(d, "state")), "reseal") == 0)
+		(void)printf(
+			"its operator has to seal anew («samara sho seal --reseal»): the device could not install the "
+			"package or does not hold it any more, or the operator rejected or withdrew it\n");
+	else if (strcmp(json_string_value(json_object_get(d, "state")), "empty") == 0)
+		(void)printf("no operator has sealed for it yet: load a batch\n");
 }
 
 static void print_device(const json_t *d)
@@ -213,6 +232,7 @@ static void print_device(const json_t *d)
 	(void)printf("commands pending %lld, relay records waiting %lld\n",
 		     json_integer_value(json_object_get(d, "commands_pending")),
 		     json_integer_value(json_object_get(d, "relay_waiting")));
+	print_next(d);
 }
 
 /* ---- the command ---- */

@@ -18,6 +18,11 @@ static const char schema[] =
 	"INSERT INTO next_serial VALUES (1);"
 	"CREATE TABLE unfinished (path TEXT PRIMARY KEY) WITHOUT ROWID;";
 
+/* Beside the tables of version 1, and made where it is missing: older programs do not look at it. */
+static const char origin_schema[] =
+	"CREATE TABLE IF NOT EXISTS origin (eid BLOB PRIMARY KEY, supplier BLOB NOT NULL, number INTEGER NOT NULL)"
+	" WITHOUT ROWID";
+
 /* Identities of the lines of one run; of the connection alone. */
 static const char seen_schema[] =
 	"CREATE TEMP TABLE seen (iccid BLOB PRIMARY KEY, imsi BLOB NOT NULL UNIQUE) WITHOUT ROWID";
@@ -36,6 +41,9 @@ static const char seen_schema[] =
 	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                              \
 	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"     \
 		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                             \
+	X(origin, "SELECT supplier, number FROM origin WHERE eid = ?1")                                  \
+	X(set_origin, "INSERT INTO origin (eid, supplier, number) VALUES (?1, ?2, ?3)"                   \
+		      " ON CONFLICT (eid) DO UPDATE SET supplier = ?2, number = ?3")                     \
 	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                  \
 	X(from, COLUMNS "WHERE serial >= ?1 ORDER BY serial LIMIT 1")
 
@@ -56,7 +64,9 @@ enum smr_err smr_sho_db_open(const char *dir, struct smr_sho_db **out, struct sm
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	err = smr_db_open(dir, "sho.db", schema, SCHEMA_VERSION, &db->sql, problem);
 	if (err == SMR_OK) {
-		err = smr_db_exec(db->sql, seen_schema);
+		err = smr_db_exec(db->sql, origin_schema);
+		if (err == SMR_OK)
+			err = smr_db_exec(db->sql, seen_schema);
 		if (err != SMR_OK)
 			(void)smr_db_fail(db->sql, err, problem);
 	}
@@ -223,6 +233,30 @@ enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *ei
 	return finds(db->has_live, yes);
 }
 
+enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid, struct smr_sho_origin *out)
+{
+	enum smr_err err;
+
+	memset(out, 0, sizeof(*out));
+	smr_db_bind(db->origin, 1, smr_eid_bytes(eid));
+	err = smr_db_step(db->origin);
+	if (err == SMR_OK) {
+		out->number = smr_db_uint(db->origin, 1);
+		err = smr_db_octets(db->origin, 0, out->supplier, sizeof(out->supplier));
+	}
+	(void)sqlite3_reset(db->origin);
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, const struct smr_eid *eid,
+				   const struct smr_sho_origin *origin)
+{
+	smr_db_bind(db->set_origin, 1, smr_eid_bytes(eid));
+	smr_db_bind(db->set_origin, 2, SMR_ARRAY(origin->supplier));
+	smr_db_bind_uint(db->set_origin, 3, origin->number);
+	return smr_db_run(db->set_origin);
+}
+
 /* ---- reading ---- */
 
 static enum smr_err read_row(sqlite3_stmt *s, struct smr_sho_assignment *out)
@@ -232,7 +266,7 @@ static enum smr_err read_row(sqlite3_stmt *s, struct smr_sho_assignment *out)
 					   .made = smr_db_uint(s, 5),
 					   .batch = smr_db_uint(s, 6),
 					   .live = smr_db_uint(s, 7) != 0,
-					   .commanded = (enum smr_mcim_state)smr_db_uint(s, 8)};
+					   .commanded = (enum smr_sho_word)smr_db_uint(s, 8)};
 	SMR_TRY(smr_db_octets(s, 1, out->iccid.octets, sizeof(out->iccid.octets)));
 	SMR_TRY(smr_db_octets(s, 2, out->imsi.octets, sizeof(out->imsi.octets)));
 	SMR_TRY(smr_db_octets(s, 3, out->eid.octets, sizeof(out->eid.octets)));
@@ -251,29 +285,65 @@ enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_
 	return err;
 }
 
-enum smr_err smr_sho_db_by_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid, struct smr_sho_assignment *out)
+static enum smr_err find_live(sqlite3_stmt *s, struct smr_bytes key, struct smr_sho_assignment *out)
 {
-	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, COLUMNS "WHERE iccid = ?1 AND live");
 	enum smr_err err;
 
-	smr_db_bind(s, 1, smr_iccid_bytes(iccid));
+	smr_db_bind(s, 1, key);
 	err = smr_db_step(s);
 	if (err != SMR_OK)
 		return err == SMR_E_NOTHING ? SMR_E_NOT_FOUND : err;
 	return read_row(s, out);
 }
 
-enum smr_err smr_sho_db_note_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
-				     enum smr_mcim_state state, uint64_t now)
+enum smr_err smr_sho_db_by_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid, struct smr_sho_assignment *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, COLUMNS "WHERE iccid = ?1 AND live");
+
+	return find_live(s, smr_iccid_bytes(iccid), out);
+}
+
+enum smr_err smr_sho_db_by_eid(struct smr_sho_db *db, const struct smr_eid *eid, struct smr_sho_assignment *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, COLUMNS "WHERE eid = ?1 AND live");
+
+	return find_live(s, smr_eid_bytes(eid), out);
+}
+
+static enum smr_err put_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
+				enum smr_sho_word word, uint64_t now)
 {
 	SMR_DB_STATEMENT *s =
 		smr_db_prepare(db->sql, "INSERT INTO command (serial, iccid, state, made) VALUES (?1, ?2, ?3, ?4)");
 
 	smr_db_bind_uint(s, 1, serial);
 	smr_db_bind(s, 2, smr_iccid_bytes(iccid));
-	smr_db_bind_uint(s, 3, (uint64_t)state);
+	smr_db_bind_uint(s, 3, (uint64_t)word);
 	smr_db_bind_uint(s, 4, now);
 	return smr_db_run(s);
+}
+
+static enum smr_err retire_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "UPDATE assignment SET live = 0 WHERE iccid = ?1 AND live");
+
+	smr_db_bind(s, 1, smr_iccid_bytes(iccid));
+	return smr_db_run(s);
+}
+
+enum smr_err smr_sho_db_note_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
+				     enum smr_sho_word word, uint64_t now)
+{
+	enum smr_err err;
+
+	SMR_TRY(smr_sho_db_begin(db));
+	err = put_command(db, serial, iccid, word, now);
+	if (err == SMR_OK && word == SMR_SHO_WITHDRAW)
+		err = retire_iccid(db, iccid);
+	if (err == SMR_OK)
+		return smr_sho_db_end(db, true);
+	SMR_TRY(smr_sho_db_end(db, false));
+	return err;
 }
 
 enum smr_err smr_sho_db_each(struct smr_sho_db *db, const struct smr_iccid *iccid,

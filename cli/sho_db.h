@@ -33,6 +33,9 @@ enum smr_err smr_sho_db_unfinished(struct smr_sho_db *db, const char *path, bool
 /** Last step of a run, inside its transaction: serials from @p next on are free again, no file is unfinished. */
 enum smr_err smr_sho_db_settle(struct smr_sho_db *db, uint64_t next) SMR_MUST_USE;
 
+/** What an operator said last about a subscription. The first values are those of enum smr_mcim_state. */
+enum smr_sho_word { SMR_SHO_NOTHING = 0, SMR_SHO_RESUME = 1, SMR_SHO_SUSPEND = 2, SMR_SHO_WITHDRAW = 3 };
+
 struct smr_sho_assignment {
 	uint64_t serial;
 	struct smr_iccid iccid;
@@ -40,10 +43,10 @@ struct smr_sho_assignment {
 	struct smr_eid eid;
 	bool has_order;
 	uint8_t order_hash[SMR_HASH_LEN];
-	uint64_t made;		       /* seconds since 1970 */
-	uint64_t batch;		       /* number of the batch file */
-	bool live;		       /* false: another one took its place */
-	enum smr_mcim_state commanded; /* [out] state of the last command; NONE: there was none */
+	uint64_t made;		     /* seconds since 1970 */
+	uint64_t batch;		     /* number of the batch file */
+	bool live;		     /* false: another one took its place, or it was withdrawn */
+	enum smr_sho_word commanded; /* [out] */
 };
 /** A CSV line's identities. SMR_E_DUPLICATE: in this run before; @p field says which. */
 enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
@@ -53,6 +56,15 @@ enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assig
 			       const char **field) SMR_MUST_USE;
 /** Has the device a live assignment? */
 enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *eid, bool *yes) SMR_MUST_USE;
+/** The shipment whose keys of a device an operator sealed for last. */
+struct smr_sho_origin {
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint64_t number; /* 0: nothing is known of this device */
+};
+enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid,
+			       struct smr_sho_origin *out) SMR_MUST_USE;
+enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, const struct smr_eid *eid,
+				   const struct smr_sho_origin *origin) SMR_MUST_USE;
 /** The assignment with the lowest serial from @p serial on. SMR_E_NOTHING: none. */
 enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_sho_assignment *out) SMR_MUST_USE;
 
@@ -61,8 +73,12 @@ enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_
 /** The live assignment of an ICCID. SMR_E_NOT_FOUND. */
 enum smr_err smr_sho_db_by_iccid(struct smr_sho_db *db, const struct smr_iccid *iccid,
 				 struct smr_sho_assignment *out) SMR_MUST_USE;
+/** The live assignment of a device. SMR_E_NOT_FOUND. */
+enum smr_err smr_sho_db_by_eid(struct smr_sho_db *db, const struct smr_eid *eid,
+			       struct smr_sho_assignment *out) SMR_MUST_USE;
+/** @param serial  of the file. A withdrawn assignment is live no more. */
 enum smr_err smr_sho_db_note_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,
-				     enum smr_mcim_state state, uint64_t now) SMR_MUST_USE;
+				     enum smr_sho_word word, uint64_t now) SMR_MUST_USE;
 /** @param iccid  only its assignments, or NULL for all; in the order of serials. */
 enum smr_err smr_sho_db_each(struct smr_sho_db *db, const struct smr_iccid *iccid,
 			     enum smr_err (*each)(void *context, const struct smr_sho_assignment *assignment),

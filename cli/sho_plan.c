@@ -122,9 +122,77 @@ static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a)
 		return duplicate(
 			p, field,
 			"it was sealed for another device before; every device needs a subscription of its own");
+	if (err == SMR_OK)
+		err = smr_sho_db_set_origin(p->plan->db, &a->eid, &p->plan->origin);
 	if (err != SMR_OK)
 		return db_fail(p, err);
 	p->plan->count++;
+	return SMR_OK;
+}
+
+/* ---- which keys of the device? ---- */
+
+enum keys { KEYS_KNOWN, KEYS_RENEWED, KEYS_HISTORY, KEYS_FOREIGN };
+
+/* Numbers of a supplier ascend: a later shipment that names the device again brings the keys of a new enrolment. */
+static enum smr_err compare_origin(struct planning *p, const struct smr_eid *eid, enum keys *keys,
+				   struct smr_sho_origin *known)
+{
+	const struct smr_sho_origin *here = &p->plan->origin;
+	enum smr_err err = smr_sho_db_origin(p->plan->db, eid, known);
+
+	if (err != SMR_OK)
+		return db_fail(p, err);
+	*keys = KEYS_KNOWN;
+	if (known->number == 0)
+		return SMR_OK;
+	if (memcmp(known->supplier, here->supplier, sizeof(known->supplier)) != 0)
+		*keys = KEYS_FOREIGN;
+	else if (here->number != known->number)
+		*keys = here->number > known->number ? KEYS_RENEWED : KEYS_HISTORY;
+	return SMR_OK;
+}
+
+static enum smr_err refuse_keys(struct planning *p, const struct smr_eid *eid, enum keys keys,
+				const struct smr_sho_origin *known)
+{
+	unsigned long long number = (unsigned long long)known->number;
+	char text[SMR_EID_TEXT];
+
+	smr_eid_text(eid, text);
+	if (keys == KEYS_RENEWED)
+		return smr_problem(
+			p->problem, SMR_E_STATE,
+			"device %s was enrolled anew since shipment %llu: its subscription of before ends when it "
+			"is sealed for its new keys. If that is right (ask the supplier), name it with "
+			"--re-enrolled",
+			text, number);
+	if (keys == KEYS_HISTORY)
+		return smr_problem(p->problem, SMR_E_SERIAL,
+				   "device %s was enrolled anew in shipment %llu: seal from that shipment", text,
+				   number);
+	return smr_problem(p->problem, SMR_E_UNTRUSTED_KEY,
+			   "device %s was shipped by another supplier before; its keys cannot come from this one",
+			   text);
+}
+
+/* May its keys be sealed for? Who names a device is told why not; of a whole shipment the others go on. */
+static enum smr_err check_keys(struct planning *p, const struct smr_seal_pick *pick, const struct smr_eid *eid,
+			       bool *yes)
+{
+	struct smr_sho_origin known;
+	enum keys keys = KEYS_KNOWN;
+
+	SMR_TRY(compare_origin(p, eid, &keys, &known));
+	*yes = keys == KEYS_KNOWN || (keys == KEYS_RENEWED && pick != NULL && pick->renewed);
+	if (*yes)
+		return SMR_OK;
+	if (pick != NULL || keys == KEYS_FOREIGN)
+		return refuse_keys(p, eid, keys, &known);
+	if (keys == KEYS_RENEWED)
+		p->plan->renewed++;
+	else
+		p->plan->history++;
 	return SMR_OK;
 }
 
@@ -147,6 +215,9 @@ static enum smr_err plan_device(struct planning *p, const struct smr_eid *eid)
 		plan->already++;
 		return SMR_OK;
 	}
+	SMR_TRY(check_keys(p, pick, eid, &yes));
+	if (!yes)
+		return SMR_OK;
 	SMR_TRY(take_order(p, pick, &a, &yes));
 	if (yes)
 		return assign(p, &a);

@@ -14,7 +14,8 @@
 /** A device named on the command line. */
 struct smr_seal_pick {
 	struct smr_eid eid;
-	bool reseal; /* also if it has a live subscription */
+	bool reseal;  /* also if it has a live subscription */
+	bool renewed; /* also if it was enrolled anew: the operator accepts its new keys */
 	bool found;
 };
 
@@ -25,6 +26,7 @@ struct smr_seal_plan {
 	const char *shipment_path;
 	const char *csv_path;
 	struct smr_shipment_about about;
+	struct smr_sho_origin origin;	 /* supplier and number of the shipment */
 	const struct smr_orders *orders; /* sorted */
 	struct smr_seal_pick *picks;	 /* sorted by EID; none: all devices */
 	size_t pick_count;
@@ -34,6 +36,8 @@ struct smr_seal_plan {
 	uint64_t count; /* assigned: serials from first_serial on, in the order of the shipment and of the CSV lines */
 	uint64_t already;   /* have a live subscription */
 	uint64_t uncovered; /* no order of the owner covers them */
+	uint64_t renewed;   /* enrolled anew in this shipment; nobody named them with --re-enrolled */
+	uint64_t history;   /* enrolled anew in a later shipment */
 	uint64_t missing;   /* no subscription was left for them */
 	uint64_t surplus;   /* subscriptions that were not needed */
 };

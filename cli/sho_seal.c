@@ -55,6 +55,8 @@ static enum smr_err open_shipment(struct sealing *s)
 	SMR_TRY(smr_party_open_file(s->sho, path, SMR_FILE_SHIPMENT, "supplier", &s->shipment, NULL, s->problem));
 	info = smr_file_reader_info(s->shipment);
 	memcpy(s->supplier, info->sender, sizeof(s->supplier));
+	memcpy(s->plan.origin.supplier, info->sender, sizeof(s->plan.origin.supplier));
+	s->plan.origin.number = info->number;
 	err = smr_get_shipment_about(smr_bytes_of(info->about, info->about_len), &s->plan.about);
 	SMR_WIPE(s->plan.about.gate);
 	if (err == SMR_OK)
@@ -130,6 +132,8 @@ static enum smr_err put_package(struct sealing *s, const struct smr_seal_job *jo
 			    .serial = job->serial,
 			    .x = {job->x, job->x_len},
 			    .order = job->order},
+		.has_shipment = true,
+		.shipment = s->plan.about.id,
 	};
 
 	memcpy(record.package.w, job->w, sizeof(record.package.w));
@@ -369,14 +373,14 @@ static enum smr_err check_outputs(struct sealing *s)
 	return SMR_OK;
 }
 
-static enum smr_err add_picks(struct sealing *s, const char *option, bool reseal)
+static enum smr_err add_picks(struct sealing *s, const char *option, struct smr_seal_pick kind)
 {
 	const char *word;
 
 	for (size_t i = 0; (word = smr_arg_at(s->args, option, i)) != NULL; i++) {
 		struct smr_seal_pick *pick = &s->plan.picks[s->plan.pick_count];
 
-		*pick = (struct smr_seal_pick){.reseal = reseal};
+		*pick = kind;
 		SMR_TRY(smr_cli_eid(word, &pick->eid, s->problem));
 		s->plan.pick_count++;
 	}
@@ -385,17 +389,20 @@ static enum smr_err add_picks(struct sealing *s, const char *option, bool reseal
 
 static enum smr_err take_picks(struct sealing *s)
 {
-	size_t most = smr_arg_count(s->args, "eid") + smr_arg_count(s->args, "reseal");
+	size_t most = smr_arg_count(s->args, "eid") + smr_arg_count(s->args, "reseal") +
+		      smr_arg_count(s->args, "re-enrolled");
 
 	s->plan.picks = calloc(most + 1, sizeof(*s->plan.picks));
 	if (s->plan.picks == NULL)
 		return SMR_E_NO_MEMORY;
-	SMR_TRY(add_picks(s, "eid", false));
-	SMR_TRY(add_picks(s, "reseal", true));
+	SMR_TRY(add_picks(s, "eid", (struct smr_seal_pick){0}));
+	SMR_TRY(add_picks(s, "reseal", (struct smr_seal_pick){.reseal = true}));
+	SMR_TRY(add_picks(s, "re-enrolled", (struct smr_seal_pick){.reseal = true, .renewed = true}));
 	qsort(s->plan.picks, s->plan.pick_count, sizeof(*s->plan.picks), smr_seal_pick_compare);
 	for (size_t i = 1; i < s->plan.pick_count; i++)
 		if (smr_seal_pick_compare(&s->plan.picks[i - 1], &s->plan.picks[i]) == 0)
-			return smr_problem(s->problem, SMR_E_INVALID, "a device is named twice in --eid and --reseal");
+			return smr_problem(s->problem, SMR_E_INVALID,
+					   "a device is named twice in --eid, --reseal and --re-enrolled");
 	return SMR_OK;
 }
 
@@ -430,6 +437,12 @@ static void report(const struct sealing *s)
 	if (p->uncovered > 0)
 		(void)printf("%llu devices are covered by no order and were left out\n",
 			     (unsigned long long)p->uncovered);
+	if (p->renewed > 0)
+		(void)printf("%llu devices were enrolled anew and were left out: name them with --re-enrolled\n",
+			     (unsigned long long)p->renewed);
+	if (p->history > 0)
+		(void)printf("%llu devices were enrolled anew in a later shipment and were left out\n",
+			     (unsigned long long)p->history);
 	if (p->missing > 0)
 		(void)printf("%llu devices are still without one: no subscription was left\n",
 			     (unsigned long long)p->missing);
@@ -488,6 +501,7 @@ static const struct smr_option options[] = {
 	{"auc-out", 0, "FILE", SMR_OPT_REQUIRED, "file to write for the AuC"},
 	{"eid", 0, "EID", SMR_OPT_REPEAT, "only this device"},
 	{"reseal", 0, "EID", SMR_OPT_REPEAT, "this device anew, although it has a subscription"},
+	{"re-enrolled", 0, "EID", SMR_OPT_REPEAT, "this device anew, for the new keys that this shipment brings"},
 	{"jobs", 'j', "N", 0, "threads (default: one per core)"},
 };
 
@@ -500,7 +514,9 @@ const struct smr_subcommand smr_cmd_sho_seal = {
 	.summary = "Seal subscriptions for the devices of a shipment.",
 	.details = "Devices take the lines of the CSV file in the order of the shipment; those that have\n"
 		   "a subscription already, or that no order of their owner covers, are passed over.\n"
-		   "With --eid or --reseal only the devices named are sealed for.\n"
+		   "With --eid, --reseal or --re-enrolled only the devices named are sealed for.\n"
+		   "--re-enrolled is the operator's consent to the keys of a device that was reset and\n"
+		   "enrolled anew: its subscription of before ends.\n"
 		   "A run that was interrupted is simply repeated.",
 	.example = "samara sho seal --dir sho --shipment s1.smr --subscriptions subs.csv --orders o1.smr \\\n"
 		   "    --ro ro.card --auc auc.card --out batch-1.smr --auc-out subscriptions-1.smr",

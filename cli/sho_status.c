@@ -11,16 +11,19 @@ struct listing {
 	size_t count;
 };
 
-static const char *commanded_name(enum smr_mcim_state state)
+static const char *commanded_name(const struct smr_sho_assignment *a)
 {
-	switch (state) {
-	case SMR_MCIM_ACTIVATED:
+	switch (a->commanded) {
+	case SMR_SHO_RESUME:
 		return "resume";
-	case SMR_MCIM_SUSPENDED:
+	case SMR_SHO_SUSPEND:
 		return "suspend";
-	default:
-		return NULL;
+	case SMR_SHO_WITHDRAW:
+		return a->live ? NULL : "withdraw"; /* what was sealed under the ICCID since then is not meant */
+	case SMR_SHO_NOTHING:
+		break;
 	}
+	return NULL;
 }
 
 static enum smr_err add_json(struct listing *l, const struct smr_sho_assignment *a, const char *iccid, const char *imsi,
@@ -34,7 +37,7 @@ static enum smr_err add_json(struct listing *l, const struct smr_sho_assignment 
 	smr_cli_time(a->made, made);
 	line = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:s?, s:s?}", "iccid", iccid, "imsi", imsi, "eid", eid,
 			 "serial", (json_int_t)a->serial, "batch", (json_int_t)a->batch, "live", a->live, "sealed",
-			 made, "order", a->has_order ? hash : NULL, "command", commanded_name(a->commanded));
+			 made, "order", a->has_order ? hash : NULL, "command", commanded_name(a));
 	return line != NULL && json_array_append_new(l->array, line) == 0 ? SMR_OK : SMR_E_NO_MEMORY;
 }
 
@@ -44,7 +47,7 @@ static enum smr_err show(void *context, const struct smr_sho_assignment *a)
 	char iccid[SMR_ICCID_TEXT];
 	char imsi[SMR_IMSI_TEXT];
 	char eid[SMR_EID_TEXT];
-	const char *commanded = commanded_name(a->commanded);
+	const char *commanded = commanded_name(a);
 
 	smr_iccid_text(&a->iccid, iccid);
 	smr_imsi_text(&a->imsi, imsi);

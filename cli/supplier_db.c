@@ -14,6 +14,9 @@ static const char schema[] =
 	" eid BLOB NOT NULL, imei BLOB, d BLOB, t BLOB, PRIMARY KEY (number, position), UNIQUE (number, eid),"
 	" UNIQUE (number, imei), UNIQUE (number, d), UNIQUE (number, t)) WITHOUT ROWID;";
 
+/* Beside the tables of version 1, for the question whether a device is in an earlier shipment. */
+static const char eid_index[] = "CREATE INDEX IF NOT EXISTS device_eid ON device (eid)";
+
 #define SHIPMENT_COLUMNS                                                                                 \
 	"SELECT number, owner, gate, made, shipped, (SELECT count(*) FROM device WHERE device.number = " \
 	"shipment.number),"                                                                              \
@@ -21,7 +24,8 @@ static const char schema[] =
 
 struct smr_supplier_db {
 	sqlite3 *sql;
-	sqlite3_stmt *add_device; /* used once per line of a CSV file */
+	sqlite3_stmt *add_device; /* these two are used once per line of a CSV file */
+	sqlite3_stmt *earlier;
 };
 
 enum smr_err smr_supplier_db_open(const char *dir, struct smr_supplier_db **out, struct smr_problem *problem)
@@ -33,10 +37,18 @@ enum smr_err smr_supplier_db_open(const char *dir, struct smr_supplier_db **out,
 	if (db == NULL)
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	err = smr_db_open(dir, "supplier.db", schema, SCHEMA_VERSION, &db->sql, problem);
+	if (err == SMR_OK) {
+		err = smr_db_exec(db->sql, eid_index);
+		if (err != SMR_OK) {
+			(void)smr_db_fail(db->sql, err, problem);
+			smr_db_close(db->sql);
+		}
+	}
 	if (err != SMR_OK) {
 		free(db);
 		return err;
 	}
+	db->earlier = smr_db_prepare(db->sql, "SELECT max(number) FROM device WHERE eid = ?1 AND number < ?2");
 	db->add_device = smr_db_prepare(
 		db->sql, "INSERT INTO device (number, position, eid, imei, d, t) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
 	*out = db;
@@ -48,6 +60,7 @@ void smr_supplier_db_close(struct smr_supplier_db *db)
 	if (db == NULL)
 		return;
 	sqlite3_finalize(db->add_device);
+	sqlite3_finalize(db->earlier);
 	smr_db_close(db->sql);
 	free(db);
 }
@@ -193,6 +206,19 @@ enum smr_err smr_supplier_db_add_device(struct smr_supplier_db *db, uint64_t num
 	err = smr_db_run(s);
 	if (err == SMR_E_DUPLICATE)
 		*field = duplicate_field(db->sql);
+	return err;
+}
+
+enum smr_err smr_supplier_db_earlier(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
+				     uint64_t *earlier)
+{
+	enum smr_err err;
+
+	smr_db_bind(db->earlier, 1, smr_eid_bytes(eid));
+	smr_db_bind_uint(db->earlier, 2, number);
+	err = smr_db_step(db->earlier);
+	*earlier = err == SMR_OK ? smr_db_uint(db->earlier, 0) : 0;
+	(void)sqlite3_reset(db->earlier);
 	return err;
 }
 

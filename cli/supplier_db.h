@@ -58,6 +58,9 @@ struct smr_supplier_device {
  */
 enum smr_err smr_supplier_db_add_device(struct smr_supplier_db *db, uint64_t number, uint64_t position,
 					const struct smr_supplier_device *device, const char **field) SMR_MUST_USE;
+/** The last shipment before @p number that the device is in, 0: none. */
+enum smr_err smr_supplier_db_earlier(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
+				     uint64_t *earlier) SMR_MUST_USE;
 /** SMR_E_NOT_FOUND. */
 enum smr_err smr_supplier_db_device(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
 				    struct smr_supplier_device *out) SMR_MUST_USE;

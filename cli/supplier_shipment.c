@@ -17,6 +17,8 @@ struct taking {
 	const struct smr_supplier_shipment *shipment;
 	uint64_t devices;
 	uint64_t enrolled;
+	bool renew;	  /* devices of earlier shipments are expected */
+	uint64_t renewed; /* how many there are */
 	struct smr_problem *problem;
 };
 
@@ -83,6 +85,26 @@ static size_t column_of(const char *field)
 	return EID;
 }
 
+/* A device is in a second shipment because it was reset and gets new keys, or by mistake. */
+static enum smr_err check_earlier(struct taking *t, const struct smr_eid *eid)
+{
+	uint64_t earlier;
+	char detail[160];
+	enum smr_err err = smr_supplier_db_earlier(t->db, t->shipment->number, eid, &earlier);
+
+	if (err != SMR_OK)
+		return smr_supplier_db_fail(t->db, err, t->problem);
+	if (earlier == 0)
+		return SMR_OK;
+	t->renewed++;
+	if (t->renew)
+		return SMR_OK;
+	(void)snprintf(detail, sizeof(detail),
+		       "it is in shipment %llu already; when it was reset and is to be enrolled anew, give --re-enrol",
+		       (unsigned long long)earlier);
+	return smr_csv_problem(t->csv, EID, SMR_E_DUPLICATE, t->problem, detail);
+}
+
 static enum smr_err take_devices(struct taking *t)
 {
 	enum smr_err err;
@@ -92,6 +114,7 @@ static enum smr_err take_devices(struct taking *t)
 		const char *field = "eid";
 
 		SMR_TRY(take_line(t, &device));
+		SMR_TRY(check_earlier(t, &device.record.eid));
 		err = smr_supplier_db_add_device(t->db, t->shipment->number, t->devices++, &device, &field);
 		if (err == SMR_E_DUPLICATE)
 			return smr_csv_problem(t->csv, column_of(field), err, t->problem, NULL);
@@ -192,7 +215,7 @@ static enum smr_err take(struct taking *t, const struct smr_party *party, const 
 static enum smr_err make(const struct smr_args *args, const struct smr_party *party,
 			 struct smr_supplier_shipment *shipment, struct smr_problem *problem)
 {
-	struct taking t = {.shipment = shipment, .problem = problem};
+	struct taking t = {.shipment = shipment, .renew = smr_arg_given(args, "re-enrol"), .problem = problem};
 	enum smr_err err;
 
 	SMR_TRY(take_trust(args, party, shipment, problem));
@@ -206,6 +229,8 @@ static enum smr_err make(const struct smr_args *args, const struct smr_party *pa
 		(void)printf("shipment %llu: %llu devices, %llu of them enrolled\n",
 			     (unsigned long long)shipment->number, (unsigned long long)t.devices,
 			     (unsigned long long)t.enrolled);
+	if (err == SMR_OK && !args->quiet && t.renewed > 0)
+		(void)printf("%llu of them were shipped before and are enrolled anew\n", (unsigned long long)t.renewed);
 	return err;
 }
 
@@ -233,6 +258,7 @@ static const struct smr_option options[] = {
 	{"owner", 0, "CARD", 0, "the devices are bound to this owner and go by its orders"},
 	{"anchor", 0, "CARD", SMR_OPT_REPEAT, "operator that the devices accept; for devices without owner"},
 	{"gate", 0, NULL, 0, "give the shipment a gate key"},
+	{"re-enrol", 0, NULL, 0, "devices of earlier shipments may be in it: they were reset and get new keys"},
 };
 
 const struct smr_subcommand smr_cmd_supplier_shipment = {

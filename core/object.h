@@ -87,7 +87,8 @@ enum smr_err smr_command_open(struct smr_bytes encoded, const struct smr_pubkey 
 /** The claims before any check, to find the MCIM concerned. */
 enum smr_err smr_command_peek(struct smr_bytes encoded, struct smr_command *out) SMR_MUST_USE;
 
-enum smr_receipt_kind { SMR_RECEIPT_INSTALL = 1, SMR_RECEIPT_COMMAND = 2 };
+/* NONE stands in records of the relay alone: there is no receipt, and evidence that says why (docs/protocol.md section 5). */
+enum smr_receipt_kind { SMR_RECEIPT_INSTALL = 1, SMR_RECEIPT_COMMAND = 2, SMR_RECEIPT_NONE = 3 };
 
 /** A receipt as it travels in C1 and to the operator. Only the operator (who holds K) can check its MAC. */
 struct smr_receipt {

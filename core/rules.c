@@ -43,10 +43,12 @@ static enum smr_refusal judge_device(const struct smr_row *row, const struct smr
 	return SMR_REFUSAL_NONE;
 }
 
+/* The operator has to seal anew, and learns it from the device's own evidence: once, since the row is RESEAL from now on. */
 static void reseal(struct smr_verdict *v)
 {
 	v->refusal = SMR_REFUSAL_RESEAL;
 	v->state = SMR_ROW_RESEAL;
+	v->missing = true;
 }
 
 /*
@@ -111,7 +113,7 @@ struct smr_verdict smr_rules_flight(const struct smr_row *row, const struct smr_
 		v.lineage = evidence->ctr; /* a ticket is sent */
 	/* A resend is judged by the row as it is now, which may have become another since: it then changes it too. */
 	v.commit = v.counted || v.state != row->state || v.lineage != row->lineage;
-	v.keep_evidence = v.send_package && v.commit;
+	v.keep_evidence = (v.send_package || v.missing) && v.commit;
 	return v;
 }
 
@@ -145,6 +147,9 @@ struct smr_verdict smr_rules_checkin(const struct smr_row *row, const struct smr
 		return unchanged(row, SMR_REFUSAL_REVOKED);
 	/* A new package waits: only a flight brings it, and a refusal makes the TRE fly. Its receipts stay with it. */
 	if (row->lineage == 0 || ticket->lineage != row->lineage || row->state == SMR_ROW_SEALED)
+		return unchanged(row, SMR_REFUSAL_LINEAGE);
+	/* The counter of a device enrolled anew began anew: tickets of its earlier keys may name a lineage that is in use again. */
+	if (memcmp(&ticket->shipment, &row->shipment, sizeof(row->shipment)) != 0)
 		return unchanged(row, SMR_REFUSAL_LINEAGE);
 	contact = judge_ctr(row, c1->ctr, c1->hash_c1);
 	if (c1->ctr < row->lineage || c1->ctr - row->lineage > SMR_CTR_CHECKIN_MAX)

@@ -34,7 +34,8 @@ struct smr_row {
 	uint32_t ctr;		    /* highest counter accepted, 0: none */
 	uint8_t hash[SMR_HASH_LEN]; /* hash(M1) or hash(C1) of the contact with that counter */
 	uint32_t lineage;	    /* ctr of the flight whose tickets are valid, 0: none */
-	struct smr_iccid iccid;	    /* of the package, when state is not EMPTY */
+	struct smr_shipment_id shipment; /* that the device's keys are from; zeros: unknown */
+	struct smr_iccid iccid;		 /* of the package, when state is not EMPTY */
 	uint64_t serial;
 };
 
@@ -48,8 +49,9 @@ struct smr_verdict {
 	uint32_t ctr;
 	uint32_t lineage;
 	bool keep_evidence; /* store this flight's evidence with the row for the operator */
-	bool purge_x;	    /* the receipt was accepted */
-	uint8_t receipts;   /* bit i: receipt i of the report goes to the operator */
+	bool missing; /* that evidence says that the device does not hold the package: it goes to the operator now */
+	bool purge_x; /* the receipt was accepted */
+	uint8_t receipts; /* bit i: receipt i of the report goes to the operator */
 };
 
 /** A verified request for a flight. Design section 2, «Server» and «Row of a device». */

@@ -52,6 +52,10 @@ enum smr_err smr_get_reference_record(struct smr_bytes encoded, struct smr_refer
 struct smr_batch_record {
 	struct smr_eid eid;
 	struct smr_package package;
+	/* From which shipment the keys were taken that it is sealed for. Another one than before: the operator accepts that the
+	 * device was enrolled anew. */
+	bool has_shipment;
+	struct smr_shipment_id shipment;
 };
 void smr_put_batch_about(struct smr_writer *w, struct smr_bytes auc_card);
 enum smr_err smr_get_batch_about(struct smr_bytes encoded, struct smr_bytes *auc_card) SMR_MUST_USE;
@@ -63,7 +67,8 @@ enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_rec
 enum smr_subscription_action {
 	SMR_SUBSCRIPTION_ADD = 1,     /* a sealed subscription, inactive until evidence and receipt are verified */
 	SMR_SUBSCRIPTION_SUSPEND = 2, /* no vectors */
-	SMR_SUBSCRIPTION_RESUME = 3
+	SMR_SUBSCRIPTION_RESUME = 3,
+	SMR_SUBSCRIPTION_WITHDRAW = 4 /* never active, or not any more; serial of the MCIM */
 };
 struct smr_subscription_record {
 	enum smr_subscription_action action;
@@ -83,12 +88,12 @@ void smr_put_subscription_record(struct smr_writer *w, const struct smr_subscrip
 enum smr_err smr_get_subscription_record(struct smr_bytes encoded, struct smr_subscription_record *out) SMR_MUST_USE;
 void smr_subscription_record_wipe(struct smr_subscription_record *record);
 
-/* Commands (5): SHO → RO; about = []. Views into the input. */
+/* Commands (5): SHO → RO; about = []: to the device, or about its package. Views into the input. */
 struct smr_command_record {
 	struct smr_eid eid;
 	struct smr_iccid iccid;
 	uint64_t serial;
-	struct smr_bytes command; /* encoded signed command */
+	struct smr_bytes command; /* encoded signed command; empty: withdraw the package, serial is that of the MCIM */
 };
 void smr_put_command_record(struct smr_writer *w, const struct smr_command_record *record);
 enum smr_err smr_get_command_record(struct smr_bytes encoded, struct smr_command_record *out) SMR_MUST_USE;
@@ -101,7 +106,7 @@ struct smr_evidence_record {
 	struct smr_bytes evidence; /* encoded COSE_Sign1 over ev; empty for command receipts */
 	uint8_t e[SMR_POINT_COMPRESSED_LEN];
 	uint8_t q[SMR_POINT_COMPRESSED_LEN];
-	struct smr_receipt receipt;
+	struct smr_receipt receipt; /* of kind NONE: there is none, the evidence says that the package is not there */
 };
 void smr_put_evidence_record(struct smr_writer *w, const struct smr_evidence_record *record);
 enum smr_err smr_get_evidence_record(struct smr_bytes encoded, struct smr_evidence_record *out) SMR_MUST_USE;

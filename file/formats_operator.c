@@ -28,9 +28,11 @@ enum smr_err smr_get_batch_about(struct smr_bytes encoded, struct smr_bytes *auc
 
 void smr_put_batch_record(struct smr_writer *w, const struct smr_batch_record *record)
 {
-	smr_put_array(w, 2);
+	smr_put_array(w, record->has_shipment ? 3 : 2);
 	smr_put_bytes(w, smr_eid_bytes(&record->eid));
 	smr_put_package(w, &record->package);
+	if (record->has_shipment)
+		smr_put_bytes(w, SMR_ARRAY(record->shipment.octets));
 }
 
 enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_record *out)
@@ -38,9 +40,11 @@ enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_rec
 	struct smr_reader r = smr_reader_init(encoded);
 	struct smr_batch_record record = {0};
 
-	(void)smr_get_array(&r, 2, 2);
+	record.has_shipment = smr_get_array(&r, 2, 3) == 3;
 	smr_get_eid(&r, &record.eid);
 	smr_get_package(&r, &record.package);
+	if (record.has_shipment)
+		smr_get_fixed(&r, record.shipment.octets, sizeof(record.shipment.octets));
 	SMR_TRY(smr_reader_done(&r));
 	*out = record;
 	return SMR_OK;
@@ -118,7 +122,7 @@ static enum smr_err get_subscription(struct smr_bytes encoded, struct smr_subscr
 	struct smr_reader r = smr_reader_init(encoded);
 	size_t count = smr_get_array(&r, SHORT_COUNT, FULL_COUNT);
 
-	record->action = (enum smr_subscription_action)smr_get_uint(&r, SMR_SUBSCRIPTION_RESUME);
+	record->action = (enum smr_subscription_action)smr_get_uint(&r, SMR_SUBSCRIPTION_WITHDRAW);
 	smr_get_subject(&r, &record->eid, &record->iccid, &record->serial);
 	if (record->action == SMR_SUBSCRIPTION_ADD)
 		get_addition(&r, record);
@@ -151,7 +155,10 @@ void smr_put_command_record(struct smr_writer *w, const struct smr_command_recor
 {
 	smr_put_array(w, 4);
 	smr_put_subject(w, &record->eid, &record->iccid, record->serial);
-	smr_put_bytes(w, record->command);
+	if (record->command.len > 0)
+		smr_put_bytes(w, record->command);
+	else
+		smr_put_null(w);
 }
 
 enum smr_err smr_get_command_record(struct smr_bytes encoded, struct smr_command_record *out)
@@ -161,7 +168,8 @@ enum smr_err smr_get_command_record(struct smr_bytes encoded, struct smr_command
 
 	(void)smr_get_array(&r, 4, 4);
 	smr_get_subject(&r, &record.eid, &record.iccid, &record.serial);
-	record.command = smr_get_bytes(&r, 1, SMR_COMMAND_MAX);
+	if (!smr_get_null(&r))
+		record.command = smr_get_bytes(&r, 1, SMR_COMMAND_MAX);
 	SMR_TRY(smr_reader_done(&r));
 	*out = record;
 	return SMR_OK;

@@ -40,7 +40,10 @@ void smr_put_evidence_record(struct smr_writer *w, const struct smr_evidence_rec
 		smr_put_null(w);
 	smr_put_point_or_null(w, has, record->e);
 	smr_put_point_or_null(w, has, record->q);
-	smr_put_receipt(w, &record->receipt);
+	if (record->receipt.kind == SMR_RECEIPT_NONE)
+		smr_put_null(w);
+	else
+		smr_put_receipt(w, &record->receipt);
 }
 
 enum smr_err smr_get_evidence_record(struct smr_bytes encoded, struct smr_evidence_record *out)
@@ -58,10 +61,15 @@ enum smr_err smr_get_evidence_record(struct smr_bytes encoded, struct smr_eviden
 		record.evidence = smr_get_bytes(&r, 1, SMR_EVIDENCE_MAX);
 	smr_get_point_or_null(&r, &has_e, record.e);
 	smr_get_point_or_null(&r, &has_q, record.q);
-	smr_get_receipt(&r, &record.receipt);
+	if (smr_get_null(&r))
+		record.receipt = (struct smr_receipt){.kind = SMR_RECEIPT_NONE};
+	else
+		smr_get_receipt(&r, &record.receipt);
 	SMR_TRY(smr_reader_done(&r));
 	if (has_e != has_evidence || has_q != has_evidence)
 		return SMR_E_MALFORMED;
+	if (record.receipt.kind == SMR_RECEIPT_NONE && !has_evidence)
+		return SMR_E_MALFORMED; /* it would say nothing */
 	*out = record;
 	return SMR_OK;
 }
@@ -81,7 +89,7 @@ enum smr_err smr_get_ack_record(struct smr_bytes encoded, struct smr_ack_record 
 
 	(void)smr_get_array(&r, 5, 5);
 	smr_get_subject(&r, &record.eid, &record.iccid, &record.serial);
-	record.kind = (enum smr_receipt_kind)smr_get_uint(&r, SMR_RECEIPT_COMMAND);
+	record.kind = (enum smr_receipt_kind)smr_get_uint(&r, SMR_RECEIPT_NONE);
 	record.verdict = (enum smr_ack_verdict)smr_get_uint(&r, SMR_ACK_REJECTED);
 	SMR_TRY(smr_reader_done(&r));
 	if (record.kind < SMR_RECEIPT_INSTALL)

@@ -59,6 +59,10 @@ static enum smr_err find_device_key(const struct smr_item *item, const struct sm
 	SMR_TRY(smr_keyring_certificate(steps->ring, item->m1.certificate, ev->measurement, &certificate, approved));
 	if (memcmp(&certificate.eid, &ev->eid, sizeof(ev->eid)) != 0)
 		return SMR_E_NOT_ADDRESSEE;
+	/* The certificate of before a new enrolment is as genuine as ever: the operator has said which one counts. */
+	if (device->err == SMR_OK && device->has_shipment &&
+	    memcmp(&certificate.shipment, &device->shipment, sizeof(certificate.shipment)) != 0)
+		return SMR_E_NOT_ADDRESSEE;
 	return smr_pubkey_import(d, SMR_ARRAY(certificate.d));
 }
 
@@ -77,6 +81,7 @@ static void fill_change(struct smr_item *item)
 {
 	smr_change_from(item->change, item->device, &item->verdict, item->m1.hash_m1);
 	item->change->keep_evidence = item->verdict.keep_evidence;
+	item->change->missing = item->verdict.missing;
 	item->change->evidence = item->m1.signed_ev.whole;
 	memcpy(item->change->e, item->m1.e, sizeof(item->change->e));
 	memcpy(item->change->q, item->m1.q, sizeof(item->change->q));

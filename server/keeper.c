@@ -10,6 +10,7 @@
 #define LOOK_EVERY_MS 200
 #define CHECKPOINT_EVERY_S 2u
 #define WARN_EVERY_S 3600u
+#define REMNANTS_S 60u /* the log is truncated every CHECKPOINT_EVERY_S; later than this is worth a word */
 
 struct smr_keeper {
 	pthread_t thread;
@@ -22,8 +23,9 @@ struct smr_keeper {
 	uint64_t sequence;
 	uint64_t valid_until; /* of the present keyring, seconds since 1970 */
 	uint64_t checkpoint_at;
-	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
-	uint64_t warn_at;  /* not more often than that */
+	uint64_t truncated_at; /* last; what was overwritten since then still stands in the log */
+	uint64_t keys_end;     /* when the last epoch key in stock ends; 0: there is none */
+	uint64_t warn_at;      /* not more often than that */
 	bool failing;
 };
 
@@ -73,6 +75,26 @@ static void warn_of_end(struct smr_keeper *k, uint64_t now)
 		SMR_QUOTED("no successor is in stock: run «samara ro rotate flight»"));
 }
 
+/** Bounds the size of the log, and the life of what the store has overwritten: X after its receipt, ended flight keys. */
+static enum smr_err checkpoint(struct smr_keeper *k, uint64_t now)
+{
+	enum smr_err err = smr_store_checkpoint(k->store);
+
+	k->checkpoint_at = now + CHECKPOINT_EVERY_S;
+	if (err == SMR_OK)
+		k->truncated_at = now;
+	if (err != SMR_E_BUSY)
+		return err;
+	if (now - k->truncated_at >= REMNANTS_S) {
+		smr_log(SMR_LOG_WARN, "store.log_not_truncated", "for_s=%llu hint=%s",
+			(unsigned long long)(now - k->truncated_at),
+			SMR_QUOTED("another program holds the store open: what was purged stays in its log until it "
+				   "ends"));
+		k->checkpoint_at = now + REMNANTS_S;
+	}
+	return SMR_OK; /* readers were in the way: the next one does the rest */
+}
+
 /** Has anything been loaded, has a key begun or ended, were we asked to look? */
 static enum smr_err look(struct smr_keeper *k, bool woken)
 {
@@ -87,13 +109,7 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 		k->sequence = sequence;
 	}
 	warn_of_end(k, now);
-	if (now >= k->checkpoint_at) {
-		enum smr_err err = smr_store_checkpoint(k->store);
-
-		k->checkpoint_at = now + CHECKPOINT_EVERY_S;
-		return err == SMR_E_BUSY ? SMR_OK : err; /* readers were in the way: the next one does the rest */
-	}
-	return SMR_OK;
+	return now >= k->checkpoint_at ? checkpoint(k, now) : SMR_OK;
 }
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
@@ -138,6 +154,7 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	if (k == NULL)
 		return SMR_E_NO_MEMORY;
 	k->server = server;
+	k->truncated_at = smr_clock_unix();
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->wake, NULL);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);

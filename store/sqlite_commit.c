@@ -3,7 +3,7 @@
  * The writing half of the hot path: a batch of changes in one transaction, each only if its row is still what it was.
  *
  * What goes to the operator, and when. An install receipt takes the row's evidence with it into `relay`: one record,
- * one piece of evidence. A device that repeats its receipt because the answer got lost adds nothing to what is durable
+ * one piece of evidence. So does the evidence of a flight that says that the package is not there. A device that repeats its receipt because the answer got lost adds nothing to what is durable
  * there already, and a second record could only come without evidence; it is dropped. The same goes for the receipt of
  * a command that has had one. So nothing that a device repeats makes the relay grow.
  */
@@ -48,6 +48,19 @@ static enum smr_err put_relay(struct smr_store *store, uint64_t operator_number,
 	smr_query_blob(&q, receipt->mac, sizeof(receipt->mac));
 	smr_query_ref(&q, evidence);
 	return smr_query_run(&q);
+}
+
+/* The device says under its signature that it does not hold the package: the operator is to see that, and seal anew. */
+static enum smr_err take_missing(struct smr_store *store, const struct smr_eid *eid, struct smr_held *held)
+{
+	struct smr_receipt none = {.kind = SMR_RECEIPT_NONE, .iccid = held->row.iccid, .serial = held->row.serial};
+
+	if (held->operator_number == 0)
+		return SMR_OK;
+	SMR_TRY(put_relay(store, held->operator_number, eid, &none, held->evidence));
+	SMR_TRY(smr_evidence_delete(store, held->evidence));
+	held->evidence = 0;
+	return SMR_OK;
 }
 
 static enum smr_err take_install(struct smr_store *store, const struct smr_eid *eid, const struct smr_receipt *receipt,
@@ -169,6 +182,8 @@ static enum smr_err commit_one(struct smr_store *store, struct smr_store_change 
 	}
 	if (change->keep_evidence)
 		SMR_TRY(put_evidence(store, change, &held));
+	if (change->keep_evidence && change->missing)
+		SMR_TRY(take_missing(store, &change->eid, &held));
 	SMR_TRY(take_receipts(store, change, &held));
 	SMR_TRY(purge(store, change, &held));
 	SMR_TRY(put_row(store, change, &held));

@@ -84,6 +84,7 @@ enum smr_err smr_store_load_begin(struct smr_store *store, const struct smr_file
 	SMR_TRY(smr_write_begin(store));
 	store->load_type = info->type;
 	store->load_number = info->number;
+	store->load_renewed = 0;
 	memcpy(store->load_sender, info->sender, sizeof(store->load_sender));
 	err = begin_checks(store);
 	if (err != SMR_OK)
@@ -158,6 +159,7 @@ static enum smr_err put_shipment(struct smr_store *store, const struct smr_store
 	smr_query_blob(&q, shipment->supplier, sizeof(shipment->supplier));
 	smr_query_bytes(&q, smr_bytes_of(about->owner, about->owner_bound ? sizeof(about->owner) : 0));
 	smr_query_bytes(&q, smr_bytes_of(about->gate, about->has_gate ? sizeof(about->gate) : 0));
+	smr_query_int(&q, shipment->number);
 	return smr_query_run(&q);
 }
 
@@ -190,23 +192,6 @@ static enum smr_err expand(struct smr_store *store, const uint8_t d[SMR_POINT_CO
 	return SMR_OK;
 }
 
-/* A row without a key was made by a batch that came before the shipment. */
-static enum smr_err put_known_device(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
-				     const uint8_t d[SMR_POINT_LEN], uint64_t shipment)
-{
-	struct smr_query q;
-
-	if (held->known_d && memcmp(held->d, d, SMR_POINT_LEN) != 0)
-		return smr_store_say(store, SMR_E_DUPLICATE, "this EID is known with another key");
-	if (held->known_d)
-		return SMR_OK;
-	q = smr_query_begin(store, SMR_SQL_ROW_SET_KEY);
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
-	smr_query_blob(&q, d + 1, SMR_POINT_LEN - 1);
-	smr_query_int(&q, shipment);
-	return smr_query_run(&q);
-}
-
 static enum smr_err put_device(struct smr_store *store, const struct smr_shipment_id *shipment,
 			       const struct smr_shipment_record *record)
 {
@@ -218,7 +203,7 @@ static enum smr_err put_device(struct smr_store *store, const struct smr_shipmen
 	SMR_TRY(expand(store, record->d, d));
 	SMR_TRY(smr_held_get(store, &record->eid, &held));
 	if (held.found)
-		return put_known_device(store, &record->eid, &held, d, number);
+		return smr_device_again(store, &record->eid, &held, d, number);
 	return smr_held_create(store, &record->eid, d + 1, number);
 }
 

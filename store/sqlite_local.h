@@ -23,6 +23,7 @@ struct smr_store {
 	enum smr_err load_err; /* first failure: the file is not kept then */
 	enum smr_file_type load_type;
 	uint64_t load_number;
+	uint64_t load_renewed; /* devices in it that were enrolled anew */
 	uint8_t load_sender[SMR_POINT_COMPRESSED_LEN];
 };
 
@@ -97,6 +98,8 @@ struct smr_held {
 	uint64_t shipment;
 	bool known_d;
 	uint8_t d[SMR_POINT_LEN];
+	bool has_sealed_for; /* the package names the shipment that it was sealed for */
+	struct smr_shipment_id sealed_for;
 };
 enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out) SMR_MUST_USE;
 /** Create the row. @p d  64 octets x | y and @p shipment, or NULL and 0. */
@@ -122,6 +125,25 @@ struct smr_operator_row {
 };
 enum smr_err smr_operator_get(struct smr_store *store, const struct smr_key_id *id,
 			      struct smr_operator_row *out) SMR_MUST_USE;
+
+/* ---- devices enrolled anew ---- */
+
+/** Keys of a later shipment that wait until the operator seals for it. */
+struct smr_waiting_keys {
+	bool found;
+	uint64_t shipment; /* row */
+	struct smr_shipment_id id;
+	uint64_t number; /* of the supplier */
+	uint8_t d[SMR_POINT_LEN];
+};
+enum smr_err smr_waiting_keys_get(struct smr_store *store, const struct smr_eid *eid,
+				  struct smr_waiting_keys *out) SMR_MUST_USE;
+/** A shipment (its row) names the device of @p held, which is there already. */
+enum smr_err smr_device_again(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
+			      const uint8_t d[SMR_POINT_LEN], uint64_t shipment) SMR_MUST_USE;
+/** The operator's package comes, and with it the word for which keys of the device it is. */
+enum smr_err smr_device_consent(struct smr_store *store, const struct smr_batch_record *record,
+				const struct smr_held *held) SMR_MUST_USE;
 
 /* ---- parts of the public calls that others use too ---- */
 

@@ -35,8 +35,10 @@ static void read_row(struct smr_query *q, struct smr_store_device *device)
 	device->known_d = !smr_column_null(q, 8);
 	if (device->known_d)
 		smr_column_point(q, 8, device->d);
-	if (!smr_column_null(q, 9))
+	device->has_shipment = !smr_column_null(q, 9);
+	if (device->has_shipment)
 		smr_column_fixed(q, 9, device->shipment.octets, sizeof(device->shipment.octets));
+	row->shipment = device->shipment;
 	if (!smr_column_null(q, 10))
 		smr_column_fixed(q, 10, device->operator_id.octets, sizeof(device->operator_id.octets));
 }

@@ -64,6 +64,7 @@ static enum smr_err set_package(struct smr_store *store, const struct smr_batch_
 	smr_query_blob(&q, record->package.iccid.octets, sizeof(record->package.iccid.octets));
 	smr_query_int(&q, record->package.serial);
 	smr_query_int(&q, slot);
+	smr_query_bytes(&q, smr_bytes_of(record->shipment.octets, record->has_shipment ? sizeof(record->shipment) : 0));
 	SMR_TRY(smr_query_run(&q));
 	/* Commands for the ICCID of before have no MCIM to obey them any more, and would never be receipted. */
 	q = smr_query_begin(store, SMR_SQL_COMMAND_END_OTHERS);
@@ -121,6 +122,7 @@ static enum smr_err put_package(struct smr_store *store, const struct smr_batch_
 	SMR_TRY(smr_held_get(store, &record->eid, &held));
 	SMR_TRY(check_rules(store, &held, record->package.serial, operator_row.number));
 	SMR_TRY(check_iccid(store, record, operator_row.number));
+	SMR_TRY(smr_device_consent(store, record, &held));
 	if (!held.found)
 		SMR_TRY(smr_held_create(store, &record->eid, NULL, 0));
 	SMR_TRY(write_package(store, &held, &record->package, &slot));
@@ -133,6 +135,34 @@ enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_bat
 {
 	SMR_TRY(smr_load_check(store));
 	return smr_load_result(store, put_package(store, record));
+}
+
+/* ---- withdrawal ---- */
+
+/* The row keeps operator and serial, so that neither this package nor an older one comes back with another batch. */
+static enum smr_err withdraw(struct smr_store *store, const struct smr_key_id *operator_id,
+			     const struct smr_command_record *record)
+{
+	struct smr_operator_row operator_row;
+	struct smr_held held;
+
+	SMR_TRY(smr_operator_get(store, operator_id, &operator_row));
+	SMR_TRY(smr_held_get(store, &record->eid, &held));
+	if (operator_row.number == 0 || held.operator_number != operator_row.number || held.row.serial < record->serial)
+		return smr_store_say(store, SMR_E_NOT_FOUND,
+				     "this subscription of this operator is not here: load the batch with it first");
+	if (held.row.serial > record->serial)
+		return SMR_OK; /* a newer one has taken its place */
+	if (memcmp(&held.row.iccid, &record->iccid, sizeof(record->iccid)) != 0)
+		return smr_store_say(store, SMR_E_MALFORMED, "the subscription of this serial has another ICCID");
+	return smr_held_reseal(store, &record->eid, &held);
+}
+
+enum smr_err smr_store_withdraw(struct smr_store *store, const struct smr_key_id *operator_id,
+				const struct smr_command_record *record)
+{
+	SMR_TRY(smr_load_check(store));
+	return smr_load_result(store, withdraw(store, operator_id, record));
 }
 
 /* ---- commands ---- */

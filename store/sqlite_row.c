@@ -27,6 +27,9 @@ static void read_held(struct smr_query *q, struct smr_held *out)
 	out->known_d = !smr_column_null(q, 10);
 	if (out->known_d)
 		smr_column_point(q, 10, out->d);
+	out->has_sealed_for = !smr_column_null(q, 11);
+	if (out->has_sealed_for)
+		smr_column_fixed(q, 11, out->sealed_for.octets, sizeof(out->sealed_for.octets));
 }
 
 enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out)

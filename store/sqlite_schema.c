@@ -18,7 +18,7 @@
  */
 #include "store/sqlite_local.h"
 
-#define PRESENT_VERSION 2u
+#define PRESENT_VERSION 3u
 #define APPLICATION_ID 0x534d5241 /* «SMRA» */
 
 static const char version_1[] =
@@ -78,6 +78,14 @@ static const char version_1[] =
 static const char version_2[] =
 	"CREATE INDEX device_waiting ON device (eid) WHERE revoked OR (state = 1 AND lineage <> 0);";
 
+/* file_number: the supplier's number of the shipment; sealed_for: id of the shipment that the package was sealed for;
+ * reenrolment: keys of devices that were enrolled anew, until their operator seals for them (sqlite_reenrol.c). */
+static const char version_3[] = "ALTER TABLE shipment ADD COLUMN file_number INTEGER NOT NULL DEFAULT 0;"
+				"ALTER TABLE device ADD COLUMN sealed_for BLOB;"
+				"CREATE TABLE reenrolment ("
+				"  eid BLOB PRIMARY KEY, shipment INTEGER NOT NULL REFERENCES shipment (number), d "
+				"BLOB NOT NULL) WITHOUT ROWID;";
+
 static enum smr_err run_script(struct smr_store *store, const char *script)
 {
 	if (sqlite3_exec(store->db, script, NULL, NULL, NULL) != SQLITE_OK)
@@ -95,8 +103,13 @@ static enum smr_err from_1(struct smr_store *store)
 	return run_script(store, version_2);
 }
 
+static enum smr_err from_2(struct smr_store *store)
+{
+	return run_script(store, version_3);
+}
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1};
+static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2};
 
 static enum smr_err pragma(struct smr_store *store, const char *text, uint64_t *out)
 {

@@ -19,25 +19,36 @@
 	X(META_SET, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")      \
 	X(META_BUMP, "UPDATE meta SET value = value + 1 WHERE name = 'sequence'")                                      \
 	/* the hot path */                                                                                             \
-	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, s.id, "    \
+	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
+		  "coalesce(s.id, d.sealed_for), "                                                                     \
 		  "o.id, d.package, d.has_x, d.evidence FROM device d "                                                \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
 		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
 	X(LOOKUP_COMMANDS, "SELECT command FROM command WHERE eid = ?1 AND pending LIMIT ?2")                          \
-	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d "  \
-		   "FROM device WHERE eid = ?1")                                                                       \
+	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d, " \
+		   "sealed_for FROM device WHERE eid = ?1")                                                            \
 	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
 		      "evidence = ?6, has_x = ?7 WHERE eid = ?1")                                                      \
 	X(ROW_INSERT, "INSERT INTO device (eid, bucket, revision, state, revoked, ctr, hash, lineage, has_x, d, "      \
 		      "shipment) VALUES (?1, ?2, 1, 0, 0, 0, zeroblob(32), 0, 0, ?3, ?4)")                             \
 	X(ROW_SET_KEY, "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3 WHERE eid = ?1")              \
-	X(ROW_SET_PACKAGE, "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "         \
-			   "serial = ?4, package = ?5, has_x = 1, evidence = NULL WHERE eid = ?1")                     \
+	X(ROW_REENROL,                                                                                                 \
+	  "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3, ctr = 0, hash = zeroblob(32), "           \
+	  "lineage = 0 WHERE eid = ?1")                                                                                \
+	X(ROW_SET_PACKAGE,                                                                                             \
+	  "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "                          \
+	  "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, sealed_for) "              \
+	  "WHERE eid = ?1")                                                                                            \
 	X(ROW_SET_RESEAL, "UPDATE device SET revision = revision + 1, state = 4, has_x = 0 WHERE eid = ?1")            \
 	X(ROW_SET_REVOKED, "UPDATE device SET revision = revision + 1, revoked = ?2 WHERE eid = ?1 AND revoked <> ?2") \
 	X(ROW_ICCID_TAKEN, "SELECT 1 FROM device WHERE iccid = ?1 AND operator = ?2 AND eid <> ?3 "                    \
 			   "AND state IN (1, 2, 3)")                                                                   \
+	X(REENROLMENT_GET, "SELECT r.shipment, r.d, s.id, s.file_number FROM reenrolment r "                           \
+			   "JOIN shipment s ON s.number = r.shipment WHERE r.eid = ?1")                                \
+	X(REENROLMENT_PUT, "INSERT INTO reenrolment (eid, shipment, d) VALUES (?1, ?2, ?3) "                           \
+			   "ON CONFLICT (eid) DO UPDATE SET shipment = ?2, d = ?3")                                    \
+	X(REENROLMENT_DELETE, "DELETE FROM reenrolment WHERE eid = ?1")                                                \
 	X(EVIDENCE_PUT, "INSERT INTO evidence (seq, evidence, e, q) VALUES (?1, ?2, ?3, ?4) "                          \
 			"ON CONFLICT (seq) DO UPDATE SET evidence = ?2, e = ?3, q = ?4")                               \
 	X(EVIDENCE_DELETE, "DELETE FROM evidence WHERE seq = ?1")                                                      \
@@ -90,7 +101,8 @@
 		     "ON CONFLICT (role, sign) DO UPDATE SET name = ?3, kem = ?4")                                     \
 	X(PARTY_GET, "SELECT role, name, sign, kem FROM party WHERE role = ?1 AND sign = ?2")                          \
 	X(PARTIES, "SELECT role, name, sign, kem FROM party ORDER BY role, name, sign")                                \
-	X(SHIPMENT_PUT, "INSERT INTO shipment (id, supplier, owner, gate) VALUES (?1, ?2, ?3, ?4)")                    \
+	X(SHIPMENT_PUT, "INSERT INTO shipment (id, supplier, owner, gate, file_number) VALUES (?1, ?2, ?3, ?4, ?5)")   \
+	X(SHIPMENT_BY_NUMBER, "SELECT id, supplier, file_number FROM shipment WHERE number = ?1")                      \
 	X(SHIPMENT_GET, "SELECT number, supplier, owner, gate FROM shipment WHERE id = ?1")                            \
 	X(SHIPMENTS, "SELECT id, supplier, owner, gate FROM shipment ORDER BY number")                                 \
 	X(REFERENCE_CLEAR, "DELETE FROM reference WHERE supplier = ?1")                                                \

@@ -92,6 +92,7 @@ enum smr_err smr_store_count(struct smr_store *store, struct smr_store_counts *o
 
 static enum smr_err read_status(struct smr_store *store, struct smr_store_device_status *out)
 {
+	struct smr_waiting_keys waiting;
 	struct smr_query q;
 
 	SMR_TRY(smr_lookup_one(store, &out->device, &out->has_evidence));
@@ -103,7 +104,11 @@ static enum smr_err read_status(struct smr_store *store, struct smr_store_device
 		out->commands_pending = smr_column_int(&q, 0);
 		out->relay_waiting = smr_column_int(&q, 1);
 	}
-	return smr_query_end(&q);
+	SMR_TRY(smr_query_end(&q));
+	SMR_TRY(smr_waiting_keys_get(store, &out->device.eid, &waiting));
+	out->enrolled_anew = waiting.found;
+	out->anew_shipment = waiting.id;
+	return SMR_OK;
 }
 
 enum smr_err smr_store_device_status(struct smr_store *store, const struct smr_eid *eid,

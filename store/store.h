@@ -50,6 +50,7 @@ struct smr_store_device {
 	struct smr_row row; /* measurement_approved is the caller's to fill */
 	bool known_d;	    /* the device came with a shipment */
 	uint8_t d[SMR_POINT_LEN];
+	bool has_shipment; /* else zeros. Without known_d: the one that the package was sealed for */
 	struct smr_shipment_id shipment;
 	struct smr_key_id operator_id;
 	uint8_t w[SMR_SIG_LEN];
@@ -73,6 +74,7 @@ struct smr_store_change {
 	uint8_t hash[SMR_HASH_LEN];
 	uint32_t lineage;
 	bool keep_evidence; /* evidence, e, q below replace the row's */
+	bool missing; /* and go into the relay at once, with no receipt: the device does not hold the row's package */
 	struct smr_bytes evidence;
 	uint8_t e[SMR_POINT_COMPRESSED_LEN];
 	uint8_t q[SMR_POINT_COMPRESSED_LEN];
@@ -130,6 +132,7 @@ enum smr_err smr_store_references(struct smr_store *store,
 struct smr_store_shipment {
 	struct smr_shipment_about about;
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint64_t number; /* [in] of smr_store_put_shipment: the supplier's; later shipments may enrol a device anew */
 };
 enum smr_err smr_store_shipments(struct smr_store *store,
 				 void (*each)(void *context, const struct smr_store_shipment *shipment),
@@ -198,14 +201,19 @@ enum smr_err smr_store_parties(struct smr_store *store,
 
 /** SMR_E_DUPLICATE: this id is known with another supplier, owner or gate key. */
 enum smr_err smr_store_put_shipment(struct smr_store *store, const struct smr_store_shipment *shipment) SMR_MUST_USE;
-/** SMR_E_DUPLICATE: this EID is known already with another key; SMR_E_NOT_FOUND: no such shipment; SMR_E_BAD_POINT. */
+/** An EID that is known with another key, in a shipment with a higher number of the same supplier, was enrolled anew: where no operator has
+ * sealed yet the keys change at once, else they wait until a batch of the operator names this shipment. In a shipment with a lower number it
+ * is passed over. SMR_E_DUPLICATE: known with another key otherwise; SMR_E_NOT_FOUND: no such shipment; SMR_E_BAD_POINT. */
 enum smr_err smr_store_put_device(struct smr_store *store, const struct smr_shipment_id *shipment,
 				  const struct smr_shipment_record *record) SMR_MUST_USE;
+/** How many devices of the load in progress, or the last one, were enrolled anew. */
+uint64_t smr_store_load_renewed(const struct smr_store *store);
 /** Add to the sender's list; beginning a load of references has removed the old one. SMR_E_DUPLICATE; SMR_E_INVALID:
  * not the list of the sender. */
 enum smr_err smr_store_put_reference(struct smr_store *store, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
 				     const struct smr_reference_record *record) SMR_MUST_USE;
-/** SMR_E_SERIAL, SMR_E_STATE as smr_rules_load says; SMR_E_DUPLICATE: the ICCID is live on another device of this
+/** When the record names another shipment than the device is known from, and keys of that one wait, they become the device's, with counter
+ * and lineage 0. SMR_E_NOT_FOUND: it names another shipment, but none waits. SMR_E_SERIAL, SMR_E_STATE as smr_rules_load says; SMR_E_DUPLICATE: the ICCID is live on another device of this
  * operator; SMR_E_NOT_FOUND: the operator has no AuC yet. A device that came with no shipment is created without a key
  * (it shows a certificate). */
 enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_batch_record *record) SMR_MUST_USE;
@@ -223,6 +231,10 @@ enum smr_err smr_store_operators(struct smr_store *store,
  * known. A pending one with a lower serial for the same ICCID is superseded (absolute states). */
 enum smr_err smr_store_put_command(struct smr_store *store, const struct smr_key_id *operator_id,
 				   const struct smr_command_record *record) SMR_MUST_USE;
+/** The operator takes a package back (record->serial): its X is overwritten and the row RESEAL, whatever state it is in. Nothing happens when a
+ * higher serial has taken its place. SMR_E_NOT_FOUND: it is not here (yet). */
+enum smr_err smr_store_withdraw(struct smr_store *store, const struct smr_key_id *operator_id,
+				const struct smr_command_record *record) SMR_MUST_USE;
 /** Mark a device revoked or not. SMR_E_NOT_FOUND. */
 enum smr_err smr_store_revoke(struct smr_store *store, const struct smr_eid *eid, bool revoked) SMR_MUST_USE;
 
@@ -244,6 +256,8 @@ struct smr_store_device_status {
 	bool has_evidence;
 	uint64_t commands_pending;
 	uint64_t relay_waiting;
+	bool enrolled_anew; /* keys of anew_shipment wait for the operator's consent */
+	struct smr_shipment_id anew_shipment;
 };
 enum smr_err smr_store_device_status(struct smr_store *store, const struct smr_eid *eid,
 				     struct smr_store_device_status *out) SMR_MUST_USE;

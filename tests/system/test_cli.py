@@ -34,7 +34,7 @@ TRE_UID = 61060
 
 COMMANDS = ["supplier init", "supplier trust", "supplier shipment", "supplier enrol", "supplier ship", "supplier publish", "supplier status",
             "subscriber init", "subscriber trust", "subscriber order", "sho init", "sho trust", "sho make", "sho seal", "sho suspend",
-            "sho resume", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro revoke"]
+            "sho resume", "sho withdraw", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro revoke"]
 
 
 def point():
@@ -327,7 +327,7 @@ class Devices(Place):
 
     def test_trust_of_a_shipment_has_to_be_said(self):
         text = f"eid\n{eid(1)}\n"
-        self.refused(2, "--owner CARD", *self.take(text, "--gate", number=8))
+        self.refused(2, "--owner CARD", *self.take(text, "--gate", "--re-enrol", number=8))
         self.refused(2, "not both", *self.take(text, "--owner", self.cards["subscriber"], "--anchor", self.cards["sho"], number=8))
         self.refused(1, "not the card of a party of role subscriber", *self.take(text, "--owner", self.cards["sho"], number=8))
         self.good(SAMARA, "sho", "init", "--dir", self.path("stranger"), "--name", "stranger")
@@ -589,7 +589,7 @@ class Loading(Place):
             self.good(*([AUC] if role == "auc" else [SAMARA, "sho"]), "init", "--dir", self.path(name), "--name", name)
         self.good(SAMARA, "sho", "trust", "--dir", self.path("sho2"), "--yes", self.cards["supplier"], self.cards["ro"],
                   self.path("auc2", "auc.card"))
-        mixed = self.ship(2, [20, 1], "--anchor", self.cards["sho"])
+        mixed = self.ship(2, [20, 1], "--re-enrol", "--anchor", self.cards["sho"])
         words = [SAMARA, "sho", "seal", "--dir", self.path("sho2"), "--shipment", mixed, "--subscriptions", self.make("subs-2.csv", 2, 50),
                  "--ro", self.cards["ro"], "--auc", self.path("auc2", "auc.card"), "--out", self.path("b2.smr"), "--auc-out", self.path("a2.smr")]
         self.good(*words)
@@ -599,9 +599,11 @@ class Loading(Place):
         self.refused(3, r"b2.smr: record 2: package: .*nothing of the file was loaded", *self.load(self.path("b2.smr")))
         self.assertEqual(self.ro(), before)
         self.refused(1, f"device {eid(20)} is not known", SAMARA, "ro", "status", "--dir", self.path("ro"), "--eid", eid(20))
-        # The same device with other keys in a later shipment.
-        self.refused(1, r"shipment-2.smr: record 2: eid: ", *self.load(mixed))
-        self.assertEqual(self.ro(), before)
+        # The same device with other keys in a later shipment: they wait for the operator that has sealed.
+        self.assertIn("1 devices were enrolled anew", self.good(*self.load(mixed)))
+        status = json.loads(self.good(SAMARA, "ro", "status", "--dir", self.path("ro"), "--eid", eid(1), "--json"))
+        self.assertEqual(status["state"], "sealed")
+        self.assertNotIn(status["enrolled_anew"], (None, status["shipment"]))
 
 
 class Killed(Place):

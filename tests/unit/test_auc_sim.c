@@ -253,7 +253,7 @@ static void test_vector_is_accepted_by_a_tuak_usim_of_every_length(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 6; i++) {
-		struct smr_subscription_record tuak = auc_record(10 + i, 1);
+		struct smr_subscription_record tuak = auc_record(10 + i, AUC_SERIAL + 1 + i);
 
 		tuak.aka = (struct smr_aka_params){.alg = SMR_AKA_TUAK,
 						   .k_len = i % 2 ? 32 : 16,

@@ -113,6 +113,9 @@ static void put_batch_record(struct smr_writer *w, unsigned variant)
 	record.package.x = SMR_ARRAY(x);
 	fill(record.package.w, sizeof(record.package.w), 9);
 	record.package.order = variant == 1 ? SMR_ARRAY(order) : SMR_NONE;
+	record.has_shipment = variant == 2;
+	if (record.has_shipment)
+		fill(record.shipment.octets, sizeof(record.shipment.octets), 10);
 	smr_put_batch_record(w, &record);
 }
 
@@ -132,7 +135,7 @@ static struct smr_subscription_record make_subscription(unsigned variant)
 	player_eid(&record.eid);
 	player_iccid(&record.iccid);
 	if (variant >= 3) {
-		record.action = variant == 3 ? SMR_SUBSCRIPTION_SUSPEND : SMR_SUBSCRIPTION_RESUME;
+		record.action = (enum smr_subscription_action)(variant - 3 + SMR_SUBSCRIPTION_SUSPEND);
 		return record;
 	}
 	assert_int_equal(smr_imsi_parse(SMR_TEXT(PLAYER_IMSI), &record.imsi), SMR_OK);
@@ -178,6 +181,8 @@ static void put_command(struct smr_writer *w, unsigned variant)
 	player_eid(&record.eid);
 	player_iccid(&record.iccid);
 	record.command = smr_bytes_of(command, variant == 0 ? 100 : sizeof(command));
+	if (variant == 2)
+		record.command = SMR_NONE; /* a withdrawal */
 	smr_put_command_record(w, &record);
 }
 
@@ -202,7 +207,9 @@ static void put_evidence(struct smr_writer *w, unsigned variant)
 	record.receipt.iccid = record.iccid;
 	record.receipt.serial = 5;
 	fill(record.receipt.mac, sizeof(record.receipt.mac), 70);
-	if (variant == 0) {
+	if (variant == 2)
+		record.receipt = (struct smr_receipt){.kind = SMR_RECEIPT_NONE};
+	if (variant != 1) {
 		record.evidence = SMR_ARRAY(evidence);
 		player_point(record.e, 7);
 		player_point(record.q, 8);
@@ -261,6 +268,8 @@ static void put_ack(struct smr_writer *w, unsigned variant)
 		record.kind = SMR_RECEIPT_COMMAND;
 		record.verdict = SMR_ACK_ACCEPTED;
 	}
+	if (variant == 2)
+		record.kind = SMR_RECEIPT_NONE;
 	player_eid(&record.eid);
 	player_iccid(&record.iccid);
 	smr_put_ack_record(w, &record);
@@ -311,13 +320,13 @@ static const struct format formats[] = {
 	{"shipment record", put_shipment_record, 3, get_shipment_record},
 	{"reference", put_reference, 3, get_reference},
 	{"batch about", put_batch_about, 1, get_batch_about},
-	{"batch record", put_batch_record, 2, get_batch_record},
-	{"subscription", put_subscription, 5, get_subscription},
-	{"command", put_command, 2, get_command},
+	{"batch record", put_batch_record, 3, get_batch_record},
+	{"subscription", put_subscription, 6, get_subscription},
+	{"command", put_command, 3, get_command},
 	{"evidence about", put_evidence_about, 1, get_evidence_about},
-	{"evidence", put_evidence, 2, get_evidence},
+	{"evidence", put_evidence, 3, get_evidence},
 	{"acknowledgement about", put_ack_about, 2, get_ack_about},
-	{"acknowledgement", put_ack, 2, get_ack},
+	{"acknowledgement", put_ack, 3, get_ack},
 	{"flight keys about", put_keys_about, 1, get_keys_about},
 	{"empty about", put_empty, 1, get_empty},
 };
@@ -522,7 +531,7 @@ static void test_subscription_out_of_range_is_refused(void **state)
 	record.d[0] = 4;
 	assert_int_equal(decode_subscription(&record), SMR_E_MALFORMED);
 	record = make_subscription(3);
-	record.action = (enum smr_subscription_action)4;
+	record.action = (enum smr_subscription_action)5;
 	assert_int_equal(decode_subscription(&record), SMR_E_MALFORMED);
 	record.action = (enum smr_subscription_action)0;
 	assert_int_equal(decode_subscription(&record), SMR_E_MALFORMED);
@@ -557,6 +566,12 @@ static void test_evidence_with_a_part_missing_is_refused(void **state)
 	player_iccid(&record.iccid);
 	record.receipt.kind = SMR_RECEIPT_COMMAND;
 	record.receipt.iccid = record.iccid;
+	record.receipt.kind = SMR_RECEIPT_NONE; /* and nothing that it could be about */
+	smr_put_evidence_record(&w, &record);
+	assert_int_equal(smr_writer_done(&w, &in), SMR_OK);
+	assert_int_equal(smr_get_evidence_record(in, &record), SMR_E_MALFORMED);
+	record.receipt.kind = SMR_RECEIPT_COMMAND;
+	w = smr_writer_init((struct smr_space){encoded, sizeof(encoded)});
 	/* By hand: evidence there, points not. */
 	smr_put_array(&w, 7);
 	smr_put_bytes(&w, smr_eid_bytes(&record.eid));

@@ -44,6 +44,7 @@ static void assert_verdict(struct smr_verdict got, struct smr_verdict want, cons
 		{"state", got.state, want.state},	{"ctr", got.ctr, want.ctr},
 		{"lineage", got.lineage, want.lineage}, {"keep_evidence", got.keep_evidence, want.keep_evidence},
 		{"purge_x", got.purge_x, want.purge_x}, {"receipts", got.receipts, want.receipts},
+		{"missing", got.missing, want.missing},
 	};
 
 	for (size_t i = 0; i < SMR_COUNT(members); i++)
@@ -105,6 +106,7 @@ static struct smr_verdict expected(enum smr_row_state state, enum outcome outcom
 	case RESEAL:
 		v.refusal = SMR_REFUSAL_RESEAL;
 		v.state = SMR_ROW_RESEAL;
+		v.missing = state != SMR_ROW_RESEAL; /* the operator learns it once */
 		break;
 	case PACKAGE:
 		v.send_package = true;
@@ -130,7 +132,7 @@ static void test_flight_new_contact_follows_the_table(void **unused)
 			want.ctr = ROW_CTR + 1;
 			if (want.refusal == SMR_REFUSAL_NONE)
 				want.lineage = ROW_CTR + 1;
-			want.keep_evidence = want.send_package;
+			want.keep_evidence = want.send_package || want.missing;
 			assert_verdict(smr_rules_flight(&row, &ev, new_hash), want, "state*10+claim",
 				       state * 10 + claim);
 		}
@@ -154,7 +156,7 @@ static void test_flight_resend_follows_the_table(void **unused)
 				want.ctr = ROW_CTR;
 				want.lineage = ticket ? ROW_CTR : row.lineage;
 				want.commit = want.state != row.state || (ticket && !answered);
-				want.keep_evidence = want.send_package && want.commit;
+				want.keep_evidence = (want.send_package || want.missing) && want.commit;
 				assert_verdict(smr_rules_flight(&row, &ev, old_hash), want, "state*10+claim",
 					       state * 10 + claim);
 			}
@@ -448,6 +450,23 @@ static void test_checkin_repeated_and_replayed_counts_once(void **unused)
 	assert_int_equal(smr_rules_checkin(&row, &ticket, &c1).refusal, SMR_REFUSAL_COUNTER);
 }
 
+/* A device enrolled anew counts from 1 again: a ticket of its earlier keys may name a lineage that is in use. */
+static void test_checkin_with_a_ticket_of_another_shipment_is_refused(void **unused)
+{
+	const struct smr_ticket ticket = {.lineage = ROW_LINEAGE, .shipment = {"shipment"}};
+	struct smr_row row = row_in(SMR_ROW_OFFERED);
+	struct smr_c1 c1 = c1_with(ROW_CTR + 1, new_hash);
+	struct smr_verdict v;
+
+	(void)unused;
+	add_receipt(&c1, R_INSTALL);
+	v = smr_rules_checkin(&row, &ticket, &c1);
+	assert_int_equal(v.refusal, SMR_REFUSAL_LINEAGE);
+	assert_false(v.commit || v.purge_x || v.receipts != 0);
+	row.shipment = ticket.shipment;
+	assert_int_equal(smr_rules_checkin(&row, &ticket, &c1).state, SMR_ROW_INSTALLED);
+}
+
 /* ---- batch ---- */
 
 static void test_load_each_state_follows_the_table(void **unused)
@@ -480,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_flight_of_an_unfit_device_is_refused_in_order),
 		cmocka_unit_test(test_flight_first_reply_lost_offers_the_same_row_again),
 		cmocka_unit_test(test_checkin_each_state_with_each_receipt_follows_the_table),
+		cmocka_unit_test(test_checkin_with_a_ticket_of_another_shipment_is_refused),
 		cmocka_unit_test(test_checkin_several_receipts_set_their_own_bits),
 		cmocka_unit_test(test_checkin_without_receipts_counts_and_changes_no_state),
 		cmocka_unit_test(test_checkin_refused_changes_nothing),

@@ -283,6 +283,28 @@ static void test_flight_with_the_certificate_of_another_eid_is_silence(void **st
 	end(w);
 }
 
+/* The operator sealed for a later shipment: the certificate of an earlier one is as genuine as ever, and out of use. */
+static void test_flight_with_the_certificate_of_before_a_new_enrolment_is_silence(void **state)
+{
+	struct world *w = begin(state, WORLD_KEY | WORLD_TRUST | WORLD_PACKAGE);
+	struct smr_batch_record record = {.eid = scene->evidence.eid, .package = scene->package, .has_shipment = true};
+
+	for (unsigned turn = 0; turn < 2; turn++) {
+		memcpy(record.shipment.octets, turn == 0 ? "SHIPMENT" : "NEXTSHIP", 8);
+		record.package.serial = scene->package.serial + 1 + turn;
+		rig_load_begin(w->store, SMR_FILE_BATCH);
+		assert_int_equal(smr_store_put_package(w->store->store, &record), SMR_OK);
+		rig_load_keep(w->store);
+		device_m1(&device, scene, SCENE_Q_NUMBER, &scene->d.own, scene->certificate);
+		world_post(w, 'f', view(device.m1));
+		if (turn == 0)
+			assert_true(world_drive(w));
+		else
+			assert_silence(w);
+	}
+	end(w);
+}
+
 static void test_flight_refusals_are_encrypted_and_commit_the_counter(void **state)
 {
 	struct world *w = begin(state, WORLD_ALL);
@@ -844,6 +866,7 @@ int main(void)
 		cmocka_unit_test(test_flight_with_a_certificate_gets_the_package_that_waits),
 		cmocka_unit_test(test_flight_with_a_certificate_of_a_stranger_is_silence),
 		cmocka_unit_test(test_flight_with_the_certificate_of_another_eid_is_silence),
+		cmocka_unit_test(test_flight_with_the_certificate_of_before_a_new_enrolment_is_silence),
 		cmocka_unit_test(test_flight_refusals_are_encrypted_and_commit_the_counter),
 		cmocka_unit_test(test_flight_of_a_known_device_without_a_package_is_refused),
 		cmocka_unit_test(test_flight_store_failure_is_an_encrypted_refusal),

@@ -130,8 +130,8 @@ enum smr_err smr_evidence_hash(struct smr_bytes ev_payload, const uint8_t e[SMR_
 	X(NO_SUBSCRIPTION, 1, "no operator has sealed a subscription for this device yet: order one, then try again") \
 	X(MEASUREMENT, 2, "the measured software is not on the supplier's list: update or repair the device")         \
 	X(COUNTER, 3,                                                                                                 \
-	  "the request counter is not above the last one seen, or jumped too far: the supplier has to "               \
-	  "enrol the device anew")                                                                                    \
+	  "the request counter is not above the last one seen, or jumped too far: the device steps ahead, try "       \
+	  "again; if that does not help, the supplier has to enrol the device anew")                                  \
 	X(RESEAL, 4, "the subscription has to be sealed anew by the operator: try again later")                       \
 	X(LINEAGE, 5, "the ticket belongs to an earlier flight: make a new flight")                                   \
 	X(TICKET_OLD, 6, "the ticket is too old: make a new flight")                                                  \

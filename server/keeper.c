@@ -23,6 +23,7 @@ struct smr_keeper {
 	uint64_t sequence;
 	uint64_t valid_until; /* of the present keyring, seconds since 1970 */
 	uint64_t checkpoint_at;
+	uint64_t remnants_warn_at;
 	uint64_t truncated_at; /* last; what was overwritten since then still stands in the log */
 	uint64_t keys_end;     /* when the last epoch key in stock ends; 0: there is none */
 	uint64_t warn_at;      /* not more often than that */
@@ -85,12 +86,12 @@ static enum smr_err checkpoint(struct smr_keeper *k, uint64_t now)
 		k->truncated_at = now;
 	if (err != SMR_E_BUSY)
 		return err;
-	if (now - k->truncated_at >= REMNANTS_S) {
+	if (now >= k->truncated_at + REMNANTS_S && now >= k->remnants_warn_at) {
+		k->remnants_warn_at = now + REMNANTS_S;
 		smr_log(SMR_LOG_WARN, "store.log_not_truncated", "for_s=%llu hint=%s",
 			(unsigned long long)(now - k->truncated_at),
 			SMR_QUOTED("another program holds the store open: what was purged stays in its log until it "
 				   "ends"));
-		k->checkpoint_at = now + REMNANTS_S;
 	}
 	return SMR_OK; /* readers were in the way: the next one does the rest */
 }

@@ -26,6 +26,13 @@ static const char *commanded_name(const struct smr_sho_assignment *a)
 	return NULL;
 }
 
+static const char *gone_name(const struct smr_sho_assignment *a)
+{
+	if (a->live)
+		return "";
+	return a->commanded == SMR_SHO_WITHDRAW ? ", withdrawn" : ", replaced";
+}
+
 static enum smr_err add_json(struct listing *l, const struct smr_sho_assignment *a, const char *iccid, const char *imsi,
 			     const char *eid)
 {
@@ -56,7 +63,7 @@ static enum smr_err show(void *context, const struct smr_sho_assignment *a)
 	if (l->json)
 		return add_json(l, a, iccid, imsi, eid);
 	(void)printf("%-20s %-15s %s serial %llu, batch %llu%s%s%s\n", iccid, imsi, eid, (unsigned long long)a->serial,
-		     (unsigned long long)a->batch, a->live ? "" : ", replaced",
+		     (unsigned long long)a->batch, gone_name(a),
 		     commanded == NULL ? "" : ", last command: ", commanded == NULL ? "" : commanded);
 	return SMR_OK;
 }

@@ -422,7 +422,7 @@ static void formats_of_shipments(void)
 	struct smr_shipment_about about = {.id = shipment, .owner_bound = true, .has_gate = true, .gate = {7}};
 	struct smr_shipment_record record = shipment_record();
 	struct smr_reference_record reference = {{1}, "1.0"};
-	const struct smr_batch_record batch = {eid, package};
+	struct smr_batch_record batch = {.eid = eid, .package = package};
 	struct smr_card auc;
 	struct room room;
 
@@ -439,6 +439,10 @@ static void formats_of_shipments(void)
 	save_format("reference", 2, &room);
 	smr_put_batch_record(start(&room), &batch);
 	save_format("batch", 3, &room);
+	batch.has_shipment = true;
+	batch.shipment = shipment;
+	smr_put_batch_record(start(&room), &batch);
+	save_format("batch-shipment", 3, &room);
 	smr_put_batch_about(start(&room), card(&auc));
 	save_format("batch-about", 9, &room);
 }
@@ -456,7 +460,7 @@ static void formats_of_operators(void)
 		.sqn = 32,
 	};
 	struct room command;
-	const struct smr_command_record c = {eid, iccid, 9, sign_command(&command)};
+	struct smr_command_record c = {eid, iccid, 9, sign_command(&command)};
 	struct room room;
 
 	memcpy(s.d, fuzz_key(FUZZ_D)->point, sizeof(s.d));
@@ -467,8 +471,14 @@ static void formats_of_operators(void)
 		.action = SMR_SUBSCRIPTION_SUSPEND, .eid = eid, .iccid = iccid, .serial = 9};
 	smr_put_subscription_record(start(&room), &s);
 	save_format("subscription-suspend", 4, &room);
+	s.action = SMR_SUBSCRIPTION_WITHDRAW;
+	smr_put_subscription_record(start(&room), &s);
+	save_format("subscription-withdraw", 4, &room);
 	smr_put_command_record(start(&room), &c);
 	save_format("command", 5, &room);
+	c.command = SMR_NONE;
+	smr_put_command_record(start(&room), &c);
+	save_format("command-withdraw", 5, &room);
 	smr_put_flight_keys_about(start(&room), fuzz_key(FUZZ_SIGNER)->point);
 	save_format("flight-keys-about", 12, &room);
 }
@@ -496,6 +506,9 @@ static void formats_of_relay(void)
 	memcpy(e.q, fuzz_key(FUZZ_Q)->point, sizeof(e.q));
 	smr_put_evidence_record(start(&room), &e);
 	save_format("evidence", 6, &room);
+	e.receipt = (struct smr_receipt){.kind = SMR_RECEIPT_NONE};
+	smr_put_evidence_record(start(&room), &e);
+	save_format("evidence-missing", 6, &room);
 	smr_put_ack_record(start(&room), &ack);
 	save_format("ack", 7, &room);
 	smr_put_empty_about(start(&room));
@@ -540,7 +553,7 @@ static void files(void)
 {
 	const struct smr_shipment_about about = {.id = shipment};
 	const struct smr_shipment_record record = shipment_record();
-	const struct smr_batch_record batch = {eid, package};
+	const struct smr_batch_record batch = {.eid = eid, .package = package};
 	struct smr_card auc;
 	struct room first;
 	struct room second;

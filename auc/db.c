@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/kdf.h"
+#include "sys/fault.h"
 #include "sys/fsio.h"
 
 #define SCHEMA_VERSION 2
@@ -313,8 +314,11 @@ enum smr_err smr_auc_db_begin(struct smr_auc_db *db)
 
 enum smr_err smr_auc_db_end(struct smr_auc_db *db, bool keep)
 {
-	enum smr_err err = exec(db, keep ? "COMMIT" : "ROLLBACK");
+	enum smr_err err;
 
+	SMR_FAULT("before-commit", "auc");
+	err = exec(db, keep ? "COMMIT" : "ROLLBACK");
+	SMR_FAULT("after-commit", "auc");
 	if (err != SMR_OK && keep) {
 		enum smr_err ignored = exec(db, "ROLLBACK");
 		(void)ignored;
@@ -545,7 +549,9 @@ enum smr_err smr_auc_db_set_sqn(struct smr_auc_db *db, const struct smr_imsi *im
 	bind_blob(db->set_sqn, 1, imsi->octets, sizeof(imsi->octets));
 	sqlite3_bind_int64(db->set_sqn, 2, (sqlite3_int64)sqn);
 	bind_blob(db->set_sqn, 3, rand, SMR_AKA_RAND_LEN);
+	SMR_FAULT("before-write", "sqn");
 	SMR_TRY(run(db, db->set_sqn, &changed));
+	SMR_FAULT("after-write", "sqn");
 	return changed == 1 ? SMR_OK : SMR_E_SQN;
 }
 

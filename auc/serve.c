@@ -13,6 +13,7 @@
 #include "auc/sim.h"
 #include "sys/clock.h"
 #include "sys/daemon.h"
+#include "sys/fault.h"
 #include "sys/fsio.h"
 #include "sys/log.h"
 #include "sys/signals.h"
@@ -40,10 +41,12 @@ static bool serve_datagram(struct smr_auc_db *db, int fd)
 		return true;
 	}
 	smr_sim_serve(db, &request, &answer);
+	SMR_FAULT("before-send", "vector");
 	/* hostapd's socket may be gone, or not writable for us: it then asks again, with a new SQN. An unnamed sender has no address. */
 	if (answer.len && from_len > sizeof(sa_family_t) &&
 	    sendto(fd, text, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from, from_len) < 0)
 		smr_log(SMR_LOG_WARN, "sim.not_answered", "reason=%s", SMR_QUOTED(strerror(errno)));
+	SMR_FAULT("after-send", "vector");
 	SMR_WIPE(text);
 	return true;
 }

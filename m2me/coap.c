@@ -10,6 +10,7 @@
 
 #include "crypto/crypto.h"
 #include "sys/clock.h"
+#include "sys/fault.h"
 #include "sys/log.h"
 #include "sys/text.h"
 
@@ -280,8 +281,10 @@ static enum smr_err send_request(struct smr_coap_client *client)
 	}
 	client->stopped = false;
 	/* A send that the kernel refuses is a lost datagram: the retransmissions may fare better. */
+	SMR_FAULT("before-send", "request");
 	if (coap_send(client->session, pdu) == COAP_INVALID_MID)
 		client->stopped = true;
+	SMR_FAULT("after-send", "request");
 	return SMR_OK;
 }
 

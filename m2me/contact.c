@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "m2me/contact.h"
 
+#include "sys/fault.h"
 #include "sys/log.h"
 
 struct exchange {
@@ -27,10 +28,12 @@ static bool take_sealed(struct exchange *x, struct smr_bytes payload)
 	struct smr_contact *out = x->out;
 	enum smr_err err;
 
+	SMR_FAULT("before-call", "complete");
 	if (x->path == SMR_M2ME_FLIGHT)
 		err = x->tre->flight_complete(x->tre->context, payload, &out->outcome);
 	else
 		err = x->tre->checkin_complete(x->tre->context, payload, &out->outcome);
+	SMR_FAULT("after-call", "complete");
 	/* Not the answer to our request: the real one may still come, and the TRE has kept what opens it. */
 	if (smr_err_class(err) == SMR_CLASS_PEER)
 		return false;
@@ -96,7 +99,9 @@ void smr_contact_flight(const struct smr_tre_link *tre, const struct smr_transpo
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
+	SMR_FAULT("before-call", "flight");
 	err = tre->flight_start(tre->context, with_certificate, &m1);
+	SMR_FAULT("after-call", "flight");
 	if (err != SMR_OK)
 		(void)end_with_error(out, err);
 	else
@@ -111,7 +116,9 @@ void smr_contact_checkin(const struct smr_tre_link *tre, const struct smr_transp
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
+	SMR_FAULT("before-call", "check-in");
 	err = tre->checkin_start(tre->context, &c1);
+	SMR_FAULT("after-call", "check-in");
 	if (err == SMR_E_NOTHING)
 		(void)end(out, SMR_CONTACT_NO_TICKET, err);
 	else if (err != SMR_OK)

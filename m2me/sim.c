@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/fault.h"
 #include "sys/fsio.h"
 #include "sys/log.h"
 #include "sys/unixsock.h"
@@ -189,7 +190,9 @@ static enum smr_err authenticate(const struct smr_sim *sim, const struct smr_sim
 
 	if (err != SMR_OK)
 		return err;
+	SMR_FAULT("before-call", "authenticate");
 	err = smr_tre_client_authenticate(&client, line->rand, line->autn, result);
+	SMR_FAULT("after-call", "authenticate");
 	smr_tre_disconnect(&client);
 	return err;
 }
@@ -235,8 +238,10 @@ static void answer(struct smr_sim *sim, const struct smr_sim_line *line)
 	log_result(line, err);
 	if (err == SMR_OK)
 		sim->authentications++;
+	SMR_FAULT("before-send", "response");
 	if (!send_text(sim, text, len))
 		disconnect(sim, "peer-gone");
+	SMR_FAULT("after-send", "response");
 	SMR_WIPE(result);
 	SMR_WIPE(text);
 }

@@ -11,6 +11,7 @@
 
 #include "server/item.h"
 #include "server/server.h"
+#include "sys/fault.h"
 #include "sys/log.h"
 
 #define BATCH_ITEMS 64u
@@ -87,8 +88,11 @@ static void send_all(struct smr_worker *w, struct mmsghdr *headers, size_t count
 	size_t done = 0;
 
 	while (done < count) {
-		int n = sendmmsg(w->udp_fd, headers + done, (unsigned)(count - done), 0);
+		int n;
 
+		SMR_FAULT("before-send", "answers");
+		n = sendmmsg(w->udp_fd, headers + done, (unsigned)(count - done), 0);
+		SMR_FAULT("after-send", "answers");
 		if (n > 0)
 			done += (size_t)n;
 		else if (errno != EINTR)

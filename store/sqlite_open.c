@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "store/sqlite_local.h"
+#include "sys/fault.h"
 #include "sys/fsio.h"
 
 #define BUSY_TIMEOUT_MS 5000
@@ -137,12 +138,14 @@ enum smr_err smr_store_checkpoint(struct smr_store *store)
 
 	if (store->loading)
 		return SMR_E_INVALID;
+	SMR_FAULT("before-checkpoint", "store");
 	rc = copy_log(store);
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(store->db, CHECKPOINT_TIMEOUT_MS);
 		rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		(void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	}
+	SMR_FAULT("after-checkpoint", "store");
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		return smr_store_say(store, SMR_E_BUSY, "the log could not be truncated now: others are using it");
 	return rc == SQLITE_OK ? SMR_OK : smr_store_fail(store, "checkpoint");

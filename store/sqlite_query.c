@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries over cached statements, and transactions. */
 #include "store/sqlite_local.h"
+#include "sys/fault.h"
 
 static const char *const texts[] = {
 #define SMR_SQL_TEXT(name, text) text,
@@ -190,6 +191,7 @@ enum smr_err smr_write_begin(struct smr_store *store)
 	if (store->loading)
 		return smr_load_check(store);
 	store->problem.text[0] = '\0'; /* of an earlier call */
+	SMR_FAULT("before-begin", "store");
 	return smr_query_do(store, SMR_SQL_BEGIN_WRITE);
 }
 
@@ -199,8 +201,10 @@ enum smr_err smr_write_end(struct smr_store *store, enum smr_err err)
 		return smr_load_result(store, err);
 	if (err == SMR_OK && sqlite3_get_autocommit(store->db))
 		err = smr_store_say(store, SMR_E_IO, "the store has rolled the change back");
+	SMR_FAULT("before-commit", "store");
 	if (err == SMR_OK)
 		err = smr_query_do(store, SMR_SQL_COMMIT);
+	SMR_FAULT("after-commit", "store");
 	if (err != SMR_OK)
 		roll_back(store);
 	return err;

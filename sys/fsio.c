@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/fault.h"
+
 enum smr_err smr_fs_err(int errnum)
 {
 	switch (errnum) {
@@ -113,6 +115,8 @@ enum smr_err smr_fs_read(const char *path, size_t max, struct smr_blob *out)
 
 enum smr_err smr_fs_write_all(int fd, struct smr_bytes content)
 {
+	SMR_FAULT("before-write", "file");
+	SMR_FAULT_TORN(fd, content);
 	while (content.len > 0) {
 		ssize_t put = write(fd, content.ptr, content.len);
 
@@ -123,6 +127,7 @@ enum smr_err smr_fs_write_all(int fd, struct smr_bytes content)
 		content.ptr += put;
 		content.len -= (size_t)put;
 	}
+	SMR_FAULT("after-write", "file");
 	return SMR_OK;
 }
 
@@ -171,8 +176,10 @@ static enum smr_err sync_parent(const char *path)
 
 enum smr_err smr_fs_remove(const char *path)
 {
+	SMR_FAULT("before-remove", basename(path));
 	if (unlink(path) != 0)
 		return errno == ENOENT ? SMR_OK : smr_fs_err(errno);
+	SMR_FAULT("after-remove", basename(path));
 	return sync_parent(path);
 }
 

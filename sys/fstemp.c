@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/fault.h"
+
 /* Split the path: directory opened, base name copied. */
 static enum smr_err open_parent(const char *path, struct smr_fs_temp *temp)
 {
@@ -43,6 +45,7 @@ static enum smr_err create_hidden(struct smr_fs_temp *temp, mode_t mode)
 	temp->fd = openat(temp->dir_fd, temp->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
 	if (temp->fd < 0 || fchmod(temp->fd, mode) != 0)
 		return smr_fs_err(errno);
+	SMR_FAULT("after-create", temp->name);
 	return SMR_OK;
 }
 
@@ -77,20 +80,24 @@ enum smr_err smr_fs_temp_commit(struct smr_fs_temp *temp)
 
 	if (temp->fd < 0)
 		return SMR_E_INVALID;
+	SMR_FAULT("before-flush", temp->name);
 	if (fsync(temp->fd) != 0)
 		err = smr_fs_err(errno);
 	if (close(temp->fd) != 0 && err == SMR_OK)
 		err = smr_fs_err(errno);
 	temp->fd = -1;
+	SMR_FAULT("before-rename", temp->name);
 	if (err == SMR_OK) {
 		named = take_name(temp) == 0;
 		if (!named)
 			err = smr_fs_err(errno);
 	}
+	SMR_FAULT("after-rename", temp->name);
 	if (!named || !temp->replace)
 		(void)unlinkat(temp->dir_fd, temp->temp, 0);
 	if (named && fsync(temp->dir_fd) != 0)
 		err = SMR_E_IO;
+	SMR_FAULT("after-flush", temp->name);
 	free(temp->temp);
 	temp->temp = NULL;
 	smr_fs_temp_abort(temp);

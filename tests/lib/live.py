@@ -72,8 +72,8 @@ class Live:
         for player in (self.ro, self.auc):
             player.run("load", player.take(references))
 
-    def start(self, **options):
-        self.server = self.world.start_samarad(self.ro, **options)
+    def start(self, fault=None, **options):
+        self.server = self.world.start_samarad(self.ro, fault, **options)
         return self.server
 
     def stop(self):

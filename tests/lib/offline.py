@@ -85,8 +85,8 @@ class Offline:
             f.write(text)
         return path
 
-    def start(self, **options):
-        self.server = self.world.start_samarad(self.ro, **options)
+    def start(self, fault=None, **options):
+        self.server = self.world.start_samarad(self.ro, fault, **options)
         self.q = {number: point for number, point in self.flight_keys()}
         self.number = max(self.q)
 

@@ -100,10 +100,13 @@ def imei(number):
 
 
 class Process:
-    """A daemon of the world, with its log in a file."""
+    """A daemon of the world, with its log in a file. @fault: where it is to die (faults.Fault)."""
 
-    def __init__(self, world, name, argv, log, **popen):
+    def __init__(self, world, name, argv, log, fault=None, **popen):
         self.name = name
+        self.fault = fault
+        if fault:
+            popen = {**popen, **fault.popen(popen.get("pass_fds", ()))}
         self.log = log
         self.argv = argv
         self.world = world
@@ -118,6 +121,10 @@ class Process:
     def alive(self):
         return self.child.poll() is None
 
+    def died(self):
+        """Has it died where it was told to?"""
+        return bool(self.fault) and self.fault.place is not None and self.child.poll() == -signal.SIGKILL
+
     def logged(self, text, since=0):
         with open(self.log, "rb") as f:
             f.seek(since)
@@ -128,9 +135,9 @@ class Process:
         def ready():
             if text and self.logged(text, since):
                 return True
-            if not self.alive():
+            if not self.alive() and not self.died():
                 raise Failed(f"{self.name} ended with {self.child.returncode}: {self.tail()}")
-            return False
+            return self.died()
         wait_until(f"«{text}» in the log of {self.name}", ready, timeout)
 
     def tail(self, lines=12):
@@ -272,7 +279,7 @@ class Device:
     def measurement(self):
         return self.world.command([self.world.bin("samara-launch"), "--config", self.config, "--measure"], None).stdout.strip()
 
-    def start_tre_alone(self):
+    def start_tre_alone(self, fault=None):
         """As on the production line: the TRE without an agent."""
         read, write = os.pipe()
         os.write(write, bytes.fromhex(self.measurement()))
@@ -281,7 +288,7 @@ class Device:
         if self.world.root_user:
             argv += ["--socket-group", str(self.gid)]
         tre = Process(self.world, f"tre of m{self.number}", self.world.as_user(self.tre_uid, self.gid, argv),
-                      os.path.join(self.world.logs, f"m{self.number}-factory.log"), pass_fds=(read,))
+                      os.path.join(self.world.logs, f"m{self.number}-factory.log"), fault, pass_fds=(read,))
         os.close(read)
         wait_until("the TRE's socket", lambda: os.path.exists(self.socket) or not tre.alive())
         return tre
@@ -294,7 +301,7 @@ class Device:
     def power_off(self):
         return self.process.stop() if self.process else 0
 
-    def start_agent_alone(self, **more):
+    def start_agent_alone(self, fault=None, **more):
         """Without samara-launch, and with keys that are the agent's own (waiting times)."""
         config = os.path.join(self.dir, "agent.ini")
         with open(self.config, encoding="utf-8") as f:
@@ -304,7 +311,7 @@ class Device:
         os.chmod(config, 0o644)
         argv = [self.world.bin("samara-m2me"), "--config", config]
         return Process(self.world, f"agent of m{self.number}", self.world.as_user(self.agent_uid, self.gid, argv),
-                       os.path.join(self.world.logs, f"m{self.number}-agent.log"))
+                       os.path.join(self.world.logs, f"m{self.number}-agent.log"), fault)
 
     def ask(self, op, *arguments):
         """A call of the TRE's socket (tre/ipc.h)."""
@@ -333,7 +340,7 @@ class World:
     addresses = set()  # devices that have an address of their own, in the network that all worlds of a process share
 
     def __init__(self, build, keep=False, replace=None):
-        """@replace: {program: path}, a mutant in the place of a program (tests/lib/mutants.py)."""
+        """@replace: {program: path}, another program in the place of one (tests/lib/mutants.py, faults.py)."""
         self.build = os.path.abspath(build)
         self.replace = replace or {}
         self.keep = keep
@@ -428,7 +435,7 @@ class World:
     def player(self, name, role, number):
         return Player(self, name, role, UID_BASE + number)
 
-    def start_samarad(self, ro, **options):
+    def start_samarad(self, ro, fault=None, **options):
         """Write its configuration and start it."""
         spool = os.path.join(self.root, "spool")
         if not os.path.isdir(spool):
@@ -447,7 +454,7 @@ class World:
         argv = self.as_user(ro.uid, None, [self.bin("samarad"), "--dir", ro.dir, "--config", config], groups=(SPOOL_GID,))
         log = os.path.join(self.logs, "samarad.log")
         before = os.path.getsize(log) if os.path.exists(log) else 0
-        server = Process(self, "samarad", argv, log, umask=0o007)
+        server = Process(self, "samarad", argv, log, fault, umask=0o007)
         self.spool = spool
         self.status_socket = ro.path("samarad.sock")
         server.wait_logged("samarad.ready", since=before)
@@ -463,7 +470,7 @@ class World:
         except (OSError, ValueError, AttributeError):
             return None
 
-    def start_auc(self, auc):
+    def start_auc(self, auc, fault=None):
         run = os.path.join(self.root, "run-" + auc.name)
         if not os.path.isdir(run):
             os.mkdir(run, 0o750)
@@ -473,8 +480,10 @@ class World:
         if self.root_user:
             argv += ["--sim-group", str(HOSTAPD_GID)]
         argv = self.as_user(auc.uid, None, argv, groups=(SPOOL_GID, HOSTAPD_GID))
-        process = Process(self, auc.name, argv, os.path.join(self.logs, auc.name + ".log"), umask=0o007)
-        process.wait_logged("samara-auc.ready")
+        log = os.path.join(self.logs, auc.name + ".log")
+        before = os.path.getsize(log) if os.path.exists(log) else 0
+        process = Process(self, auc.name, argv, log, fault, umask=0o007)
+        process.wait_logged("samara-auc.ready", since=before)
         return process
 
     def vector(self, auc, imsi):

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sys/fault.h"
 #include "sys/log.h"
 #include "sys/signals.h"
 #include "sys/unixsock.h"
@@ -69,8 +70,10 @@ static void answer_packet(struct service *s, struct pollfd *client, struct smr_b
 
 	smr_tre_dispatch(s->tre, packet, (struct smr_space){room, sizeof(room)}, &answer, &done);
 	log_done(&done);
+	SMR_FAULT("before-send", "answer");
 	/* Does not wait: who asks and does not read is gone. */
 	sent = send(client->fd, answer.ptr, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	SMR_FAULT("after-send", "answer");
 	smr_wipe(room, answer.len);
 	if (sent != (ssize_t)answer.len)
 		drop_client(client, "does-not-read");

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that die where they are told to: at fault points (sys/fault.h), right before and right after every durable write and every send.
+
+A place is (name, n): the n-th time that a process passes the point of this name. Which there are a run without a death tells.
+"""
+import collections
+import os
+import tempfile
+
+NAMES = ("samara", "samarad", "samara-auc", "samara-tre", "samara-m2me")
+
+
+def programs(build):
+    """{program: path}, as World(…, replace=…) takes them."""
+    return {name: os.path.join(os.path.abspath(build), "tests", "crash", "fault-" + name) for name in NAMES}
+
+
+class Fault:
+    """One process: where it is to die (None: nowhere; a number: at the n-th point of any name), and the points that it passed."""
+
+    def __init__(self, place=None):
+        self.place = place
+        self.file = tempfile.TemporaryFile()
+
+    def popen(self, pass_fds=()):
+        """What subprocess.Popen needs for it."""
+        fd = self.file.fileno()
+        at = "" if self.place is None else str(self.place) if isinstance(self.place, int) else f"{self.place[1]}:{self.place[0]}"
+        return {"env": {**os.environ, "SAMARA_FAULT_LOG": str(fd), "SAMARA_FAULT_AT": at}, "pass_fds": (fd, *pass_fds)}
+
+    def passed(self):
+        """Names, in order."""
+        return os.pread(self.file.fileno(), os.fstat(self.file.fileno()).st_size, 0).decode().splitlines()
+
+    def close(self):
+        self.file.close()
+
+
+def places(names):
+    """The places of a run that passed these names."""
+    count, found = collections.Counter(), []
+    for name in names:
+        count[name] += 1
+        found.append((name, count[name]))
+    return found

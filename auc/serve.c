@@ -21,6 +21,7 @@
 #include "sys/unixsock.h"
 
 #define REQUESTS_PER_TURN 64
+#define DIRECTORY_ROOM 512u
 #define RELAY_WAIT_MS 3000u /* while something waits that only a load or a trusted card can help */
 
 /** One datagram of hostapd. Returns false when there is none. */
@@ -57,15 +58,22 @@ static void serve_socket(struct smr_auc_serve *serve, int fd)
 	}
 }
 
+/** Where evidence comes and acknowledgements go. False: the path is too long. */
+static bool relay_directory(const struct smr_auc_serve *serve, char path[DIRECTORY_ROOM])
+{
+	char hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
+
+	smr_hex_encode(SMR_ARRAY(serve->operator_id.octets), hex);
+	return (size_t)snprintf(path, DIRECTORY_ROOM, "%s/%s", serve->spool, hex) < DIRECTORY_ROOM;
+}
+
 /** Returns when to look again, in milliseconds. */
 static uint64_t look_at_relay(const struct smr_auc_serve *serve)
 {
-	char hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
-	char directory[512];
+	char directory[DIRECTORY_ROOM];
 	enum smr_err err;
 
-	smr_hex_encode(SMR_ARRAY(serve->operator_id.octets), hex);
-	if ((size_t)snprintf(directory, sizeof(directory), "%s/%s", serve->spool, hex) >= sizeof(directory))
+	if (!relay_directory(serve, directory))
 		return RELAY_WAIT_MS;
 	if (!smr_fs_exists(directory))
 		return serve->relay_interval_ms; /* the RO makes it with its first evidence */
@@ -94,7 +102,10 @@ static bool take_signals(const struct smr_auc_serve *serve, int fd)
 static void loop(struct smr_auc_serve *serve, int sim_fd, int signals_fd)
 {
 	uint64_t next = smr_clock_ms();
+	char directory[DIRECTORY_ROOM];
 
+	if (relay_directory(serve, directory))
+		smr_fs_remove_leftovers(directory, "ack-"); /* of an AuC that died amid one */
 	for (;;) {
 		struct pollfd fds[2] = {{sim_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
 		uint64_t now = smr_clock_ms();

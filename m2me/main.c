@@ -184,6 +184,7 @@ static enum smr_err start(struct program *p, struct smr_problem *problem)
 	enum smr_err err;
 
 	SMR_TRY(lock_state(p, problem));
+	smr_fs_remove_leftovers(p->settings.state, "");
 	SMR_TRY(open_coap(p, problem));
 	err = smr_memory_load(p->settings.state, &memory, &trouble);
 	if (err == SMR_E_NO_MEMORY || err == SMR_E_IO)

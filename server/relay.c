@@ -292,6 +292,19 @@ static void serve(struct smr_relay *relay, const struct smr_store_operator *op)
 		smr_log_error(SMR_LOG_WARN, "relay.failed", err, smr_store_problem(relay->store));
 }
 
+/* Of a server that died amid a file; it was the only one. */
+static void remove_leftovers(struct smr_relay *relay)
+{
+	char directory[PATH_ROOM];
+
+	relay->operator_count = 0;
+	if (smr_store_operators(relay->store, add_operator, relay) != SMR_OK)
+		return;
+	for (size_t i = 0; i < relay->operator_count; i++)
+		if (directory_of(relay, &relay->operators[i].operator_id, directory) == SMR_OK)
+			smr_fs_remove_leftovers(directory, "evidence-");
+}
+
 static bool wait_interval(struct smr_relay *relay)
 {
 	struct timespec until;
@@ -312,6 +325,7 @@ static void *run(void *context)
 	struct smr_relay *relay = context;
 	bool go_on = true;
 
+	remove_leftovers(relay);
 	while (go_on) {
 		go_on = wait_interval(relay); /* when stopping, one last round takes out what has arrived */
 		relay->operator_count = 0;

@@ -61,6 +61,12 @@ enum smr_err smr_fs_temp_commit(struct smr_fs_temp *temp) SMR_MUST_USE;
 /** Remove and release. After commit, or on a wiped one, it does nothing. */
 void smr_fs_temp_abort(struct smr_fs_temp *temp);
 
+/**
+ * Remove what a crash left of files that were being written in @p dir and never took their name: as much as can be removed.
+ * @param prefix  with which the names of those files begin; "": all. Only for who alone writes such files there, and writes none now.
+ */
+void smr_fs_remove_leftovers(const char *dir, const char *prefix);
+
 /** Remove a file durably. A missing one is SMR_OK. */
 enum smr_err smr_fs_remove(const char *path) SMR_MUST_USE;
 

@@ -2,6 +2,7 @@
 /* The one way to write a durable file: a hidden neighbour is filled, flushed, and takes the name in one step. */
 #include "sys/fsio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 #include "sys/fault.h"
+
+/* Of a hidden neighbour: «.NAME.RANDOM.tmp». */
+#define SUFFIX ".tmp"
 
 /* Split the path: directory opened, base name copied. */
 static enum smr_err open_parent(const char *path, struct smr_fs_temp *temp)
@@ -38,7 +42,7 @@ static enum smr_err create_hidden(struct smr_fs_temp *temp, mode_t mode)
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return SMR_E_IO;
-	if (asprintf(&temp->temp, ".%016llx.tmp", (unsigned long long)random) < 0) {
+	if (asprintf(&temp->temp, ".%.200s.%016llx" SUFFIX, temp->name, (unsigned long long)random) < 0) {
 		temp->temp = NULL;
 		return SMR_E_NO_MEMORY;
 	}
@@ -120,4 +124,26 @@ void smr_fs_temp_abort(struct smr_fs_temp *temp)
 	free(temp->name);
 	*temp = (struct smr_fs_temp){.fd = -1, .dir_fd = -1};
 	errno = saved;
+}
+
+static bool is_leftover(const char *entry, const char *prefix)
+{
+	size_t len = strlen(entry);
+	size_t end = sizeof(SUFFIX) - 1;
+
+	return entry[0] == '.' && len > end && strcmp(entry + len - end, SUFFIX) == 0 &&
+	       strncmp(entry + 1, prefix, strlen(prefix)) == 0;
+}
+
+void smr_fs_remove_leftovers(const char *dir, const char *prefix)
+{
+	DIR *stream = opendir(dir);
+	const struct dirent *entry;
+
+	if (stream == NULL)
+		return;
+	while ((entry = readdir(stream)) != NULL)
+		if (is_leftover(entry->d_name, prefix))
+			(void)unlinkat(dirfd(stream), entry->d_name, 0);
+	(void)closedir(stream);
 }

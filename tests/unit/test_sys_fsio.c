@@ -134,6 +134,40 @@ static void limit_file_size(rlim_t octets)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+static void test_leftovers_of_a_crash_are_removed_and_nothing_else(void **state)
+{
+	struct smr_fs_temp mine;
+	struct smr_fs_temp other;
+
+	(void)state;
+	assert_int_equal(smr_fs_mkdir("d", 0700), SMR_OK);
+	assert_int_equal(smr_fs_temp_open("d/evidence-1.smr", 0600, true, &mine), SMR_OK);
+	assert_int_equal(smr_fs_temp_open("d/ack-1.smr", 0600, true, &other), SMR_OK);
+	scratch_text("d/evidence-0.smr", "whole");
+	scratch_text("d/.evidence", "not ours");
+	smr_fs_remove_leftovers("d", "evidence-");
+	assert_int_equal(smr_fs_temp_commit(&mine), SMR_E_NOT_FOUND);
+	assert_int_equal(smr_fs_temp_commit(&other), SMR_OK);
+	assert_content("d/evidence-0.smr", "whole");
+	assert_content("d/.evidence", "not ours");
+	scratch_text("d/.0123456789abcdef.tmp", "of any name");
+	smr_fs_remove_leftovers("d", "");
+	assert_false(smr_fs_exists("d/.0123456789abcdef.tmp"));
+	assert_true(smr_fs_exists("d/ack-1.smr"));
+	smr_fs_remove_leftovers("none", "");
+}
+
+static void test_write_with_the_longest_name(void **state)
+{
+	char name[256];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(smr_fs_write(name, SMR_TEXT("content"), 0600), SMR_OK);
+	assert_content(name, "content");
+}
+
 static void test_write_on_a_full_disk_keeps_the_old_file(void **state)
 {
 	enum smr_err err;
@@ -252,6 +286,8 @@ int main(void)
 		scratch_test(test_write_new_loses_a_race_cleanly),
 		scratch_test(test_write_into_nowhere_is_refused),
 		scratch_test(test_temp_abort_leaves_nothing),
+		scratch_test(test_leftovers_of_a_crash_are_removed_and_nothing_else),
+		scratch_test(test_write_with_the_longest_name),
 		scratch_test(test_write_on_a_full_disk_keeps_the_old_file),
 		scratch_test(test_remove_missing_is_fine),
 		scratch_test(test_mkdir_sets_the_mode_and_makes_parents),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tre/linux/port.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -200,23 +199,6 @@ static enum smr_err take_directory(const char *dir, struct smr_problem *problem)
 	return SMR_OK;
 }
 
-/* What a power cut left of writes that never took their name. */
-static void remove_leftovers(const char *dir)
-{
-	DIR *stream = opendir(dir);
-	const struct dirent *entry;
-
-	if (stream == NULL)
-		return;
-	while ((entry = readdir(stream)) != NULL) {
-		size_t len = strlen(entry->d_name);
-
-		if (entry->d_name[0] == '.' && len > 4 && strcmp(entry->d_name + len - 4, ".tmp") == 0)
-			(void)unlinkat(dirfd(stream), entry->d_name, 0);
-	}
-	(void)closedir(stream);
-}
-
 static enum smr_err join_paths(struct smr_tre_linux *port, const char *dir)
 {
 	port->record_path = smr_fs_join(dir, "record");
@@ -281,7 +263,7 @@ enum smr_err smr_tre_linux_open(struct smr_tre_linux *linux_port, const char *di
 		return smr_problem(problem, err, "%s: another samara-tre works there; one directory is one TRE", dir);
 	if (err != SMR_OK)
 		return smr_problem(problem, err, "%s/lock: %s", dir, strerror(errno));
-	remove_leftovers(dir);
+	smr_fs_remove_leftovers(dir, "");
 	err = join_paths(linux_port, dir);
 	if (err != SMR_OK)
 		err = smr_problem(problem, err, "%s", smr_err_text(err));

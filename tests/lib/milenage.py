@@ -9,6 +9,12 @@ def xor(*parts):
     return bytes(a ^ b ^ c for a, b, c in zip(*parts, *[bytes(16)] * (3 - len(parts))))
 
 
+def sqn_of(k, opc, rand, autn):
+    """The SQN that an AUTN hides."""
+    anonymity = int.from_bytes(vector(k, opc, 0, rand=rand)[1][:6], "big")
+    return int.from_bytes(autn[:6], "big") ^ anonymity
+
+
 def vector(k, opc, sqn, amf=b"\x80\x00", rand=None):
     """(rand, autn, ik, ck, res), in the order of hostapd's line."""
     rand = rand or os.urandom(16)

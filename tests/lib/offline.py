@@ -127,7 +127,7 @@ class Offline:
         """What the holder of t learns from a package; the device then has the subscription's key."""
         _, iccid, serial, x, _, _ = package
         content = cbor2.loads(wire.hpke_open(device.t, b"samara1 mcim", wire.dumps([self.operator_point(), device.eid, iccid, serial]), x))
-        device.k, device.package = content[2], (iccid, serial, wire.sha256(x))
+        device.k, device.opc, device.package = content[2], content[3], (iccid, serial, wire.sha256(x))
 
     def install(self, device, m2):
         """What an honest TRE does with the package: the subscription's keys, and its receipt."""

@@ -486,16 +486,18 @@ class World:
         process.wait_logged("samara-auc.ready", since=before)
         return process
 
-    def vector(self, auc, imsi):
+    def vector(self, auc, imsi, timeout=5):
         """What hostapd would be given for this IMSI: (rand, autn, ik, ck, res), or None."""
         own = os.path.join(self.root, f"sim-{time.monotonic_ns()}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            s.settimeout(5)
+            s.settimeout(timeout)
             s.bind(own)
             os.chmod(own, 0o666)
-            s.sendto(f"AKA-REQ-AUTH {imsi}".encode(), auc.sim_socket)
-            words = s.recv(1000).decode().split()
-        os.remove(own)
+            try:
+                s.sendto(f"AKA-REQ-AUTH {imsi}".encode(), auc.sim_socket)
+                words = s.recv(1000).decode().split()
+            finally:
+                os.remove(own)
         return None if words[2:] == ["FAILURE"] else tuple(bytes.fromhex(w) for w in words[2:])
 
     # ---- EAP: Debian's hostapd and eapol_test ----

@@ -78,11 +78,11 @@ class Place(Offline):
             hold(process.stop() == 0 or process.died(), f"{name} ended with {process.child.returncode}")
             self.note(name, process)
 
-    def until(self, what, condition):
+    def until(self, what, condition, every=0.2):
         def alive_and():
             self.revive()
             return condition()
-        return wait_until(what, alive_and, timeout=40, every=0.05)
+        return wait_until(what, alive_and, timeout=60, every=every)
 
     def ask_for_life(self, path, message):
         """The same octets until an answer comes, as an agent does."""
@@ -94,7 +94,7 @@ class Place(Offline):
                 return None
             finally:
                 udp.close()
-        code, payload = self.until("an answer", ask)
+        code, payload = self.until("an answer", ask, every=0.02)
         hold(code == "2.04", f"answered {code}")
         hold(payload not in self.answers, "an answer whose key was used before")
         self.answers.add(payload)

@@ -7,6 +7,9 @@ import collections
 import os
 import tempfile
 
+import capture
+import wire
+
 NAMES = ("samara", "samarad", "samara-auc", "samara-tre", "samara-m2me")
 
 
@@ -43,3 +46,24 @@ def places(names):
         count[name] += 1
         found.append((name, count[name]))
     return found
+
+
+# ---- what was on the wire ----
+
+def requests(datagrams, port):
+    """Keys of the requests that were sent to @port, each with all messages under it: a flight's key comes from its E, a check-in's from its ticket's rk
+    and its counter, which the mask hides but does not change."""
+    under = collections.defaultdict(set)
+    for _, _, _, _, target, payload in datagrams:
+        path = capture.path_of(payload) if target == port else None
+        if path is None:
+            continue
+        message = wire.coap_answer(payload)[1]
+        items = wire.loads(message)
+        under[path, items[2] if path == "f" else (items[0], items[1])].add(message)
+    return under
+
+
+def twice_used(datagrams, port):
+    """Request keys under which there were two plaintexts."""
+    return [key for key, messages in requests(datagrams, port).items() if len(messages) > 1]

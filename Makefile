@@ -2,7 +2,7 @@
 # The commands of the README. Meson does the work; packages come from Debian and are installed when missing.
 BUILD ?= build
 
-.PHONY: all setup build test demo check lint proofs fuzz clean help
+.PHONY: all setup build test test-long demo check lint proofs fuzz clean help
 
 all: build
 
@@ -21,6 +21,10 @@ build: setup
 ## make test    build, then run all tests
 test: build
 	@tools/run-tests $(BUILD)
+
+## make test-long  every crash at every point, and minutes of random ones under load (SECONDS=300, SAMARA_SEED=)
+test-long: build
+	@tools/run-tests $(BUILD) --suite long
 
 ## make demo    build, then provision ten devices end to end and show the result
 demo: build

@@ -161,30 +161,6 @@ class Process:
             self.child.kill()
             self.child.wait()
 
-    def kill_at(self, syscall):
-        """Arrange that it is killed when it next enters this system call, before the call has any effect. Returns a function that waits
-        for the death."""
-        gdb = subprocess.Popen(["gdb", "-nx", "-q", "-batch", "-p", str(self.pid), "-iex", "set debuginfod enabled off",
-                                "-iex", "set auto-load off", "-ex", f"catch syscall {syscall}", "-ex", "echo armed\\n",
-                                "-ex", "continue", "-ex", "kill"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, start_new_session=True)
-        line = gdb.stdout.readline()
-        while line and b"armed" not in line:
-            line = gdb.stdout.readline()
-        if not line:
-            raise Failed(f"gdb cannot stop {self.name} at {syscall}")
-        time.sleep(0.1)  # from «armed» to «continue»; a datagram that comes earlier waits in the socket
-
-        def wait(timeout=15):
-            try:
-                gdb.communicate(timeout=timeout)
-                self.child.wait(timeout=timeout)
-            finally:
-                if gdb.poll() is None:
-                    gdb.kill()
-                    gdb.wait()
-        return wait
-
 
 class Player:
     """Somebody with a directory, a user and a card."""

@@ -12,6 +12,7 @@ import unittest
 from cryptography.exceptions import InvalidTag
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import faults  # noqa: E402
 import wire  # noqa: E402
 from live import Live  # noqa: E402
 from offline import Offline  # noqa: E402
@@ -20,6 +21,7 @@ from world import wait_until  # noqa: E402
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 OK, SQN = 0, 0x30C
 STATE, AUTHENTICATE = 1, 9
+BEFORE_SENDING = ("before-send answers", 1)
 STREAM = 100   # devices that fly while the server is killed again and again
 KILLS = 20
 
@@ -36,7 +38,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.o = Offline(BUILD, devices=cls.DEVICES, by_certificate=0)
+        cls.o = Offline(BUILD, devices=cls.DEVICES, by_certificate=0, replace=faults.programs(BUILD))
         cls.o.start()
         cls.o.world.start_auc(cls.o.auc)
         cls.fresh = iter(cls.o.devices)
@@ -60,11 +62,11 @@ class Case(unittest.TestCase):
 
     def killed_before_the_answer(self, path, payload):
         """The server dies when it is about to send: whatever it commits first is committed."""
-        died = self.o.server.kill_at("sendmmsg")
+        self.o.server.stop()
+        self.o.start(faults.Fault(BEFORE_SENDING))
         udp = self.o.udp(0.2)
         udp.socket.send(wire.coap_request(path, payload))
-        died()
-        self.assertFalse(self.o.server.alive())
+        self.assertEqual(self.o.server.child.wait(15), -9)
         with self.assertRaises((TimeoutError, ConnectionRefusedError)):
             udp.socket.recv(2048)
         udp.close()
@@ -258,7 +260,7 @@ class RealDevice(unittest.TestCase):
     """The same from the TRE's side."""
 
     def setUp(self):
-        self.live = Live(BUILD)
+        self.live = Live(BUILD, replace=faults.programs(BUILD))
         self.addCleanup(self.live.stop)
         self.live.start()
         self.live.world.start_auc(self.live.auc)
@@ -284,9 +286,10 @@ class RealDevice(unittest.TestCase):
     def test_answer_lost_by_a_kill_reaches_the_device_after_restart(self):
         device = self.device
         device.start_tre_alone()
-        died = self.live.server.kill_at("sendmmsg")
+        self.live.server.stop()
+        self.live.start(faults.Fault(BEFORE_SENDING))
         agent = device.start_agent_alone(ack_timeout="1s", pause_min_ms=200)
-        died()
+        self.assertEqual(self.live.server.child.wait(15), -9)
         self.assertEqual(self.live.ro.json("status", "--eid", device.eid)["state"], "offered")
         self.live.start()
         self.live.wait_active()

@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import faults  # noqa: E402
 import milenage  # noqa: E402
+import mutants  # noqa: E402
 import wire  # noqa: E402
 from offline import Offline  # noqa: E402
 from world import wait_until  # noqa: E402
@@ -32,8 +33,8 @@ def hold(condition, what):
 class Place(Offline):
     """A world whose server and AuC may die and are started again at once."""
 
-    def __init__(self, devices):
-        super().__init__(BUILD, devices=devices, by_certificate=0, replace=faults.programs(BUILD))
+    def __init__(self, devices, mutants_of=None):
+        super().__init__(BUILD, devices=devices, by_certificate=0, replace={**faults.programs(BUILD), **(mutants_of or {})})
         self.fresh, self.epoch, self.answers, self.auc_process = iter(self.devices), 24, set(), None
 
     def begin(self, victim=None, places=()):
@@ -104,10 +105,13 @@ class Place(Offline):
 
     def flight(self, device):
         """Twice: the device was switched off before it could use the first answer."""
-        first = device.open_m2(self.ask_for_life("f", self.m1(device)))
-        second = device.open_m2(self.ask_for_life("f", self.m1(device)))
-        hold(1 in first and first[1] == second.get(1), "two subscriptions for one device, or none")
-        return first[1]
+        answers = []
+        for _ in range(2):
+            answers.append(device.open_m2(self.ask_for_life("f", self.m1(device))))
+            self.revive()
+            hold(self.row(device)["counter"] >= device.ctr, "an answer was sent, and what it says is not durable")
+        hold(1 in answers[0] and answers[0][1] == answers[1].get(1), "two subscriptions for one device, or none")
+        return answers[0][1]
 
     def check(self, device, report):
         c2 = device.open_c2(self.ask_for_life("c", device.c1(report=report)))
@@ -256,6 +260,34 @@ class EveryPoint(unittest.TestCase):
     def test_samara_auc_killed_at_every_transaction_file_and_vector_agrees_with_all_in_the_end(self):
         deaths = self.deaths_of("samara-auc", 40)
         self.assertTrue({"after-write sqn", "before-send vector", "after-commit auc", "before-rename ack-.smr"} <= deaths.known, deaths.known)
+
+
+class Bites(unittest.TestCase):
+    """The same lives with programs that answer before what they say is durable: is it seen?"""
+
+    def broken(self, victim, file, edits, name, numbers):
+        """What the mutant does first that must not be, dying at these places."""
+        mutant = mutants.Mutant("crash-" + file.replace("/", "-")[:-2], "", ("fault-" + victim,), tuple((file, *edit) for edit in edits))
+        program = mutants.make(BUILD, mutant)["fault-" + victim]
+        place = Place(len(numbers), {victim: program})
+        self.addCleanup(place.stop)
+        for number in numbers:
+            try:
+                one_life(place, victim, [(name, number)])
+            except Broken as problem:
+                return str(problem)
+        return "nothing"
+
+    def test_samarad_that_answers_before_it_commits_is_seen(self):
+        commit = "smr_store_commit(c->store, c->group, count);"
+        edits = (("enum smr_err err = " + commit, "enum smr_err err = SMR_OK;"),
+                 ("\t\thand_back(job, err);\n\t}\n}", "\t\thand_back(job, err);\n\t}\n\tusleep(100000);\n\t(void)!" + commit + "\n}"))
+        self.assertIn("not durable", self.broken("samarad", "server/committer.c", edits, "before-commit store", range(1, 5)))
+
+    def test_samara_auc_that_keeps_its_sqn_in_memory_is_seen(self):
+        edits = (("err = smr_sqn_next(s.sqn, &sqn);", "{ static uint64_t held; err = smr_sqn_next(held > s.sqn ? held : s.sqn, &sqn); held = sqn; }"),
+                 ("err = smr_auc_db_set_sqn(db, imsi, sqn, rand);", "err = smr_auc_db_set_sqn(db, imsi, s.sqn, rand);"))
+        self.assertRegex(self.broken("samara-auc", "auc/sim.c", edits, "after-send vector", [1]), r"SQN \d+ after")
 
 
 if __name__ == "__main__":

@@ -42,12 +42,12 @@ def hold(condition, what):
 class Mortal(lone_tre.Tre):
     """A TRE that may die at a place, and whoever talks to it: a server and an operator that note all they are sent."""
 
-    def __init__(self, place):
+    def __init__(self, place, program):
         self.place, self.fault, self.deaths, self.passed = place, None, 0, []
         self.requests, self.counters, self.taken, self.receipts, self.installed_by = {}, {}, [], [], set()
         self.enrolled, self.step, self.kinds = False, "start", []
         try:
-            super().__init__(program=faults.programs(BUILD)["samara-tre"])
+            super().__init__(program=program)
         except Exception:
             self.close()
             raise
@@ -78,6 +78,10 @@ class Mortal(lone_tre.Tre):
         self.process.wait(timeout=10)
         self.passed.append(self.fault.passed())
         self.fault.close()
+
+    def close(self):
+        self.fault.close()
+        super().close()
 
     def revive(self):
         """It has died where it was told to. Started again it has to be sound."""
@@ -239,10 +243,10 @@ class Mortal(lone_tre.Tre):
         hold(self.process.returncode in (0, -9), f"ended with {self.process.returncode}")
 
 
-def one_life(place):
-    """(died as often as it should, names passed by each of its processes)."""
+def one_life(place, program=faults.programs(BUILD)["samara-tre"]):
+    """The TRE after a whole life, in which it was to die at a place. Raises Broken."""
     try:
-        tre = Mortal(place)
+        tre = Mortal(place, program)
         try:
             tre.live()
             tre.finish()
@@ -277,6 +281,36 @@ class EveryPoint(unittest.TestCase):
         recovering = {name for tre in lives for name in tre.passed[1]}
         self.assertEqual(recovering - known, set(), "starting again passes points that no life without a death has")
         print(f"\n{len(places)} deaths, {len(known)} different points", file=sys.stderr)
+
+
+class Bites(unittest.TestCase):
+    """The same lives with a TRE that forgets something at a death: is it seen?"""
+
+    def broken(self, name, file, old, new):
+        """What a mutant does first that no TRE may do, dying at some place of this name."""
+        program = mutants.make(BUILD, mutants.Mutant("crash-" + file[4:-2], "", ("fault-samara-tre",), ((file, old, new),)))["fault-samara-tre"]
+        for number in range(1, 40):
+            try:
+                one_life((name, number), program)
+            except Broken as problem:
+                return str(problem)
+        return "nothing"
+
+    def test_sqn_that_is_not_durable_before_res_leaves_is_seen(self):
+        self.assertIn("an AUTN is taken twice", self.broken("after-send answer", "tre/authenticate.c", "err = smr_tre_keep(tre);", "tre->now = tre->draft;"))
+
+    def test_check_in_that_is_not_durable_before_it_leaves_is_seen(self):
+        end = "\treturn copy_out(c1, tre->now.pending.c1, tre->now.pending.c1_len);\n}\n\nstatic void take_ticket"
+        self.assertRegex(self.broken("after-send answer", "tre/checkin.c", "\tSMR_TRY(smr_tre_keep(tre));\n" + end, "\ttre->now = tre->draft;\n" + end),
+                         "two plaintexts|in two messages|went back")
+
+    def test_counter_that_is_not_durable_before_a_flight_leaves_is_seen(self):
+        end = "\n\tif (err != SMR_OK) {\n\t\tsmr_tre_close_flight(tre);"
+        self.assertRegex(self.broken("after-send answer", "tre/flight.c", "\terr = smr_tre_keep(tre);" + end, "\ttre->now = tre->draft;" + end),
+                         "in two messages|went back")
+
+    def test_record_ahead_of_the_counter_that_is_refused_is_seen(self):
+        self.assertIn("refuses its own state", self.broken("after-rename record", "tre/engine.c", "stamp - counter > 1", "stamp - counter > 0"))
 
 
 class Product(unittest.TestCase):

@@ -25,7 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("SAMARA_SOURCE", os.path.join(HERE, "..", ".."))
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 PROGRAMS = {"samara": "cli/samara", "samarad": "server/samarad", "samara-auc": "auc/samara-auc", "samara-tre": "tre/linux/samara-tre",
-            "samara-launch": "tre/linux/samara-launch", "samara-m2me": "m2me/samara-m2me"}
+            "samara-launch": "tre/linux/samara-launch", "samara-m2me": "m2me/samara-m2me",
+            **{f"fault-{name}": f"tests/crash/fault-{name}" for name in ("samara-auc", "samara-tre", "samarad")}}
 
 
 class NoMutant(Exception):

@@ -3,7 +3,8 @@
  * @file crypto.h
  * The crypto seam: everything Samara asks of a cryptographic library, and nothing else.
  *
- * Adapters: crypto/openssl (servers, Linux TRE). One suite: P-256, ES256, SHA-256, AES-128-GCM.
+ * Adapters: crypto/openssl (servers, Linux TRE), crypto/psa (embedded devices; a program links one of them).
+ * One suite: P-256, ES256, SHA-256, AES-128-GCM.
  *
  * A key is a struct that the caller owns. `impl` belongs to the adapter (a prepared library object or a handle);
  * `_wipe` releases it and erases the secret. A zeroed struct may be wiped. Keys must not be copied as structs.

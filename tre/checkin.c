@@ -148,7 +148,6 @@ static void accept(struct smr_tre_durable *draft, const struct smr_c2 *c2, const
 
 enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes datagram, struct smr_tre_outcome *outcome)
 {
-	uint8_t scratch[SMR_C2_MAX];
 	uint8_t rk[SMR_RK_LEN];
 	uint8_t spare_rk[SMR_RK_LEN];
 	struct smr_tre_durable *draft;
@@ -162,9 +161,9 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 		return SMR_E_STATE;
 	if (contact_is_stale(tre))
 		return give_up_contact(tre);
-	if (datagram.len > sizeof(scratch))
+	if (datagram.len > SMR_C2_MAX)
 		return SMR_E_UNOPENED;
-	err = smr_c2_open(&tre->now.pending.kept, datagram, (struct smr_space){scratch, sizeof(scratch)}, &c2, rk,
+	err = smr_c2_open(&tre->now.pending.kept, datagram, (struct smr_space){tre->work, sizeof(tre->work)}, &c2, rk,
 			  spare_rk);
 	if (err == SMR_OK) {
 		draft = smr_tre_draft(tre);
@@ -180,6 +179,6 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 	}
 	SMR_WIPE(rk);
 	SMR_WIPE(spare_rk);
-	SMR_WIPE(scratch);
+	SMR_WIPE(tre->work);
 	return err;
 }

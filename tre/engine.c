@@ -29,44 +29,48 @@ static enum smr_err record_key(struct smr_tre *tre, const uint8_t *head, uint8_t
 	return err;
 }
 
-static enum smr_err seal_record(struct smr_tre *tre, const struct smr_tre_durable *state, uint64_t stamp,
-				struct smr_bytes *out)
+/** Encoded and sealed in place: a small device has no room for both forms. */
+static enum smr_err seal_record(struct smr_tre *tre, uint64_t stamp, struct smr_bytes *out)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	struct smr_bytes plain;
-	struct smr_space room = {tre->plain, sizeof(tre->plain) - HEAD_LEN - SMR_AEAD_TAG_LEN};
-	enum smr_err err;
+	struct smr_space room = {tre->work + HEAD_LEN, sizeof(tre->work) - HEAD_LEN - SMR_AEAD_TAG_LEN};
+	enum smr_err err = smr_tre_record_encode(&tre->now, room, &plain);
 
-	SMR_TRY(smr_tre_record_encode(state, room, &plain));
 	smr_put_be64(tre->work, stamp);
-	err = smr_random(tre->work + STAMP_LEN, SALT_LEN);
+	if (err == SMR_OK)
+		err = smr_random(tre->work + STAMP_LEN, SALT_LEN);
 	if (err == SMR_OK)
 		err = record_key(tre, tre->work, key);
 	if (err == SMR_OK)
-		err = smr_aead_seal(key, zero_nonce, smr_bytes_of(tre->work, HEAD_LEN), plain, tre->work + HEAD_LEN);
-	*out = smr_bytes_of(tre->work, HEAD_LEN + plain.len + SMR_AEAD_TAG_LEN);
-	smr_wipe(tre->plain, plain.len);
+		err = smr_aead_seal(key, zero_nonce, smr_bytes_of(tre->work, HEAD_LEN), plain, room.ptr);
+	if (err == SMR_OK)
+		*out = smr_bytes_of(tre->work, HEAD_LEN + plain.len + SMR_AEAD_TAG_LEN);
+	else
+		SMR_WIPE(tre->work);
 	SMR_WIPE(key);
 	return err;
 }
 
-static enum smr_err open_record(struct smr_tre *tre, struct smr_bytes record, uint64_t *stamp)
+/** Open and decode the record of @p len octets in tre->work, in place. */
+static enum smr_err open_record(struct smr_tre *tre, size_t len, uint64_t *stamp)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
+	uint8_t *body = tre->work + HEAD_LEN;
 	struct smr_bytes sealed;
 	enum smr_err err;
 
-	if (record.len < HEAD_LEN + SMR_AEAD_TAG_LEN)
+	if (len < HEAD_LEN + SMR_AEAD_TAG_LEN)
 		return SMR_E_TAMPERED;
-	*stamp = smr_get_be64(record.ptr);
-	sealed = smr_bytes_of(record.ptr + HEAD_LEN, record.len - HEAD_LEN);
-	SMR_TRY(record_key(tre, record.ptr, key));
-	err = smr_aead_open(key, zero_nonce, smr_bytes_of(record.ptr, HEAD_LEN), sealed, tre->plain);
+	*stamp = smr_get_be64(tre->work);
+	sealed = smr_bytes_of(body, len - HEAD_LEN);
+	SMR_TRY(record_key(tre, tre->work, key));
+	err = smr_aead_open(key, zero_nonce, smr_bytes_of(tre->work, HEAD_LEN), sealed, body);
 	SMR_WIPE(key);
 	if (err != SMR_OK)
 		return err == SMR_E_UNOPENED ? SMR_E_TAMPERED : err;
-	err = smr_tre_record_decode(smr_bytes_of(tre->plain, sealed.len - SMR_AEAD_TAG_LEN), &tre->now);
-	smr_wipe(tre->plain, sealed.len);
+	err = smr_tre_record_decode(smr_bytes_of(body, sealed.len - SMR_AEAD_TAG_LEN), &tre->now);
+	SMR_WIPE(tre->work);
 	return err == SMR_OK ? SMR_OK : SMR_E_TAMPERED;
 }
 
@@ -84,16 +88,18 @@ static enum smr_err check_stamp(struct smr_tre *tre, uint64_t stamp)
 	return SMR_OK;
 }
 
+/** What is stored becomes the present state. */
 static enum smr_err load(struct smr_tre *tre)
 {
 	struct smr_space room = {tre->work, sizeof(tre->work)};
 	uint64_t stamp = 0;
 	enum smr_err err = tre->port->load(tre->port->context, &room);
 
+	SMR_WIPE(tre->now);
 	if (err == SMR_E_NOT_FOUND)
 		return check_stamp(tre, 0); /* a counter that has moved means that a record was removed */
 	if (err == SMR_OK)
-		err = open_record(tre, smr_bytes_of(room.ptr, room.len), &stamp);
+		err = open_record(tre, room.len, &stamp);
 	if (err == SMR_OK)
 		err = check_stamp(tre, stamp);
 	if (err == SMR_OK)
@@ -143,19 +149,28 @@ void smr_tre_close_flight(struct smr_tre *tre)
 
 struct smr_tre_durable *smr_tre_draft(struct smr_tre *tre)
 {
-	tre->draft = tre->now;
-	return &tre->draft;
+	tre->drafting = true;
+	return &tre->now;
 }
 
 void smr_tre_discard(struct smr_tre *tre)
 {
-	SMR_WIPE(tre->draft);
+	enum smr_err err;
+
+	if (!tre->drafting)
+		return;
+	tre->drafting = false;
+	err = load(tre);
+	if (err != SMR_OK) {
+		SMR_WIPE(tre->now);
+		tre->health = err;
+	}
 }
 
 enum smr_err smr_tre_keep(struct smr_tre *tre)
 {
 	struct smr_bytes record = SMR_NONE;
-	enum smr_err err = seal_record(tre, &tre->draft, tre->counter + 1, &record);
+	enum smr_err err = seal_record(tre, tre->counter + 1, &record);
 
 	if (err == SMR_OK)
 		err = tre->port->store(tre->port->context, record);
@@ -167,19 +182,19 @@ enum smr_err smr_tre_keep(struct smr_tre *tre)
 	if (err != SMR_OK) {
 		/* Storage is ahead of the counter now; only a restart may complete that, so nothing more is done here. */
 		tre->health = err;
-		smr_tre_discard(tre);
-		return err;
+		SMR_WIPE(tre->now);
+	} else {
+		tre->counter++;
 	}
-	tre->counter++;
-	tre->now = tre->draft;
-	smr_tre_discard(tre);
-	return SMR_OK;
+	tre->drafting = false;
+	return err;
 }
 
 enum smr_err smr_tre_ready(struct smr_tre *tre)
 {
 	uint8_t measurement[SMR_HASH_LEN];
 
+	smr_tre_discard(tre); /* nothing is left over from an earlier operation; if it were, it would be undone here */
 	if (tre->health != SMR_OK)
 		return tre->health;
 	SMR_TRY(tre->port->measurement(tre->port->context, measurement));

@@ -55,13 +55,14 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, struct smr_space *m1)
 {
 	struct smr_tre_durable *draft;
+	uint32_t tamper = 0;
 	enum smr_err err;
 
 	SMR_TRY(smr_tre_ready_enrolled(tre));
 	smr_tre_close_flight(tre);
 	draft = smr_tre_draft(tre);
-	err = tre->port->tamper(tre->port->context, &draft->tamper);
-	draft->tamper |= tre->now.tamper; /* latched */
+	err = tre->port->tamper(tre->port->context, &tamper);
+	draft->tamper |= tamper; /* latched */
 	if (err == SMR_OK && draft->ctr == UINT32_MAX)
 		err = SMR_E_COUNTER;
 	if (err == SMR_OK) {
@@ -129,7 +130,6 @@ static enum smr_err step_ahead(struct smr_tre *tre)
 
 enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datagram, struct smr_tre_outcome *outcome)
 {
-	uint8_t scratch[SMR_M2_MAX];
 	uint8_t rk[SMR_RK_LEN];
 	struct smr_m2 m2;
 	enum smr_err err;
@@ -139,9 +139,9 @@ enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datag
 	SMR_TRY(smr_tre_ready_enrolled(tre));
 	if (!tre->flight_open)
 		return SMR_E_STATE;
-	if (datagram.len > sizeof(scratch))
+	if (datagram.len > SMR_M2_MAX)
 		return SMR_E_UNOPENED;
-	err = smr_m2_open(&tre->flight, datagram, (struct smr_space){scratch, sizeof(scratch)}, &m2, rk);
+	err = smr_m2_open(&tre->flight, datagram, (struct smr_space){tre->work, sizeof(tre->work)}, &m2, rk);
 	if (err != SMR_OK)
 		goto out; /* a forged answer must not cost the real one: e stays */
 	outcome->refusal = m2.refusal;
@@ -158,6 +158,6 @@ enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datag
 	smr_tre_fill_outcome(&tre->now, outcome);
 out:
 	SMR_WIPE(rk);
-	SMR_WIPE(scratch);
+	SMR_WIPE(tre->work);
 	return err;
 }

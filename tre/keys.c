@@ -38,13 +38,9 @@ struct smr_tre_mcim *smr_tre_live_mcim(struct smr_tre_durable *state)
 
 enum smr_err smr_tre_flight_key(struct smr_tre *tre, struct smr_bytes encoded)
 {
-	enum smr_err err;
-
 	SMR_TRY(smr_tre_ready_enrolled(tre));
-	err = smr_tre_take_flight_key(smr_tre_draft(tre), encoded);
-	if (err != SMR_OK) {
-		smr_tre_discard(tre);
-		return err;
-	}
+	/* Anybody on the path may send such a key: what fails has changed nothing and costs no access to storage. */
+	SMR_TRY(smr_tre_take_flight_key(&tre->now, encoded));
+	(void)smr_tre_draft(tre);
 	return smr_tre_keep(tre);
 }

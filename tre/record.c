@@ -257,6 +257,7 @@ enum smr_err smr_tre_record_encode(const struct smr_tre_durable *state, struct s
 enum smr_err smr_tre_record_decode(struct smr_bytes encoded, struct smr_tre_durable *out)
 {
 	struct smr_reader r = smr_reader_init(encoded);
+	size_t mcims;
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
@@ -266,8 +267,8 @@ enum smr_err smr_tre_record_decode(struct smr_bytes encoded, struct smr_tre_dura
 	get_enrolment(&r, out);
 	get_memory(&r, out);
 	get_checkin(&r, out);
-	smr_get_array(&r, SMR_TRE_MCIMS_MAX, SMR_TRE_MCIMS_MAX);
-	for (size_t i = 0; i < SMR_TRE_MCIMS_MAX; i++)
+	mcims = smr_get_array(&r, 1, SMR_TRE_MCIMS_MAX); /* fewer: written when the limit was lower */
+	for (size_t i = 0; i < mcims && r.err == SMR_OK; i++)
 		get_mcim(&r, &out->mcims[i]);
 	err = smr_reader_done(&r);
 	if (err != SMR_OK)

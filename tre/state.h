@@ -3,8 +3,9 @@
  * @file state.h
  * Inside the engine: what a TRE keeps. Not for users of tre.h.
  *
- * Everything durable is one struct. An operation works on a draft of it; smr_tre_keep makes the draft durable and only then
- * makes it the present state, so that memory never runs ahead of storage and a failed write changes nothing.
+ * Everything durable is one struct. An operation changes it in place and smr_tre_keep makes that durable before anything of it
+ * is told; whatever fails on the way is undone by reading back what is stored. So memory never runs ahead of storage, and a
+ * small device needs no second copy of the state.
  */
 #ifndef SMR_TRE_STATE_H
 #define SMR_TRE_STATE_H
@@ -102,15 +103,19 @@ struct smr_tre {
 	enum smr_err health;
 	uint64_t counter; /* stamp of the present record */
 	struct smr_tre_durable now;
-	struct smr_tre_durable draft;
+	bool drafting; /* `now` may differ from what is stored */
 	uint8_t measurement[SMR_HASH_LEN];
 	struct smr_privkey d;
 	struct smr_privkey t;
 	bool flight_open;
 	struct smr_flight flight; /* e lives here alone */
+	/* One thing at a time: an opened answer, whose views live here until the state is kept; then the record. */
 	uint8_t work[SMR_TRE_RECORD_MAX];
-	uint8_t plain[SMR_TRE_RECORD_MAX];
 };
+
+_Static_assert(SMR_TRE_RECORD_MAX >= SMR_M2_MAX && SMR_TRE_RECORD_MAX >= SMR_C2_MAX,
+	       "answers are opened where the record is made");
+_Static_assert(SMR_TRE_RECEIPTS_MAX >= SMR_RECEIPTS_MAX, "a report is cut from the queue");
 
 /* record.c */
 enum smr_err smr_tre_record_encode(const struct smr_tre_durable *state, struct smr_space room,
@@ -122,10 +127,13 @@ enum smr_err smr_tre_record_decode(struct smr_bytes encoded, struct smr_tre_dura
 enum smr_err smr_tre_ready(struct smr_tre *tre) SMR_MUST_USE;
 /** The same, and enrolled. */
 enum smr_err smr_tre_ready_enrolled(struct smr_tre *tre) SMR_MUST_USE;
-/** A draft of the present state. Every path ends in smr_tre_keep or smr_tre_discard. */
+/** The present state, to be changed. Every path ends in smr_tre_keep or smr_tre_discard. */
 struct smr_tre_durable *smr_tre_draft(struct smr_tre *tre);
-/** Make the draft durable, then present. On error the present state stays as it was. */
+/** Make the changed state durable. On error the present state is what is stored: the old one, or, where the platform failed after it
+ * had written, the new one, as after a power cut at that point. Overwrites tre->work. */
 enum smr_err smr_tre_keep(struct smr_tre *tre) SMR_MUST_USE;
+/** Undo what was changed since smr_tre_draft, from storage; if that cannot be read the TRE is out of order until it starts anew.
+ * Overwrites tre->work. */
 void smr_tre_discard(struct smr_tre *tre);
 /** Import d and t of the present state. */
 enum smr_err smr_tre_import_keys(struct smr_tre *tre) SMR_MUST_USE;
@@ -152,7 +160,7 @@ void smr_tre_queue_receipt(struct smr_tre_durable *draft, const struct smr_recei
 void smr_tre_drop_receipts(struct smr_tre_durable *draft, size_t count);
 
 /* keys.c */
-/** Verify a signed flight key under the RO root and take it if its number is higher. */
+/** Verify a signed flight key under the RO root and take it if its number is higher. Changes nothing unless SMR_OK. */
 enum smr_err smr_tre_take_flight_key(struct smr_tre_durable *draft, struct smr_bytes encoded) SMR_MUST_USE;
 void smr_tre_take_beacon(struct smr_tre_durable *draft, const struct smr_beacon *beacon);
 struct smr_tre_mcim *smr_tre_live_mcim(struct smr_tre_durable *state);

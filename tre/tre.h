@@ -15,12 +15,21 @@
 #include "core/checkin.h"
 #include "tre/port.h"
 
+/* What a platform with little memory may set lower (docs/small-device.md); a device's limits never shrink, or its record could no
+ * longer be read. */
+#ifndef SMR_TRE_ANCHORS_MAX
 #define SMR_TRE_ANCHORS_MAX 8u /* operators' keys, and operators whose serials are remembered */
+#endif
+#ifndef SMR_TRE_MCIMS_MAX
 #define SMR_TRE_MCIMS_MAX 2u
-#define SMR_TRE_RECEIPTS_MAX 8u	  /* queued until the server has them */
+#endif
+#ifndef SMR_TRE_RECEIPTS_MAX
+#define SMR_TRE_RECEIPTS_MAX 8u /* queued until the server has them; at least the SMR_RECEIPTS_MAX of one report */
+#endif
 #define SMR_TRE_RESENDS_MAX 4u	  /* of one C1 */
 #define SMR_TRE_LINEAGE_MAX 4096u /* check-ins per lineage, then a flight */
-#define SMR_TRE_RECORD_MAX 8192u  /* sealed state */
+/* Sealed state; test_tre_record fills every member to its limit. */
+#define SMR_TRE_RECORD_MAX (1360u + 89u * SMR_TRE_ANCHORS_MAX + 542u * SMR_TRE_MCIMS_MAX + 42u * SMR_TRE_RECEIPTS_MAX)
 
 struct smr_tre; /* size: smr_tre_size(); memory lent by the caller for the TRE's life */
 size_t smr_tre_size(void);

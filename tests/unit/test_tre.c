@@ -576,9 +576,76 @@ static void test_older_record_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- what fails leaves the stored state ---- */
+
+static void test_write_that_fails_changes_nothing_and_the_next_one_counts_on(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_package package;
+	struct smr_tre_state before, after;
+	struct smr_tre_outcome outcome;
+	uint8_t room[SMR_M1_MAX];
+	struct smr_space m1 = {room, sizeof(room)};
+
+	provision(rig, false, &package);
+	before = state_of(rig);
+	rig->platform.cut_before = rig->platform.writes + 1;
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_E_IO);
+	rig->platform.cut_before = 0;
+	after = state_of(rig);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(rig_checkin(rig, SMR_NONE, &outcome), SMR_OK);
+	assert_int_equal(rig_flight(rig, NULL, &outcome), SMR_OK);
+	assert_int_equal(state_of(rig).ctr, before.ctr + 2);
+}
+
+static void test_write_that_took_place_in_spite_of_its_error_counts(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_package package;
+	struct smr_tre_outcome outcome;
+	struct smr_tre_state before;
+	uint8_t room[SMR_M1_MAX];
+	struct smr_space m1 = {room, sizeof(room)};
+
+	provision(rig, false, &package);
+	before = state_of(rig);
+	rig->platform.cut_after = rig->platform.writes + 1;
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_E_IO);
+	assert_int_equal(state_of(rig).health, SMR_E_IO); /* the counter could not follow */
+	assert_int_equal(rig_restart(rig), SMR_OK);
+	assert_int_equal(state_of(rig).ctr, before.ctr + 1);
+	assert_int_equal(rig_flight(rig, NULL, &outcome), SMR_OK);
+}
+
+static void test_undo_finds_no_record_refuses_until_restart(void **state)
+{
+	struct rig *rig = *state;
+	struct rig_package package;
+	struct smr_tre_outcome outcome;
+	uint8_t room[SMR_M1_MAX];
+	struct smr_space m1 = {room, sizeof(room)};
+	size_t len;
+
+	provision(rig, false, &package);
+	len = rig->platform.record_len;
+	rig->platform.cut_before = rig->platform.writes + 1;
+	rig->platform.record_len = 0;
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_E_IO);
+	assert_int_equal(state_of(rig).health, SMR_E_ROLLBACK);
+	rig->platform.cut_before = 0;
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_E_ROLLBACK);
+	rig->platform.record_len = len;
+	assert_int_equal(rig_restart(rig), SMR_OK);
+	assert_int_equal(rig_flight(rig, NULL, &outcome), SMR_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_write_that_fails_changes_nothing_and_the_next_one_counts_on),
+		TEST(test_write_that_took_place_in_spite_of_its_error_counts),
+		TEST(test_undo_finds_no_record_refuses_until_restart),
 		TEST(test_flight_with_package_installs_and_authenticates),
 		TEST(test_autn_used_before_restart_is_refused_after_it),
 		TEST(test_install_receipt_names_x_and_the_flights_evidence),

@@ -57,7 +57,6 @@ void smr_get_ev(struct smr_reader *r, struct smr_evidence *out);
 /** What the device keeps, in RAM only, between M1 and M2. Wipe with smr_flight_wipe. */
 struct smr_flight {
 	struct smr_privkey e;
-	uint8_t q[SMR_POINT_LEN];
 	uint8_t dh_eq[SMR_DH_LEN];
 	uint8_t hash_m1[SMR_HASH_LEN];
 	uint8_t hash_ev[SMR_HASH_LEN];

@@ -112,7 +112,6 @@ static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const s
 	smr_point_compress(flight->e.point, points);
 	smr_point_compress(q->point, points + SMR_POINT_COMPRESSED_LEN);
 	SMR_TRY(sign_evidence(evidence, d, points, &room, &plain.evidence, flight->hash_ev));
-	memcpy(flight->q, q->point, sizeof(flight->q));
 	flight->ctr = evidence->ctr;
 	return seal(q_number, points, &plain, m1, flight);
 }

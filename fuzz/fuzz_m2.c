@@ -18,7 +18,6 @@ static void prepare(void)
 		return;
 	done = true;
 	fuzz_import(&flight.e, FUZZ_E);
-	memcpy(flight.q, fuzz_key(FUZZ_Q)->own.point, sizeof(flight.q));
 	fuzz_dh(FUZZ_E, FUZZ_Q, flight.dh_eq);
 	memset(flight.hash_m1, 0x11, sizeof(flight.hash_m1));
 	memcpy(m1.dh_eq, flight.dh_eq, sizeof(m1.dh_eq));

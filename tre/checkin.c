@@ -163,7 +163,8 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 		return give_up_contact(tre);
 	if (datagram.len > SMR_C2_MAX)
 		return SMR_E_UNOPENED;
-	err = smr_c2_open(&tre->now.pending.kept, datagram, (struct smr_space){tre->work, sizeof(tre->work)}, &c2, rk,
+	err = smr_c2_open(&tre->now.pending.kept, datagram,
+			  (struct smr_space){tre->work.opened.answer, sizeof(tre->work.opened.answer)}, &c2, rk,
 			  spare_rk);
 	if (err == SMR_OK) {
 		draft = smr_tre_draft(tre);

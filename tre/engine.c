@@ -34,38 +34,38 @@ static enum smr_err seal_record(struct smr_tre *tre, uint64_t stamp, struct smr_
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	struct smr_bytes plain;
-	struct smr_space room = {tre->work + HEAD_LEN, sizeof(tre->work) - HEAD_LEN - SMR_AEAD_TAG_LEN};
+	struct smr_space room = {tre->work.record + HEAD_LEN, sizeof(tre->work.record) - HEAD_LEN - SMR_AEAD_TAG_LEN};
 	enum smr_err err = smr_tre_record_encode(&tre->now, room, &plain);
 
-	smr_put_be64(tre->work, stamp);
+	smr_put_be64(tre->work.record, stamp);
 	if (err == SMR_OK)
-		err = smr_random(tre->work + STAMP_LEN, SALT_LEN);
+		err = smr_random(tre->work.record + STAMP_LEN, SALT_LEN);
 	if (err == SMR_OK)
-		err = record_key(tre, tre->work, key);
+		err = record_key(tre, tre->work.record, key);
 	if (err == SMR_OK)
-		err = smr_aead_seal(key, zero_nonce, smr_bytes_of(tre->work, HEAD_LEN), plain, room.ptr);
+		err = smr_aead_seal(key, zero_nonce, smr_bytes_of(tre->work.record, HEAD_LEN), plain, room.ptr);
 	if (err == SMR_OK)
-		*out = smr_bytes_of(tre->work, HEAD_LEN + plain.len + SMR_AEAD_TAG_LEN);
+		*out = smr_bytes_of(tre->work.record, HEAD_LEN + plain.len + SMR_AEAD_TAG_LEN);
 	else
 		SMR_WIPE(tre->work);
 	SMR_WIPE(key);
 	return err;
 }
 
-/** Open and decode the record of @p len octets in tre->work, in place. */
+/** Open and decode the record of @p len octets in tre->work.record, in place. */
 static enum smr_err open_record(struct smr_tre *tre, size_t len, uint64_t *stamp)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
-	uint8_t *body = tre->work + HEAD_LEN;
+	uint8_t *body = tre->work.record + HEAD_LEN;
 	struct smr_bytes sealed;
 	enum smr_err err;
 
 	if (len < HEAD_LEN + SMR_AEAD_TAG_LEN)
 		return SMR_E_TAMPERED;
-	*stamp = smr_get_be64(tre->work);
+	*stamp = smr_get_be64(tre->work.record);
 	sealed = smr_bytes_of(body, len - HEAD_LEN);
-	SMR_TRY(record_key(tre, tre->work, key));
-	err = smr_aead_open(key, zero_nonce, smr_bytes_of(tre->work, HEAD_LEN), sealed, body);
+	SMR_TRY(record_key(tre, tre->work.record, key));
+	err = smr_aead_open(key, zero_nonce, smr_bytes_of(tre->work.record, HEAD_LEN), sealed, body);
 	SMR_WIPE(key);
 	if (err != SMR_OK)
 		return err == SMR_E_UNOPENED ? SMR_E_TAMPERED : err;
@@ -91,7 +91,7 @@ static enum smr_err check_stamp(struct smr_tre *tre, uint64_t stamp)
 /** What is stored becomes the present state. */
 static enum smr_err load(struct smr_tre *tre)
 {
-	struct smr_space room = {tre->work, sizeof(tre->work)};
+	struct smr_space room = {tre->work.record, sizeof(tre->work.record)};
 	uint64_t stamp = 0;
 	enum smr_err err = tre->port->load(tre->port->context, &room);
 

@@ -141,7 +141,8 @@ enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datag
 		return SMR_E_STATE;
 	if (datagram.len > SMR_M2_MAX)
 		return SMR_E_UNOPENED;
-	err = smr_m2_open(&tre->flight, datagram, (struct smr_space){tre->work, sizeof(tre->work)}, &m2, rk);
+	err = smr_m2_open(&tre->flight, datagram,
+			  (struct smr_space){tre->work.opened.answer, sizeof(tre->work.opened.answer)}, &m2, rk);
 	if (err != SMR_OK)
 		goto out; /* a forged answer must not cost the real one: e stays */
 	outcome->refusal = m2.refusal;

@@ -132,7 +132,7 @@ static enum smr_err install_from(struct smr_tre *tre, struct smr_tre_durable *dr
 {
 	struct smr_tre_mcim *live = smr_tre_live_mcim(draft);
 	struct smr_tre_operator *memory = smr_tre_operator(draft, binding->operator_key);
-	struct smr_tre_mcim fresh;
+	struct smr_tre_mcim *fresh = &tre->work.opened.fresh;
 	enum smr_err err;
 
 	if (memory == NULL)
@@ -145,15 +145,15 @@ static enum smr_err install_from(struct smr_tre *tre, struct smr_tre_durable *dr
 		return SMR_E_SERIAL;
 	if (live != NULL && memcmp(live->operator_key, binding->operator_key, sizeof(live->operator_key)) != 0)
 		return SMR_E_STATE; /* another operator's MCIM is not replaced without everybody's consent (O7) */
-	err = open_x(tre, package, binding, live, &fresh);
-	memcpy(fresh.hash_ev, hash_ev, sizeof(fresh.hash_ev));
+	err = open_x(tre, package, binding, live, fresh);
+	memcpy(fresh->hash_ev, hash_ev, sizeof(fresh->hash_ev));
 	if (err == SMR_OK)
-		err = smr_tre_queue_install_receipt(draft, &fresh);
+		err = smr_tre_queue_install_receipt(draft, fresh);
 	if (err == SMR_OK) {
 		memory->mcim_serial = binding->serial;
-		*(live ? live : &draft->mcims[0]) = fresh;
+		*(live ? live : &draft->mcims[0]) = *fresh;
 	}
-	SMR_WIPE(fresh);
+	SMR_WIPE(*fresh);
 	return err;
 }
 

@@ -109,12 +109,18 @@ struct smr_tre {
 	struct smr_privkey t;
 	bool flight_open;
 	struct smr_flight flight; /* e lives here alone */
-	/* One thing at a time: an opened answer, whose views live here until the state is kept; then the record. */
-	uint8_t work[SMR_TRE_RECORD_MAX];
+	/* One thing at a time: an opened answer, whose views live here until the state is kept, and the MCIM that it brings; then the
+	 * record. */
+	union {
+		struct {
+			uint8_t answer[SMR_C2_MAX];
+			struct smr_tre_mcim fresh;
+		} opened;
+		uint8_t record[SMR_TRE_RECORD_MAX];
+	} work;
 };
 
-_Static_assert(SMR_TRE_RECORD_MAX >= SMR_M2_MAX && SMR_TRE_RECORD_MAX >= SMR_C2_MAX,
-	       "answers are opened where the record is made");
+_Static_assert(SMR_C2_MAX >= SMR_M2_MAX, "the room for an answer is enough for either");
 _Static_assert(SMR_TRE_RECEIPTS_MAX >= SMR_RECEIPTS_MAX, "a report is cut from the queue");
 
 /* record.c */

@@ -157,12 +157,27 @@ static enum smr_err install_from(struct smr_tre *tre, struct smr_tre_durable *dr
 	return err;
 }
 
+/** Is the package from the operator that may provision this TRE? */
+static enum smr_err check_w(const struct smr_package *package, const struct smr_mcim_binding *binding)
+{
+	struct smr_pubkey operator_key = {0};
+	struct smr_key_id id;
+	enum smr_err err = smr_pubkey_import(&operator_key, SMR_ARRAY(binding->operator_key));
+
+	if (err == SMR_OK)
+		err = smr_key_id_of(operator_key.point, &id);
+	if (err == SMR_OK && memcmp(&id, &package->operator_id, sizeof(id)) != 0)
+		err = SMR_E_OPERATOR;
+	if (err == SMR_OK)
+		err = smr_w_verify(&operator_key, binding, package->x, package->order, package->w);
+	smr_pubkey_wipe(&operator_key);
+	return err;
+}
+
 enum smr_err smr_tre_install(struct smr_tre *tre, struct smr_tre_durable *draft, const struct smr_package *package,
 			     const uint8_t hash_ev[SMR_HASH_LEN])
 {
 	struct smr_mcim_binding binding = {.eid = draft->eid, .iccid = package->iccid, .serial = package->serial};
-	struct smr_pubkey operator_key = {0};
-	struct smr_key_id id;
 	uint64_t order_serial = draft->order_serial;
 	enum smr_err err;
 
@@ -170,13 +185,7 @@ enum smr_err smr_tre_install(struct smr_tre *tre, struct smr_tre_durable *draft,
 		SMR_TRY(check_order(draft, package, binding.operator_key, &order_serial));
 	else
 		SMR_TRY(find_operator(draft, package, binding.operator_key));
-	SMR_TRY(smr_pubkey_import(&operator_key, SMR_ARRAY(binding.operator_key)));
-	err = smr_key_id_of(operator_key.point, &id);
-	if (err == SMR_OK && memcmp(&id, &package->operator_id, sizeof(id)) != 0)
-		err = SMR_E_OPERATOR;
-	if (err == SMR_OK)
-		err = smr_w_verify(&operator_key, &binding, package->x, package->order, package->w);
-	smr_pubkey_wipe(&operator_key);
+	err = check_w(package, &binding);
 	if (err == SMR_OK)
 		err = install_from(tre, draft, package, &binding, hash_ev);
 	if (err == SMR_OK || err == SMR_E_NOTHING)

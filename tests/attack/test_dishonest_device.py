@@ -130,7 +130,7 @@ class Flight(Case):
         return record_file.private_key(self.o.supplier)
 
     def shipment_id(self, number):
-        return wire.sha256(b"samara1 shipment" + self.supplier_key().point + number.to_bytes(8, "big"))[:8]
+        return wire.shipment_id(self.supplier_key().point, number)
 
     def test_unknown_flight_key_is_answered_with_the_current_signed_one(self):
         device = self.new()

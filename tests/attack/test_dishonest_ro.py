@@ -71,10 +71,10 @@ class SubscriberKey(ServerBites):
         def attack(device, _):
             t, shipment, ro = wire.Key(), next(number), record_file.private_key(self.o.ro)
             victim = bytes.fromhex(eid(device.number + 500))
-            about = [wire.sha256(b"samara1 shipment" + ro.point + shipment.to_bytes(8, "big"))[:8], None, None]
+            about = [wire.shipment_id(ro.point, shipment), None, None]
             path = os.path.join(self.o.world.root, f"forged-{shipment}.smr")
             with open(path, "wb") as f:
-                f.write(b"".join(record_file.parts(record_file.SHIPMENT, shipment, ro, about, [[victim, None, wire.Key().point, t.point]])))
+                f.write(record_file.write(record_file.SHIPMENT, shipment, ro, about, [[victim, None, wire.Key().point, t.point]]))
             try:
                 self.o.seal(shipment, path, 1)
             except Failed as refusal:

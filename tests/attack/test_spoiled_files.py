@@ -68,9 +68,9 @@ class Spool(Case):
         """Well made and sealed to the AuC, by somebody who is not the RO, or for another operator."""
         device, receipt = self.installed()
         one = [record(device, receipt, evidence_of(device))]
-        stranger = b"".join(record_file.parts(record_file.EVIDENCE, 2000, wire.Key(), [self.relay.operator], one, self.relay.to))
-        other = b"".join(record_file.parts(record_file.EVIDENCE, 2001, self.relay.sign, [os.urandom(8)], one, self.relay.to))
-        clear = b"".join(record_file.parts(record_file.EVIDENCE, 2002, self.relay.sign, [self.relay.operator], one))
+        stranger = record_file.write(record_file.EVIDENCE, 2000, wire.Key(), [self.relay.operator], one, self.relay.to)
+        other = record_file.write(record_file.EVIDENCE, 2001, self.relay.sign, [os.urandom(8)], one, self.relay.to)
+        clear = record_file.write(record_file.EVIDENCE, 2002, self.relay.sign, [self.relay.operator], one)
         for i, data in enumerate((stranger, other, clear), 2000):
             self.relay.put(data, "evidence", i)
         self.assertEqual(self.relay.verdicts(*one), [ACCEPTED])  # of the same look at the spool, or a later one
@@ -102,9 +102,9 @@ class Spool(Case):
         iccid, serial, _ = device.package
         lie = [device.eid, iccid, serial, 1, REJECTED]
         for sign in (wire.Key(), self.relay.sign, record_file.private_key(self.o.op)):
-            variants.append(b"".join(record_file.parts(record_file.ACK, number, sign, [self.relay.operator, number], [lie])))
+            variants.append(record_file.write(record_file.ACKNOWLEDGEMENT, number, sign, [self.relay.operator, number], [lie]))
         auc = record_file.private_key(self.o.auc)
-        variants.append(b"".join(record_file.parts(record_file.ACK, number, auc, [os.urandom(8), number], [lie])))
+        variants.append(record_file.write(record_file.ACKNOWLEDGEMENT, number, auc, [os.urandom(8), number], [lie]))
         paths = [self.carry(variant, f"ack-{i:08d}.smr") for i, variant in enumerate(variants, 1000)]
         wait_until("the refusal of all", lambda: put_aside(paths), timeout=60, every=0.1)
         self.assertTrue(os.path.exists(evidence), "evidence is gone that nobody acknowledged")

@@ -2,8 +2,6 @@
 """A small world without device processes: the test holds the devices' keys. For attacks on the real samarad and samara-auc."""
 import os
 
-import cbor2
-
 import record_file
 import wire
 from world import World, eid, imei
@@ -93,13 +91,8 @@ class Offline:
     def flight_keys(self):
         """What the RO's file for suppliers holds: (number, Q)."""
         with open(self.ro.path("flight-keys.smr"), "rb") as f:
-            header = cbor2.load(f)
-            assert header[2] == 9
-            while True:
-                record = cbor2.load(f)
-                if not isinstance(record, bytes):
-                    return
-                payload = cbor2.loads(cbor2.loads(record)[2])
+            for signed in record_file.records(f.read()):
+                payload = wire.loads(signed[2])
                 yield payload[1], payload[2]
 
     def stop(self):
@@ -126,7 +119,7 @@ class Offline:
     def unpack(self, device, package):
         """What the holder of t learns from a package; the device then has the subscription's key."""
         _, iccid, serial, x, _, _ = package
-        content = cbor2.loads(wire.hpke_open(device.t, b"samara1 mcim", wire.dumps([self.operator_point(), device.eid, iccid, serial]), x))
+        content = wire.loads(wire.hpke_open(device.t, b"samara1 mcim", wire.dumps([self.operator_point(), device.eid, iccid, serial]), x))
         device.k, device.opc, device.package = content[2], content[3], (iccid, serial, wire.sha256(x))
 
     def install(self, device, m2):

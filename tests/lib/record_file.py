@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files between the parties for whoever holds a party's keys, and says with them what he likes; over tests/oracle/files.py."""
+"""The files between the parties (over tests/oracle) in the hands of whoever holds a party's keys and says with them what he likes, or of somebody who
+spoils what others wrote."""
 import base64
 
 import wire
 from oracle import files
-from oracle.files import ACKNOWLEDGEMENT as ACK  # noqa: F401
-from oracle.files import BATCH, EVIDENCE, SHIPMENT, record_key  # noqa: F401
+from oracle.cbor import sequence
+from oracle.files import ACKNOWLEDGEMENT, EVIDENCE, SHIPMENT  # noqa: F401
 
 
 def private_key(player, name="sign"):
@@ -20,18 +21,13 @@ def card(player):
         return files.open_card(files.unarmoured(f.read()))
 
 
-def parts(kind, number, sender, about, records, to=None):
-    """A file in its parts: header, records, end. @about and each record: values; @to: point of the recipient's KEM key, or None: not sealed."""
-    return files.parts(kind, number, sender, about, [wire.dumps(record) for record in records], to)
+def write(kind, number, sender, about, records, to=None):
+    """A file's octets. @records: values. @to: point of the recipient's KEM key, or None: in clear, whether that is allowed or not."""
+    return files.write(kind, number, sender, about, [wire.dumps(record) for record in records], to)
 
 
-def split(data):
-    """The parts of a file."""
-    return [octets for _, octets in files.sequence(data)]
-
-
-def records(data, own):
-    """The records of a sealed file, for the holder of the recipient's key."""
+def records(data, own=None):
+    """The values of its records. @own: the recipient's key."""
     return files.File(data, own).values()
 
 
@@ -42,8 +38,8 @@ def spoiled(data, flips, cuts, rng):
         bit = int((i + rng.random()) * step)
         yield data[:bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1:]
     borders, at = [0], 0
-    for part in split(data)[:-1]:
-        at += len(part)
+    for _, encoded in sequence(data)[:-1]:
+        at += len(encoded)
         borders.append(at)
     for length in sorted(set(borders) | {rng.randrange(len(data)) for _ in range(cuts)}):
         yield data[:length]

@@ -2,8 +2,6 @@
 """The RO's end of the relay in the hands of whoever holds the RO's keys: what he says to the operator's AuC, and what that answers."""
 import os
 
-import cbor2
-
 import record_file
 import wire
 from world import SPOOL_GID, wait_until
@@ -31,8 +29,7 @@ class Relay:
     def evidence(self, *records):
         """A file of evidence, its number, not yet in the spool."""
         self.number += 1
-        parts = record_file.parts(record_file.EVIDENCE, self.number, self.sign, [self.operator], records, self.to)
-        return b"".join(parts), self.number
+        return record_file.write(record_file.EVIDENCE, self.number, self.sign, [self.operator], records, self.to), self.number
 
     def put(self, data, kind, number):
         """Into the spool, whole at once, as a writer does."""
@@ -54,7 +51,7 @@ class Relay:
         """What the AuC says to these records: [verdict]"""
         data, number = self.evidence(*records)
         self.put(data, "evidence", number)
-        return [cbor2.loads(cbor2.loads(part))[4] for part in record_file.split(self.answer(number))[1:-1]]
+        return [ack[4] for ack in record_file.records(self.answer(number))]
 
 
 def record(device, receipt, evidence, iccid=None, serial=None):

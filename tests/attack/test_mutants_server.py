@@ -2,6 +2,7 @@
 """The server, with one check taken out at a time: what somebody on the path, a device, a holder of leaked keys or a thief with the disk does to the real
 samarad in vain, and to the mutant not (S2, S5, S7, S10). A test is called as its row in proofs/README.md."""
 import copy
+import glob
 import os
 import struct
 import sys
@@ -232,6 +233,45 @@ class CheckIn(ServerBites):
             answer = self.check_in(self.thief(device), {1: [[1, iccid, serial, 0, os.urandom(16)]], 2: 1}, ctr=device.ctr + 1, **stolen)
             return self.granted(answer, LINEAGE)
         self.bites("checkin_without_lineage_row", attack)
+
+
+class Impostor:
+    """Has the point of a key, and not the key."""
+
+    def __init__(self, point):
+        self.point = point
+
+    def sign(self, *_):
+        return bytes(31) + os.urandom(33)
+
+
+class Spool(ServerBites):
+    """Somebody who can write where the RO and the operator exchange files, and has nobody's key."""
+    DEVICES = 4
+
+    def reported(self, device):
+        """A device installs and reports; its evidence is in a file that nobody has answered. Returns the file's path."""
+        def there():
+            return set(glob.glob(os.path.join(self.o.world.spool, "*", "evidence-*.smr")))
+        before = there()
+        self.provision(device)
+        return wait_until("evidence", lambda: there() - before).pop()
+
+    def test_file_without_signature(self):
+        """He rejects an installation in the operator's name: a working subscription would be lost."""
+        def attack(device, _):
+            evidence = self.reported(device)
+            number, operator = int(evidence[-12:-4]), wire.sha256(self.o.operator_point())[:8]
+            lie = [device.eid, *device.have, 1, 1]
+            forged = record_file.write(record_file.ACKNOWLEDGEMENT, number, Impostor(record_file.card(self.o.auc)[2]), [operator, number], [lie])
+            path = evidence.replace("evidence-", "ack-")
+            with open(path + ".new", "wb") as f:
+                f.write(forged)
+            os.chmod(path + ".new", 0o644)
+            os.rename(path + ".new", path)
+            wait_until("a decision", lambda: not os.path.exists(path))
+            return self.o.ro.json("status", "--eid", device.eid.hex())["state"] == "reseal"
+        self.bites("file_without_signature", attack)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Network(ServerBites):
 
 
 class Altered(Network):
-    DEVICES = 8
+    DEVICES = 12
 
     def ready(self):
         """A device with a package, and the check-in that will bring its receipt."""
@@ -79,6 +79,14 @@ class Altered(Network):
         self.assertGreater(fates["hints_ticket_key"], 0)
         self.assertEqual(self.row(device), before)
         self.counts_once(device, c1)
+
+    def test_datagram_without_tag(self):
+        """Does any of these tests see anything at all?"""
+        def attack(device, _):
+            datagram = wire.coap_request("f", self.o.m1(device))
+            _, fates = self.udp.send([flipped(datagram, [bit]) for bit in range(8 * HEAD, 8 * len(datagram))])
+            return bool(set(fates) & set(SEALED))
+        self.bites("datagram_without_tag", attack)
 
     def test_every_single_bit_of_the_coap_head_flipped(self):
         """What still is the same request in another envelope gets the same answer; all else none."""

@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
-from fates import DROPPED, HINTS, SEALED  # noqa: E402
+from fates import DROPPED, SEALED  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
 HEAD = len(wire.coap_request("f", b""))  # CoAP up to the payload's first octet

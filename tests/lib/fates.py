@@ -6,7 +6,7 @@ from world import wait_until
 DROPPED = ("dropped_malformed", "dropped_unopened", "dropped_unknown", "dropped_signature", "dropped_store")
 HINTS = ("hints_flight_key", "hints_ticket_key")
 SEALED = ("flights_answered", "flights_refused", "checkins_answered", "checkins_refused")
-AT_ONCE = 64  # well within the smallest receive buffer
+AT_ONCE = 32  # well within a receive buffer
 
 
 class Fates:

@@ -71,13 +71,14 @@ class Spool(Case):
         stranger = record_file.write(record_file.EVIDENCE, 2000, wire.Key(), [self.relay.operator], one, self.relay.to)
         other = record_file.write(record_file.EVIDENCE, 2001, self.relay.sign, [os.urandom(8)], one, self.relay.to)
         clear = record_file.write(record_file.EVIDENCE, 2002, self.relay.sign, [self.relay.operator], one)
+        paths = [self.relay.path("evidence", i) for i in (2000, 2001, 2002)]
         for i, data in enumerate((stranger, other, clear), 2000):
             self.relay.put(data, "evidence", i)
-        self.assertEqual(self.relay.verdicts(*one), [ACCEPTED])  # of the same look at the spool, or a later one
+        wait_until("the refusal of the last two", lambda: put_aside(paths[1:]))
+        self.assertEqual(self.states([device]), ["inactive"])
         self.assertFalse(any(os.path.exists(self.relay.path("ack", i)) for i in (2000, 2001, 2002)))
-        for i in (2000, 2001, 2002):
-            for path in glob.glob(self.relay.path("evidence", i) + "*"):
-                os.remove(path)
+        os.remove(paths[0])  # it waits for its sender to become trusted
+        self.assertEqual(self.relay.verdicts(*one), [ACCEPTED])
 
     def acknowledged(self):
         """What the server wrote about a device, and what the AuC says to it. Returns (device, evidence path, acknowledgement, number)."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's consent to a device enrolled anew, at its own command line: nothing is sealed for new keys that nobody named, for old ones, or for those of
-another supplier."""
+"""The operator's consent to a device enrolled anew, at its own command line: nothing is sealed for new keys that nobody named, for old ones, or
+for those of another supplier."""
 import itertools
 import os
 import sys
@@ -60,10 +60,27 @@ class Consent(Place):
         self.good(SAMARA, "supplier", "trust", "--dir", self.path("other"), "--yes", self.cards["sho"])
         self.good(SAMARA, "sho", "trust", "--dir", self.path("sho"), "--yes", self.path("other", "supplier.card"))
         foreign = self.path("foreign.smr")
-        self.good(SAMARA, "supplier", "shipment", "--dir", self.path("other"), "--number", 9, "--csv", self.devices("foreign.csv", [11]), *self.anchor())
+        self.good(SAMARA, "supplier", "shipment", "--dir", self.path("other"), "--number", 9, "--csv", self.devices("foreign.csv", [11]),
+                  *self.anchor())
         self.good(SAMARA, "supplier", "ship", "--dir", self.path("other"), "--number", 9, "--out", foreign)
         for how in ("--reseal", "--re-enrolled"):
             self.refused(3, f"device {eid(11)} was shipped by another supplier before", *self.words(foreign, how, eid(11), count=1))
+
+    def order(self, *what):
+        out = self.path(f"order-{next(self.runs)}.smr")
+        self.good(SAMARA, "subscriber", "order", "--dir", self.path("subscriber"), "--operator", self.cards["sho"], *what, "--out", out)
+        return "--orders", out
+
+    def test_owner_orders_for_the_new_shipment_or_for_the_device(self):
+        """An order for the whole of the shipment of before does not cover what its devices became."""
+        owner = ("--owner", self.cards["subscriber"])
+        first = self.ship(next(self.numbers), [31, 32], *owner)
+        old = self.order("--shipment", first)
+        self.good(*self.words(first, *old))
+        later = self.ship(next(self.numbers), [31, 32], "--re-enrol", *owner)
+        self.refused(3, f"no order of its owner covers device {eid(31)}", *self.words(later, *old, "--re-enrolled", eid(31)))
+        self.good(*self.words(later, *self.order("--eid", eid(31)), "--re-enrolled", eid(31), count=1))
+        self.good(*self.words(later, *self.order("--shipment", later), "--re-enrolled", eid(32), count=1))
 
     def test_device_cannot_be_named_twice(self):
         shipment = self.ship(next(self.numbers), [21], *self.anchor())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device restored from an old image: what its TRE, the server and the operator notice, what they cannot notice without a TPM, and how the device ends with
-a valid subscription."""
+"""A device restored from an old image: what its TRE, the server and the operator notice, what they cannot notice without a TPM, and how the
+device ends with a valid subscription."""
 import os
 import sys
 import unittest
@@ -109,8 +109,8 @@ class Restored(unittest.TestCase):
         self.assertEqual(self.live.subscription(self.device)["state"], "active")
 
     def test_whole_directory_with_an_older_sqn_array_takes_a_vector_twice(self):
-        """OPEN until the TPM port: an AUTN that was used before is taken again, so that whoever recorded it can have its keys used again. The network's own
-        counter goes on; the device ends with the subscription that it has."""
+        """OPEN until the TPM port: an AUTN that was used before is taken again, so that whoever recorded it can have its keys used again. The
+        network's own counter goes on; the device ends with the subscription that it has."""
         self.power()
         self.live.install(self.device)
         image = self.live.image(self.device, "image")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a sealed subscription X lives at the RO after its receipt: nowhere in its directory, nor in the relay's spool, once samarad has truncated the
-store's log; also after kill -9 between purge and truncation. Octet by octet, in every file."""
+"""How long a sealed subscription X lives at the RO after its receipt: nowhere in its directory, nor in the relay's spool, once samarad has truncated
+the store's log; also after kill -9 between purge and truncation. Octet by octet, in every file."""
 import os
 import sqlite3
 import sys

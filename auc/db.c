@@ -230,6 +230,9 @@ static enum smr_err make_schema(struct smr_auc_db *db, int version)
 {
 	enum smr_err err = exec(db, "BEGIN IMMEDIATE");
 
+	/* Another program may have been quicker. */
+	if (err == SMR_OK && schema_version(db) == SCHEMA_VERSION)
+		return exec(db, "COMMIT");
 	if (err == SMR_OK && version < 1)
 		err = exec(db, version_1);
 	if (err == SMR_OK)

@@ -18,10 +18,11 @@ static const char schema[] =
 	"INSERT INTO next_serial VALUES (1);"
 	"CREATE TABLE unfinished (path TEXT PRIMARY KEY) WITHOUT ROWID;";
 
-/* Beside the tables of version 1, and made where it is missing: older programs do not look at it. */
-static const char origin_schema[] =
-	"CREATE TABLE IF NOT EXISTS origin (eid BLOB PRIMARY KEY, supplier BLOB NOT NULL, number INTEGER NOT NULL)"
-	" WITHOUT ROWID";
+/* Beside the tables of version 1, and made where they are missing: older programs do not look at them. A batch is of one
+ * shipment, so that nothing is written per device; the index holds only what was replaced or withdrawn. */
+static const char origin_schema[] = "CREATE TABLE IF NOT EXISTS origin (batch INTEGER PRIMARY KEY, supplier BLOB NOT "
+				    "NULL, number INTEGER NOT NULL);"
+				    "CREATE INDEX IF NOT EXISTS assignment_past ON assignment (eid) WHERE NOT live";
 
 /* Identities of the lines of one run; of the connection alone. */
 static const char seen_schema[] =
@@ -34,17 +35,18 @@ static const char seen_schema[] =
 	" FROM assignment "
 
 /* X(name, SQL): those used once per line or device, prepared once. */
-#define STATEMENTS(X)                                                                                    \
-	X(see, "INSERT INTO seen (iccid, imsi) VALUES (?1, ?2)")                                         \
-	X(iccid_taken, "SELECT 1 FROM assignment WHERE iccid = ?1 AND eid <> ?2 LIMIT 1")                \
-	X(imsi_taken, "SELECT 1 FROM assignment WHERE imsi = ?1 AND (eid <> ?2 OR iccid <> ?3) LIMIT 1") \
-	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                              \
-	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"     \
-		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                             \
-	X(origin, "SELECT supplier, number FROM origin WHERE eid = ?1")                                  \
-	X(set_origin, "INSERT INTO origin (eid, supplier, number) VALUES (?1, ?2, ?3)"                   \
-		      " ON CONFLICT (eid) DO UPDATE SET supplier = ?2, number = ?3")                     \
-	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                  \
+#define STATEMENTS(X)                                                                                                 \
+	X(see, "INSERT INTO seen (iccid, imsi) VALUES (?1, ?2)")                                                      \
+	X(iccid_taken, "SELECT 1 FROM assignment WHERE iccid = ?1 AND eid <> ?2 LIMIT 1")                             \
+	X(imsi_taken, "SELECT 1 FROM assignment WHERE imsi = ?1 AND (eid <> ?2 OR iccid <> ?3) LIMIT 1")              \
+	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                                           \
+	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"                  \
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                                          \
+	X(origin, "SELECT o.supplier, o.number FROM assignment a JOIN origin o ON o.batch = a.batch WHERE a.serial =" \
+		  " max(ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND live), 0),"                     \
+		  " ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND NOT live), 0))")                    \
+	X(set_origin, "INSERT INTO origin (batch, supplier, number) VALUES (?1, ?2, ?3)")                             \
+	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                               \
 	X(from, COLUMNS "WHERE serial >= ?1 ORDER BY serial LIMIT 1")
 
 struct smr_sho_db {
@@ -248,10 +250,9 @@ enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid,
 	return err == SMR_E_NOTHING ? SMR_OK : err;
 }
 
-enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, const struct smr_eid *eid,
-				   const struct smr_sho_origin *origin)
+enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, uint64_t batch, const struct smr_sho_origin *origin)
 {
-	smr_db_bind(db->set_origin, 1, smr_eid_bytes(eid));
+	smr_db_bind_uint(db->set_origin, 1, batch);
 	smr_db_bind(db->set_origin, 2, SMR_ARRAY(origin->supplier));
 	smr_db_bind_uint(db->set_origin, 3, origin->number);
 	return smr_db_run(db->set_origin);

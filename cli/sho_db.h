@@ -63,7 +63,8 @@ struct smr_sho_origin {
 };
 enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid,
 			       struct smr_sho_origin *out) SMR_MUST_USE;
-enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, const struct smr_eid *eid,
+/** All assignments of this batch are from this shipment. Once per batch. */
+enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, uint64_t batch,
 				   const struct smr_sho_origin *origin) SMR_MUST_USE;
 /** The assignment with the lowest serial from @p serial on. SMR_E_NOTHING: none. */
 enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_sho_assignment *out) SMR_MUST_USE;

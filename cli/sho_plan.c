@@ -122,8 +122,8 @@ static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a)
 		return duplicate(
 			p, field,
 			"it was sealed for another device before; every device needs a subscription of its own");
-	if (err == SMR_OK)
-		err = smr_sho_db_set_origin(p->plan->db, &a->eid, &p->plan->origin);
+	if (err == SMR_OK && p->plan->count == 0)
+		err = smr_sho_db_set_origin(p->plan->db, a->batch, &p->plan->origin);
 	if (err != SMR_OK)
 		return db_fail(p, err);
 	p->plan->count++;

@@ -164,6 +164,14 @@ enum smr_err smr_m1_peek(struct smr_bytes datagram, uint32_t *q_number)
 	return SMR_OK;
 }
 
+/* Its form alone: whose word it is, and whether anybody needs it, is for the caller. */
+static enum smr_err check_certificate(struct smr_bytes encoded)
+{
+	struct smr_certificate certificate;
+
+	return smr_certificate_peek(encoded, &certificate);
+}
+
 static enum smr_err read_plain(struct smr_bytes plain, struct smr_m1 *m1)
 {
 	struct smr_reader r = smr_reader_init(plain);
@@ -175,6 +183,8 @@ static enum smr_err read_plain(struct smr_bytes plain, struct smr_m1 *m1)
 	SMR_TRY(smr_reader_done(&r));
 	if (m1->certificate.len > SMR_CERTIFICATE_MAX || m1->signed_ev.payload.len > SMR_EV_MAX)
 		return SMR_E_MALFORMED;
+	if (items == 2)
+		SMR_TRY(check_certificate(m1->certificate));
 	r = smr_reader_init(m1->signed_ev.payload);
 	smr_get_ev(&r, &m1->evidence);
 	return smr_reader_done(&r);

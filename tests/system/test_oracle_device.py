@@ -333,6 +333,81 @@ class CheckIn(Case):
         return c2 if 1 in c2 else None
 
 
+class Malformed(Case):
+    """Requests under the right keys, signed by the right device, that break one rule of docs/protocol.md: no answer, and the right one is served."""
+
+    def m1(self, device, evidence, tail=b"", head=None):
+        """@evidence: octets of the signed evidence. @head: of the plaintext array, for one item otherwise. @tail: after it."""
+        e, q = device.e, device.q
+        outer = wire.array_head([1, self.o.number, e.point, b""])
+        plain = (head or b"\x81") + evidence + tail
+        return outer + encode(wire.seal(flight.k1_of(device.dh_eq, e.point, q), outer, plain))
+
+    def signed(self, device, payload, protected=bytes.fromhex("a10126"), unprotected=b"\xa0"):
+        structure = encode(["Signature1", protected, flight.EVIDENCE.encode() + b"\0" + device.e.point + device.q, payload])
+        return b"\x84" + encode(protected) + unprotected + encode(payload) + encode(device.d.sign_structure(structure))
+
+    def evs(self, device):
+        """Payloads that d signs and that are no ev."""
+        good = [device.eid, device.ctr, device.measurement, None, None]
+        whole = encode(good)
+        fields = {0: [device.eid[:15], device.eid + b"\0"], 1: [2**32, True, "1"], 2: [bytes(31), None],
+                  3: [[1, 7], [1, 2**32, bytes(16)], [1, 7, bytes(15)], [2, bytes(17)], [3, bytes(16)], []],
+                  4: [[bytes(9), 1], [device.eid[:10]], [1, 2], [bytes(10), 1, 2]]}
+        yield from (encode(good[:i] + [value] + good[i + 1:]) for i, values in fields.items() for value in values)
+        yield from (encode([*good, extra]) for extra in ({}, None, {3: 1}, {2: 0}, {2: 2**32}, {1: [1, 2, 3]}))
+        yield encode(good[:4])
+        yield encode([*good, {2: 1}, 1])
+        yield whole + b"\0"
+        yield whole[:-1]
+        yield whole[:18] + b"\x18" + whole[18:]  # the counter, longer than needed
+        yield b"\x9f" + whole[1:] + b"\xff"
+
+    def silent(self, path, payload):
+        self.assertIsNone(self.probe.ask(path, payload), payload.hex())
+
+    def setUp(self):
+        super().setUp()
+        self.probe = self.o.udp(timeout=0.1)
+        self.addCleanup(self.probe.close)
+        self.device = next(self.fresh)
+
+    def test_evidence(self):
+        device = self.device
+        m1 = self.o.m1(device)
+        for payload in self.evs(device):
+            self.silent("f", self.m1(device, self.signed(device, payload)))
+        good = encode([device.eid, device.ctr, device.measurement, None, None])
+        for octets in (self.signed(device, good, protected=b""), self.signed(device, good, protected=b"\xa0"),
+                       self.signed(device, good, unprotected=b"\xa1\x04\x41\x31"), b"\xd2" + self.signed(device, good)):
+            self.silent("f", self.m1(device, octets))
+        self.assertIn(1, device.open_m2(self.udp.ask("f", m1)[1]))
+
+    def test_what_stands_around_the_evidence(self):
+        device = self.device
+        m1 = self.o.m1(device)
+        evidence = encode(device.evidence)
+        for plain in ({"tail": b"\0"}, {"head": b"\x80"}, {"head": b"\x82", "tail": b"\xf6"}, {"head": b"\x83", "tail": b"\xf6\xf6"},
+                      {"head": b"\x98\x01"}, {"head": b"\x82", "tail": encode(self.o.certificate(device, BY_REFERENCE)) + b"\0"}):
+            self.silent("f", self.m1(device, evidence, **plain))
+        for outer in (b"\x85" + m1[1:] + b"\0", m1 + b"\0", b"\x98\x04" + m1[1:], m1[:1] + b"\x02" + m1[2:]):
+            self.silent("f", outer)
+        self.assertIn(1, device.open_m2(self.udp.ask("f", m1)[1]))
+
+    def test_report(self):
+        device = self.device
+        receipt = self.o.install(device, self.fly(device))
+        reports = [{}, {2: 3}, {1: [], 2: 0}, {1: [receipt] * 5, 2: 0}, {2: 0, 3: 0}, {2: 0, 3: 2**32}, {2: 0, 4: 1}, {1: [receipt[:4]], 2: 1},
+                   {1: receipt, 2: 1}, {1: [[1, bytes(9) + b"\1", *receipt[2:]]], 2: 1}, {1: [[3, *receipt[1:]]], 2: 1}, {1: [[*receipt[:4], bytes(15)]], 2: 1}, {1: [[*receipt[:3], 2**32, receipt[4]]], 2: 1}, {2: True}, [1]]
+        octets = [encode(report) for report in reports]
+        octets += [b"", b"\xa1\x02\x00\x00", b"\xa1\x18\x02\x00", b"\xa1\x02\x18\x00", b"\xbf\x02\x00\xff", b"\xa1\x02"]
+        ctr = wire.be32(device.ctr + 1)
+        head = wire.array_head([device.ticket, checkin.masked(device.rk, ctr), b""])
+        for plain in octets:
+            self.silent("c", head + encode(wire.seal(wire.kdf(device.rk, "req", ctr), head, plain)))
+        self.assertNotIn(0, self.check_in(device, {1: [receipt], 2: 1}))
+
+
 class Authentication(Case):
     """The device's keys came through X, the operator's through a file: vectors of samara-auc have to fit the oracle's own algorithms."""
 

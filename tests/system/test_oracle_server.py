@@ -11,9 +11,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import judged  # noqa: E402
 import lone_tre  # noqa: E402
 import wire  # noqa: E402
-from lone_tre import (AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, EID, FLIGHT_COMPLETE, FLIGHT_START, ICCID, K, OK, OPC,  # noqa: E402
-                      OTHER_ICCID, SHIPMENT, SQN, STATE, UNOPENED)
-from oracle import aka, objects  # noqa: E402
+from lone_tre import (AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, EID, FLIGHT_COMPLETE, FLIGHT_KEY, FLIGHT_START, ICCID, K, OK,  # noqa: E402
+                      OPC, OTHER_ICCID, SHIPMENT, SQN, STATE, UNOPENED)
+from oracle import aka, objects, p256  # noqa: E402
 from oracle.keys import verify_signed  # noqa: E402
 
 MALFORMED = 0x101
@@ -194,6 +194,64 @@ def malformed(ticket, package):
     yield encoded({1: [b"\0" * 7, *package[1:]], 2: ticket})
     yield encoded({1: [*package[:1], package[1][:9] + b"\0", *package[2:]], 2: ticket})  # ICCID without its check digit
     yield b"\xa1\xf9\x00\x00" + good[2:]  # a float as key
+
+
+class Objects(Case):
+    """A signed object that is signed rightly and framed or filled wrongly: flight keys, since a TRE takes them without any flight."""
+    ES256 = bytes.fromhex("a10126")
+
+    def offer(self, octets):
+        return self.tre.ask(FLIGHT_KEY, octets)[0]
+
+    def framed(self, payload, protected=ES256, label=b"samara1 flight-key\0", unprotected=b"\xa0", tag=b""):
+        """A COSE_Sign1 by the root, with the signature over what it says."""
+        structure = wire.dumps(["Signature1", protected, label, payload])
+        return tag + b"\x84" + wire.dumps(protected) + unprotected + wire.dumps(payload) + wire.dumps(self.tre.root.sign_structure(structure))
+
+    def key(self, number=9, **changed):
+        members = {"kind": 1, "number": number, "q": wire.Key().point, "begin": 1, "end": 2**33, **changed}
+        return list(members.values())
+
+    def test_frame_that_breaks_a_rule_is_refused_under_a_good_signature(self):
+        payload = wire.dumps(self.key())
+        good = self.framed(payload)
+        frames = {
+            "tagged": self.framed(payload, tag=b"\xd2"),
+            "unprotected header": self.framed(payload, unprotected=b"\xa1\x04\x41\x31"),
+            "ES384": self.framed(payload, protected=bytes.fromhex("a1013822")), "no protected header": self.framed(payload, protected=b""),
+            "alg unprotected": self.framed(payload, protected=b"", unprotected=self.ES256), "empty protected map": self.framed(payload, protected=b"\xa0"),
+            "protected header not the shortest": self.framed(payload, protected=bytes.fromhex("a1180126")),
+            "label of another object": self.framed(payload, label=b"samara1 order\0"),
+            "label without its end": self.framed(payload, label=b"samara1 flight-key"),
+            "detached": b"\x84\x43" + self.ES256 + b"\xa0\xf6" + good[-66:],
+            "five items": b"\x85" + good[1:] + b"\0", "three items": b"\x83" + good[1:-66],
+            "signature of 63": good[:-65] + b"\x3f" + good[-64:-1], "signature of 65": good[:-65] + b"\x41" + good[-64:] + b"\0",
+            "after the end": good + b"\0",
+        }
+        for why, octets in frames.items():
+            with self.subTest(why):
+                self.assertNotEqual(self.offer(octets), OK)
+        self.assertEqual(self.offer(good), OK)
+
+    def test_content_that_breaks_a_rule_is_refused_under_a_good_signature(self):
+        q = wire.Key().point
+        contents = {
+            "number 0": self.key(number=0), "number of 33 bits": self.key(number=2**32), "kind 2": self.key(kind=2),
+            "end not above begin": self.key(begin=5, end=5), "no point": self.key(q=b"\5" + q[1:]),
+            "not on the curve": self.key(q=b"\2" + bytes(31) + b"\1"), "uncompressed": self.key(q=wire.Key().uncompressed), "infinity": self.key(q=bytes(33)), "one too many": [*self.key(), 0], "one too few": self.key()[:4], "text": [*self.key()[:2], "x" * 33, 1, 2],
+            "not an array": {1: 2}, "true": self.key(kind=True),
+        }
+        for why, content in contents.items():
+            with self.subTest(why):
+                self.assertNotEqual(self.offer(self.framed(wire.dumps(content))), OK)
+        self.assertNotEqual(self.offer(self.framed(b"\x85" + wire.dumps(self.key())[1:] + b"\0")), OK)
+        self.assertEqual(self.offer(self.framed(wire.dumps(self.key()))), OK)
+
+    def test_signature_with_the_other_s_is_as_good(self):
+        """Nothing is identified by the octets of a signature (docs/protocol.md, section 1)."""
+        good = self.framed(wire.dumps(self.key()))
+        s = p256.N - int.from_bytes(good[-32:], "big")
+        self.assertEqual(self.offer(good[:-32] + s.to_bytes(32, "big")), OK)
 
 
 class CheckIn(Case):

@@ -155,7 +155,7 @@ class Flight(Case):
         device = self.by_certificate
         m2 = self.fly(device, cert=self.o.certificate(device, BY_CERTIFICATE))
         self.active_after(device, self.o.install(device, m2))
-        self.assertEqual(self.o.ticket_fields(device.ticket)[0][5], bytes(8), "the RO knows no shipment of it")
+        self.assertEqual(self.o.ticket_fields(device.ticket)[0][5], self.o.shipment(BY_CERTIFICATE))
 
     def active_after(self, device, receipt):
         self.assertNotIn(0, self.check_in(device, {1: [receipt], 2: 1}))

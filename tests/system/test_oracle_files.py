@@ -197,10 +197,10 @@ class Read(Case):
         batch, subscriptions = self.read(batch, ro.kem), self.read(subscriptions, auc.kem)
         self.assertEqual((batch.about, batch.sealed, subscriptions.sealed), ([auc.card], True, True))
         operator = self.real("sho")[2]
-        for device, (who, package), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
+        for device, (who, package, shipment), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
             content = objects.open_package(package, device.t, operator, device.eid)
             judged.DOC.check("mcim", content)
-            self.assertEqual((who, content[8]), (device.eid, INTERVAL))
+            self.assertEqual((who, shipment, content[8]), (device.eid, objects.shipment_id(self.ours["supplier"].sign.point, number), INTERVAL))
             self.assertEqual(line[:4], [files.ADD, device.eid, package[1], package[2]])
             self.assertEqual(line[4:10], content[:6])
             self.assertEqual(line[12:], [device.d.point, sha256(package[3]), self.ours["supplier"].sign.point])
@@ -229,6 +229,15 @@ class Read(Case):
             self.assertEqual(decode(command[2])[1:], [who, which, number, state])
             self.assertEqual(self.read(auc_out, self.ours["auc"].kem).values(), [[action, who, which, number]])
             self.assertEqual(number, serial)
+        self.withdrawal(iccid)
+
+    def withdrawal(self, iccid):
+        """No command: a record without one, with the serial of the MCIM."""
+        out, auc_out = self.path("withdraw.smr"), self.path("withdraw-auc.smr")
+        self.good("sho", "withdraw", "--iccid", iccid, "--auc", self.path("our-auc.card"), "--out", out, "--auc-out", auc_out)
+        (who, which, number, command), = self.read(out).values()
+        self.assertEqual((objects.unpacked(which), command), (iccid, None))
+        self.assertEqual(self.read(auc_out, self.ours["auc"].kem).values(), [[files.WITHDRAW, who, which, number]])
 
 
 class Write(Case):
@@ -332,6 +341,16 @@ class Way(Case):
         command = encode([devices[0].eid, iccid, 1, wire.command(op.sign, devices[0].eid, iccid, 1, objects.SUSPENDED)])
         self.load("ro", op.write(files.COMMANDS, [], [command]))
         self.assertEqual(self.status("ro")["commands_pending"], 1)
+        self.withdraw(devices[1], 101, 2)
+
+    def withdraw(self, device, serial, number):
+        """Both sides take a subscription back."""
+        iccid, op = objects.packed(objects.with_luhn(f"898820{number:012d}"), 10), self.ours["sho"]
+        self.load("ro", op.write(files.COMMANDS, [], [encode([device.eid, iccid, serial, None])]))
+        self.assertEqual(self.status("ro")["states"]["reseal"], 1)
+        self.load("auc", op.write(files.SUBSCRIPTIONS, [], [encode([files.WITHDRAW, device.eid, iccid, serial])], self.real("auc")[3]))
+        states = {s["eid"]: s["state"] for s in self.status("auc")["subscriptions"]}
+        self.assertEqual(states[device.eid.hex()], "withdrawn")
 
 
 class Enrol(Case):

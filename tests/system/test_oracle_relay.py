@@ -17,7 +17,7 @@ from oracle import files, flight, objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import hmac_sha256, kdf, sha256, sig_structure, verify_signed  # noqa: E402
 
-INSTALL, COMMAND = 1, 2
+INSTALL, COMMAND, NO_RECEIPT = 1, 2, 3
 RESEAL = 4
 
 
@@ -67,7 +67,7 @@ class Relay(unittest.TestCase):
     def answer(self, of, verdicts):
         """@verdicts: (record, verdict) of one file."""
         self.written += 1
-        rows = [encode([*record[:3], record[6][0], verdict]) for record, verdict in verdicts]
+        rows = [encode([*record[:3], record[6][0] if record[6] else NO_RECEIPT, verdict]) for record, verdict in verdicts]
         octets = files.write(files.ACKNOWLEDGEMENT, self.written, self.sign, [self.operator, of], rows)
         path = os.path.join(self.directory, f"ack-{of:08d}.smr")
         with open(path + ".new", "wb") as f:
@@ -111,6 +111,19 @@ class Relay(unittest.TestCase):
         self.assertEqual(self.o.fly(devices[1]), {0: RESEAL})
         self.assertIn(2, self.o.check_in(devices[0], {2: 1}))
         self.command_receipt(devices[0])
+
+    def test_evidence_without_receipt_says_what_could_not_be_installed(self):
+        device = self.o.devices[0]
+        package = self.o.fly(device)[1]
+        self.assertEqual(self.o.fly(device, extra={1: [*package[1:3], 0x103]}), {0: RESEAL})
+        (number, record), = self.records(1)
+        who, iccid, serial, evidence, e, q, receipt = record
+        self.assertEqual((who, [iccid, serial], receipt), (device.eid, package[1:3], None))
+        evidence = decode(evidence)
+        self.assertTrue(verify_signed(device.d.point, flight.EVIDENCE, e + q, evidence))
+        self.assertEqual(decode(evidence[2])[5], {1: [iccid, serial, 0x103]})
+        self.answer(number, [(record, relay.ACCEPTED)])
+        wait_until("the answer to count", lambda: self.unacknowledged() == 0)
 
     def command_receipt(self, device):
         """A command of ours; its receipt comes without evidence."""

@@ -3,6 +3,7 @@
 strictness is strict. Runs no program of ours."""
 import hashlib
 import os
+import re
 import sys
 import unittest
 
@@ -207,6 +208,78 @@ class Document(unittest.TestCase):
             self.doc.check_names(("name", "undefined", None), set())
         self.assertEqual(self.doc.bound("M2, MILENAGE"), 480)
         self.assertEqual(self.doc.bound("4.04 with the flight key"), 133)
+
+
+class Sizes(unittest.TestCase):
+    """Section 6 of docs/protocol.md, each number built a second time: all counters, serials and numbers of 32 bits, beacon present."""
+    TOP = 2**32 - 1
+
+    @classmethod
+    def setUpClass(cls):
+        cls.doc = cddl.Document()
+        cls.key = Key()
+        cls.beacon = [cls.TOP, bytes(16)]
+        cls.certificate = objects.certificate(cls.key, EID, cls.key.point, cls.key.point, bytes(8))
+        cls.flight_key = objects.flight_key(cls.key, 1, cls.TOP, cls.key.point, cls.TOP - 1, cls.TOP)
+
+    def octets(self, row):
+        """The numbers of a row, without what follows from them."""
+        return [int(n) for n in re.findall(r"\d+", self.doc.sizes[row][0].replace("C2", ""))]
+
+    def m1(self, have=None, extra=None, certificate=None):
+        ev = [EID, self.TOP, bytes(32), [1, *self.beacon], have] + ([extra] if extra else [])
+        return 9 + len(flight.Request(self.key.point, self.TOP, ev, self.key, certificate).message)
+
+    def m2(self, content=None, **subscription):
+        f = Key()
+        if content is None:
+            more = {"order": None, **subscription}
+            order = more.pop("order")
+            package = objects.package(self.key, self.key.point, EID, ICCID, self.TOP, objects.mcim(interval=self.TOP, profile=self.TOP, **more), order)
+            content = {1: package, 2: bytes(101), 3: self.beacon}
+        keys = flight.AnswerKeys(bytes(32), bytes(32), bytes(32), f.point)
+        return 7 + len(flight.m2(keys, f, content))
+
+    def c1(self, *receipts):
+        return 9 + len(checkin.c1(bytes(16), bytes(101), 1, {**({1: list(receipts)} if receipts else {}), 2: 0}))
+
+    def c2(self, **more):
+        content = {2: bytes(101), 3: self.beacon, **{int(key[1:]): value for key, value in more.items()}}
+        return 7 + len(checkin.Exchange(bytes(16), b"").c2(bytes(16), content))
+
+    def test_m1(self):
+        have, extra = [ICCID, self.TOP], {1: [ICCID, self.TOP, 0x30A], 2: self.TOP}  # reasons have 16 bits
+        self.assertEqual([self.m1()], self.octets("M1 by reference, first contact"))
+        self.assertEqual([self.m1(have)], self.octets("M1 by reference, MCIM installed"))
+        self.assertEqual([self.m1(certificate=self.certificate), self.m1(have, certificate=self.certificate)], self.octets("M1 with certificate"))
+        echo = len(coap.request("f", b"x", echo=bytes(8))) - len(coap.request("f", b"x"))
+        self.assertEqual([self.m1(extra=extra) - self.m1() + echo + len(cbor.encode(bytes(12)))], self.octets("failure, tamper, Echo, gate MAC"))
+
+    def test_m2(self):
+        plain = self.m2()
+        self.assertEqual([plain], self.octets("M2, MILENAGE"))
+        self.assertEqual([self.m2(delta=2**43 - 1, age=2**43 - 1)], self.octets("with sqn-delta and sqn-age of its own"))
+        self.assertEqual([self.m2(k=bytes(32), opc=bytes(32), alg=objects.TUAK) - plain], self.octets("M2, TUAK"))
+        order = objects.order(self.key, self.TOP, self.key.point, EID)
+        self.assertEqual([self.m2(order=order) - plain], self.octets("owner's order"))
+        self.assertEqual([self.m2({2: bytes(101), 3: self.beacon})], self.octets("M2, ticket alone"))
+        self.assertEqual([self.m2({0: 9})], self.octets("M2, refusal"))
+
+    def test_check_in(self):
+        plain = self.c1()
+        self.assertEqual([plain], self.octets("C1, nothing to report"))
+        install = objects.install_receipt(bytes(16), EID, ICCID, self.TOP, bytes(32), bytes(32))
+        command = objects.command_receipt(bytes(16), EID, ICCID, self.TOP, 2, 0x30A)
+        self.assertEqual([self.c1(install) - plain, self.c1(command) - plain], self.octets("install receipt, command receipt"))
+        self.assertEqual([self.c2()], self.octets("C2, nothing pending"))
+        self.assertEqual([self.c2(_1=[objects.command(self.key, EID, ICCID, self.TOP, 2)]) - self.c2()], self.octets("command"))
+        self.assertEqual([self.c2(_5=bytes(101)) - self.c2()], self.octets("spare ticket"))
+
+    def test_flight_key(self):
+        content = {1: bytes(200), 2: bytes(101), 3: self.beacon}  # with a package the head of the sealed string has its octets already
+        along = self.m2({**content, 4: self.flight_key}) - self.m2(content)
+        self.assertEqual([along, self.c2(_4=self.flight_key) - self.c2()], self.octets("flight key"))
+        self.assertEqual([7 + len(self.flight_key)], self.octets("4.04 with the flight key"))
 
 
 class Files(unittest.TestCase):

@@ -12,6 +12,7 @@ import cbor2
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from oracle import aka, cbor, cddl, checkin, coap, files, flight, objects, p256  # noqa: E402
+from oracle.hpke import hpke_open, hpke_seal  # noqa: E402
 from oracle.keys import Key, compress, sha256, verify, verify_signed  # noqa: E402
 
 EID = bytes.fromhex("89049032123451234512345678901235")
@@ -113,6 +114,18 @@ class Curve(unittest.TestCase):
         self.assertIsNone(p256.multiply(p256.N))
         self.assertEqual(p256.multiply(p256.N - 1), (p256.G[0], p256.P - p256.G[1]))
         self.assertEqual(p256.add(None, p256.G), p256.G)
+
+
+class Hpke(unittest.TestCase):
+    def test_rfc9180_base_mode_comes_out(self):
+        """A.3.1, sequence number 0."""
+        e = Key.from_scalar(bytes.fromhex("4995788ef4b9d6132b249ce59a77281493eb39af373d236a1fe415cb0c2d7beb"))
+        own = Key.from_scalar(bytes.fromhex("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2"))
+        info, aad, plain = b"Ode on a Grecian Urn", b"Count-0", b"Beauty is truth, truth beauty"
+        sealed = hpke_seal(own.point, info, aad, plain, e)
+        self.assertEqual(sealed[:65], e.uncompressed)
+        self.assertEqual(sealed[65:].hex(), "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434")
+        self.assertEqual(hpke_open(own, info, aad, sealed), plain)
 
 
 class Aka(unittest.TestCase):

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the second implementation notice a TRE that speaks a dialect? Each mutant of samara-tre departs from docs/protocol.md in one thing, the same when it
+reads and when it writes; the named test of test_oracle_server.py, which passes with the real program, has to fail with it."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import mutants  # noqa: E402
+
+K1 = "Request.test_first_contact_says_no_more_than_it_has_to"
+M2 = "Answer.test_ticket_alone_and_beacon_alone"
+MALFORMED = "Answer.test_malformed_content_under_the_right_keys_is_refused_and_costs_nothing"
+# (name, file, old text, new text, test that notices)
+DIALECTS = [
+    ("label-of-k1", "core/m1.c", '"k1"', '"k2"', K1),
+    ("salt-of-k1", "core/m1.c", '"samara1 flight"', '"samara2 flight"', K1),
+    ("label-of-m2", "core/m2.c", '"m2", &context', '"m3", &context', M2),
+    ("label-prefix", "core/kdf.c", '"samara1 "', '"samara2 "', K1),
+    ("longer-integers", "core/cbor.c", "if (at == NULL || value < least[info - 24]) {", "if (at == NULL) {", MALFORMED),
+    ("keys-in-any-order", "core/cbor.c", "*key != UINT64_MAX && next <= *key", "false", MALFORMED),
+    ("octets-after-the-end", "core/cbor.c", "return r->pos == r->len ? SMR_OK : SMR_E_MALFORMED;", "return SMR_OK;", MALFORMED),
+    ("refusals-of-two-octets", "core/answer.c", "REFUSAL_MAX 255u", "REFUSAL_MAX 65535u", MALFORMED),
+    ("counter-not-stepped-ahead", "tre/flight.c", "\t\terr = step_ahead(tre);\n", "\t\t;\n", "Answer.test_every_refusal_is_told_and_ends_the_flight"),
+    ("beacon-not-repeated", "tre/flight.c", "ev->fresh_kind = SMR_FRESH_BEACON;", "ev->fresh_kind = SMR_FRESH_NONE;",
+     "Request.test_beacon_of_an_answer_is_in_the_next_evidence"),
+    ("mac-of-17th-octet", "core/receipt.c", "memcpy(out, mac, SMR_RECEIPT_MAC_LEN);", "memcpy(out, mac + 1, SMR_RECEIPT_MAC_LEN);",
+     "CheckIn.test_install_receipt_is_reported_until_it_is_taken_over"),
+    ("five-repetitions", "tre/checkin.c", "resends < SMR_TRE_RESENDS_MAX", "resends < SMR_TRE_RESENDS_MAX + 1",
+     "CheckIn.test_request_is_repeated_four_times_then_the_spare_ticket_serves"),
+    ("tamper-0-in-a-report", "core/c1.c", "1u + (report->receipt_count != 0) + (report->tamper != 0)", "2u + (report->receipt_count != 0)",
+     "CheckIn.test_nothing_to_report"),
+    ("flight-key-that-never-was", "core/flight_key.c", "\tif (key.number == 0 || key.not_after <= key.not_before)\n", "\tif (false)\n",
+     "Objects.test_content_that_breaks_a_rule_is_refused_under_a_good_signature"),
+]
+
+
+class Dialects(unittest.TestCase):
+    def run_with(self, program, test):
+        """The end of that test with this samara-tre: its exit code and what it says."""
+        with tempfile.TemporaryDirectory(prefix="samara-dialect-") as build:
+            os.makedirs(os.path.join(build, "tre", "linux"))
+            os.symlink(program, os.path.join(build, mutants.PROGRAMS["samara-tre"]))
+            done = subprocess.run([sys.executable, os.path.join(HERE, "test_oracle_server.py"), test], capture_output=True, text=True, timeout=100,
+                                  env={**os.environ, "SAMARA_BUILD": build}, stdin=subprocess.DEVNULL, check=False)
+        return done.returncode, done.stderr
+
+    def test_real_program_passes_them_all(self):
+        for test in sorted({dialect[4] for dialect in DIALECTS}):
+            code, said = self.run_with(os.path.abspath(os.path.join(mutants.BUILD, mutants.PROGRAMS["samara-tre"])), test)
+            self.assertEqual(code, 0, said)
+
+    def test_each_dialect_is_noticed(self):
+        for name, path, old, new, test in DIALECTS:
+            with self.subTest(name):
+                mutant = mutants.Mutant("dialect-" + name, name, ("samara-tre",), ((path, old, new),))
+                code, said = self.run_with(mutants.make(mutants.BUILD, mutant)["samara-tre"], test)
+                self.assertEqual(code, 1, said)
+                self.assertRegex(said, r"FAILED \((failures|errors)=")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -5,7 +5,7 @@
  *
  * No key outlives a call: each operation imports its key as a volatile PSA key and destroys it before it returns. An
  * embedded library has few key slots (32 in Mbed TLS), and the TRE keeps its keys in its own sealed record anyway.
- * `impl` of a key only says that the struct was filled.
+ * `impl` of a key points to the key itself and only says that the struct was filled.
  */
 #ifndef SMR_CRYPTO_PSA_LOCAL_H
 #define SMR_CRYPTO_PSA_LOCAL_H
@@ -24,9 +24,6 @@ void smr_psa_leave(void);
 /** Import @p octets as a volatile key for one purpose. 0 of them: not for the library, the caller pads. */
 psa_status_t smr_psa_import(psa_key_type_t type, psa_key_usage_t usage, psa_algorithm_t alg, struct smr_bytes octets,
 			    psa_key_id_t *id);
-
-/** What makes `impl` of a filled key. */
-void *smr_psa_filled(void);
 
 /**
  * The uncompressed form of a compressed point, because PSA takes no other: y = sqrt(x³ - 3x + b) mod p. Public input,

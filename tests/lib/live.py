@@ -26,6 +26,9 @@ class Live:
         if references:
             self.publish()
 
+    def make_device(self, number, certificate, agent):
+        return Device(self.world, number, certificate, **agent)
+
     def write(self, name, text):
         path = os.path.join(self.world.root, name)
         with open(path, "w", encoding="utf-8") as f:
@@ -33,7 +36,7 @@ class Live:
         return path
 
     def ship(self, number, algorithm, count, known, certificate, agent):
-        new = [Device(self.world, len(self.devices) + i, certificate, **agent) for i in range(1, count + 1)]
+        new = [self.make_device(len(self.devices) + i, certificate, agent) for i in range(1, count + 1)]
         self.devices += new
         rows = self.write("devices.csv", "eid,imei\n" + "".join(f"{d.eid},{d.imei}\n" for d in new))
         self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(rows), "--anchor", self.supplier.take(self.op.card))

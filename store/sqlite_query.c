@@ -191,7 +191,6 @@ enum smr_err smr_write_begin(struct smr_store *store)
 	if (store->loading)
 		return smr_load_check(store);
 	store->problem.text[0] = '\0'; /* of an earlier call */
-	SMR_FAULT("before-begin", "store");
 	return smr_query_do(store, SMR_SQL_BEGIN_WRITE);
 }
 

@@ -6,7 +6,7 @@
  *   SAMARA_FAULT_AT=N           die at the N-th point, from 1
  *   SAMARA_FAULT_AT=N:NAME      die at the N-th passing of this point
  */
-#include "sys/fault.h"
+#include "tests/crash/fault.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -39,7 +39,7 @@ __attribute__((constructor)) static void prepare(void)
 }
 
 /* The filter of samara-tre allows tgkill to itself; it ends all threads, and nothing can catch it. */
-static _Noreturn void die(void)
+_Noreturn void smr_fault_die(void)
 {
 	(void)syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), SIGKILL);
 	_exit(137);
@@ -56,7 +56,7 @@ static void name_of(char out[NAME_MAX_LEN], const char *step, const char *what)
 	out[len] = '\0';
 }
 
-static bool is_the_one(const char *step, const char *what)
+bool smr_fault_is_now(const char *step, const char *what)
 {
 	char name[NAME_MAX_LEN];
 	char line[NAME_MAX_LEN + 2];
@@ -73,14 +73,14 @@ static bool is_the_one(const char *step, const char *what)
 
 void smr_fault(const char *step, const char *what)
 {
-	if (is_the_one(step, what))
-		die();
+	if (smr_fault_is_now(step, what))
+		smr_fault_die();
 }
 
 void smr_fault_torn(int fd, struct smr_bytes content)
 {
-	if (!is_the_one("torn-write", "file"))
+	if (!smr_fault_is_now("torn-write", "file"))
 		return;
 	(void)!write(fd, content.ptr, content.len / 2);
-	die();
+	smr_fault_die();
 }

@@ -38,14 +38,14 @@ static enum smr_err open_parent(const char *path, struct smr_fs_temp *temp)
 
 static enum smr_err create_hidden(struct smr_fs_temp *temp, mode_t mode)
 {
+	char *hidden = NULL;
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return SMR_E_IO;
-	if (asprintf(&temp->temp, ".%.200s.%016llx" SUFFIX, temp->name, (unsigned long long)random) < 0) {
-		temp->temp = NULL;
+	if (asprintf(&hidden, ".%.200s.%016llx" SUFFIX, temp->name, (unsigned long long)random) < 0)
 		return SMR_E_NO_MEMORY;
-	}
+	temp->temp = hidden;
 	temp->fd = openat(temp->dir_fd, temp->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
 	if (temp->fd < 0 || fchmod(temp->fd, mode) != 0)
 		return smr_fs_err(errno);

@@ -77,8 +77,8 @@ class Life:
 
     def authenticate(self):
         def once():
-            rand, autn, ik, ck, res = self.live.world.vector(self.live.auc, self.subscription()["imsi"])
-            answer = self.peer.authenticate(rand, autn)
+            rand, autn, ik, ck, res = self.live.world.vector(self.live.auc, self.subscription()["imsi"], timeout=30)
+            answer = self.peer.authenticate(rand, autn, self.agent.alive)
             hold(answer in (None, ["UMTS-AUTH", ik.hex(), ck.hex(), res.hex()]), f"another answer: {answer}")
             # Answered or not: the TRE was asked, or is asked now. Only the first time may be the good one.
             first = self.device.ask(AUTHENTICATE, rand, autn)[0]

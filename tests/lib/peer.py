@@ -2,6 +2,7 @@
 """An EAP peer's control interface, as wpa_supplicant and eapol_test have it: asks the agent to be the external SIM."""
 import os
 import socket
+import time
 
 
 class Peer:
@@ -29,18 +30,20 @@ class Peer:
             return None
         return line.decode()
 
-    def authenticate(self, rand, autn, timeout=1.0):
-        """The agent's answer [«UMTS-AUTH», ik, ck, res], or None when there is none."""
+    def authenticate(self, rand, autn, alive):
+        """The agent's answer [«UMTS-AUTH», ik, ck, res], or None when it is not there, or dies: as long as it is @alive an answer comes."""
+        self.turn(0.05)
+        if not self.agent:
+            return None
         try:
-            while self.turn(0 if self.agent else timeout):
-                pass  # of an earlier challenge
-            if self.agent:
-                self.socket.sendto(f"<3>CTRL-REQ-SIM-0:UMTS-AUTH:{rand.hex()}:{autn.hex()} needed for SSID test".encode(), self.agent)
-                line = self.turn(timeout)
-                return line and line.split(":")[1:]
-        except (BlockingIOError, ConnectionRefusedError, FileNotFoundError):
+            self.socket.sendto(f"<3>CTRL-REQ-SIM-0:UMTS-AUTH:{rand.hex()}:{autn.hex()} needed for SSID test".encode(), self.agent)
+        except (ConnectionRefusedError, FileNotFoundError):
             self.agent = None
-        return None
+            return None
+        line, end = None, time.monotonic() + 60
+        while line is None and alive() and time.monotonic() < end:
+            line = self.turn(0.1)
+        return line and line.split(":")[1:]
 
     def close(self):
         self.socket.close()

@@ -12,6 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import faults  # noqa: E402
 from capture import Capture  # noqa: E402
+from faults import hold  # noqa: E402
 from live import Live  # noqa: E402
 from peer import Peer  # noqa: E402
 from world import Failed, wait_until  # noqa: E402
@@ -24,15 +25,6 @@ CALLS = ("before-call", "after-call", "before-send", "after-send")
 CONTACTS = 4  # flight, receipt, command, its receipt; later ones are like these
 STATE, AUTHENTICATE = 1, 9
 SQN, SUSPENDED = 0x30C, 2
-
-
-class Broken(AssertionError):
-    """Something that no crash may bring about."""
-
-
-def hold(condition, what):
-    if not condition:
-        raise Broken(what)
 
 
 class Life:
@@ -89,12 +81,7 @@ class Life:
         self.until("an authentication", once)
 
     def suspend(self):
-        live, device = self.live, self.device
-        out, auc_out = (live.op.path(f"{kind}-{device.number}.smr") for kind in ("commands", "auc-commands"))
-        with live.operator_lock:  # one command of the SHO at a time
-            live.op.run("suspend", "--iccid", self.subscription()["iccid"], "--auc", live.op.take(live.auc.card), "--out", out, "--auc-out", auc_out)
-        live.auc.run("load", live.auc.take(auc_out))
-        live.ro.run("load", live.ro.take(out))
+        faults.command(self.live, "suspend", self.subscription()["iccid"], self.device.number)
 
     def is_suspended(self):
         s = self.subscription()
@@ -134,7 +121,6 @@ class EveryPoint(unittest.TestCase):
     def setUp(self):
         self.live = Live(BUILD, shipments=(("milenage", DEVICES, True),), replace=faults.programs(BUILD))
         self.addCleanup(self.live.stop)
-        self.live.operator_lock = threading.Lock()
         self.live.start()
         self.live.world.start_auc(self.live.auc)
         self.fresh, self.todo, self.lock = iter(self.live.devices), queue.Queue(), threading.Lock()
@@ -185,8 +171,8 @@ class EveryPoint(unittest.TestCase):
         self.assertGreaterEqual(keys, 4 * len(self.lives), "the capture is not whole")
         iccids = [self.live.subscription(life.device)["iccid"] for _, life in self.lives]
         self.assertEqual(len(iccids), len(set(iccids)))
-        print(f"\n{len(died)} deaths, {len(known)} different points, {len(self.lives) - 1 - len(died)} places not reached again; {keys} request keys, "
-              "none for two plaintexts", file=sys.stderr)
+        print(f"\n{len(died)} deaths, {len(known)} different points, {len(self.lives) - 1 - len(died)} places not reached again; "
+              f"{keys} request keys, none for two plaintexts", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import faults  # noqa: E402
 import milenage  # noqa: E402
 import mutants  # noqa: E402
 import wire  # noqa: E402
+from faults import Broken, hold  # noqa: E402
 from offline import Offline  # noqa: E402
 from world import wait_until  # noqa: E402
 
@@ -21,15 +22,6 @@ ALL = bool(os.environ.get("SAMARA_LONG"))  # make test-long: every write of SQLi
 OF_SQLITE = 3
 WORLDS, DEVICES = 6, (120 if ALL else 30)  # side by side: a life is mostly waiting for the relay
 COMMAND, SUSPENDED, ACTIVATED = 2, 2, 1
-
-
-class Broken(AssertionError):
-    """Something that no crash may bring about."""
-
-
-def hold(condition, what):
-    if not condition:
-        raise Broken(what)
 
 
 class Place(Offline):
@@ -120,12 +112,8 @@ class Place(Offline):
         hold(2 in c2, f"refused: {c2}")
         return c2
 
-    def load_command(self, device, what):
-        out, auc_out = (self.op.path(f"{kind}-{device.number}.smr") for kind in ("commands", "auc-commands"))
-        iccid = self.row(device)["package"]["iccid"]
-        self.op.run(what, "--iccid", iccid, "--auc", self.op.take(self.auc.card), "--out", out, "--auc-out", auc_out)
-        self.auc.run("load", self.auc.take(auc_out))
-        self.ro.run("load", self.ro.take(out))
+    def suspend(self, device):
+        faults.command(self, "suspend", self.row(device)["package"]["iccid"], device.number)
 
     def take_command(self, device, c2):
         """What a TRE does: obey, and report it with the next check-in."""
@@ -158,7 +146,7 @@ class Place(Offline):
         """One round of the relay, for both receipts."""
         device = next(self.fresh)
         package = self.flight(device)
-        self.load_command(device, "suspend")
+        self.suspend(device)
         receipt = self.install(device, {1: package})
         self.take_command(device, self.check(device, {1: [receipt], 2: ACTIVATED}))
         self.settle(device, package, "suspended")
@@ -171,7 +159,7 @@ class Place(Offline):
         self.check(device, {1: [self.install(device, {1: package})], 2: ACTIVATED})
         self.settle(device, package, "active")
         self.authenticate(device)
-        self.load_command(device, "suspend")
+        self.suspend(device)
         self.take_command(device, self.check_until_command(device))
         self.settle(device, package, "suspended")
 
@@ -253,12 +241,14 @@ class EveryPoint(unittest.TestCase):
             worker.join()
         self.assertEqual(deaths.problems, [])
         self.assertEqual(deaths.known - {name for names in deaths.died for name, _ in names}, set(), "points at which nothing died")
-        print(f"\n{victim}: {len(deaths.died)} deaths, {len(deaths.known)} different points; {len(deaths.alive)} places not reached again", file=sys.stderr)
+        print(f"\n{victim}: {len(deaths.died)} deaths, {len(deaths.known)} different points; {len(deaths.alive)} places not reached again",
+              file=sys.stderr)
         return deaths
 
     def test_samarad_killed_at_every_transaction_file_and_answer_agrees_with_all_in_the_end(self):
         deaths = self.deaths_of("samarad")
-        self.assertTrue({"before-commit store", "before-send answers", "before-rename evidence-.smr", "after-remove ack-.smr"} <= deaths.known, deaths.known)
+        self.assertTrue({"before-commit store", "before-send answers", "before-rename evidence-.smr", "after-remove ack-.smr"} <= deaths.known,
+                        deaths.known)
 
     def test_samara_auc_killed_at_every_transaction_file_and_vector_agrees_with_all_in_the_end(self):
         deaths = self.deaths_of("samara-auc")

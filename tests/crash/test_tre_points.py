@@ -15,6 +15,7 @@ import lone_tre  # noqa: E402
 import milenage  # noqa: E402
 import mutants  # noqa: E402
 import wire  # noqa: E402
+from faults import Broken, hold  # noqa: E402
 from lone_tre import (AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, EID, ENROL_BEGIN, ENROL_FINISH, FLIGHT_COMPLETE, FLIGHT_KEY,  # noqa: E402
                       FLIGHT_START, ICCID, K, NOTHING, OK, OPC, SHIPMENT, SQN, STATE)
 from world import wait_until  # noqa: E402
@@ -28,15 +29,6 @@ ALL = bool(os.environ.get("SAMARA_LONG"))  # make test-long: calls of the same k
 
 class Died(Exception):
     """The TRE is gone."""
-
-
-class Broken(AssertionError):
-    """Something that no crash may bring about."""
-
-
-def hold(condition, what):
-    if not condition:
-        raise Broken(what)
 
 
 class Mortal(lone_tre.Tre):
@@ -61,8 +53,9 @@ class Mortal(lone_tre.Tre):
         who = {"user": 61050, "group": 61051, "extra_groups": []} if lone_tre.ROOT else {}
         self.fault = faults.Fault(self.place)
         with open(os.path.join(self.base, "log"), "ab") as log:
-            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
-                                            stderr=log, stdin=subprocess.DEVNULL, **self.fault.popen((reader,)), **who)
+            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path,
+                                             "--measurement-fd", str(reader)], stderr=log, stdin=subprocess.DEVNULL, **self.fault.popen((reader,)),
+                                            **who)
         os.close(reader)
         self.wait_for_socket()
 
@@ -240,7 +233,8 @@ class Mortal(lone_tre.Tre):
     def finish(self):
         self.process.terminate()
         self.end_of_process()
-        hold(self.process.returncode in (0, -9), f"ended with {self.process.returncode}")
+        hold(self.process.returncode == 0 or self.place is not None, f"ended with {self.process.returncode}")
+        self.deaths += self.process.returncode == -9  # at the very last point
 
 
 def one_life(place, program=faults.programs(BUILD)["samara-tre"]):
@@ -297,12 +291,13 @@ class Bites(unittest.TestCase):
         return "nothing"
 
     def test_sqn_that_is_not_durable_before_res_leaves_is_seen(self):
-        self.assertIn("an AUTN is taken twice", self.broken("after-send answer", "tre/authenticate.c", "err = smr_tre_keep(tre);", "tre->now = tre->draft;"))
+        self.assertIn("an AUTN is taken twice", self.broken("after-send answer", "tre/authenticate.c", "err = smr_tre_keep(tre);",
+                                                            "tre->now = tre->draft;"))
 
     def test_check_in_that_is_not_durable_before_it_leaves_is_seen(self):
         end = "\treturn copy_out(c1, tre->now.pending.c1, tre->now.pending.c1_len);\n}\n\nstatic void take_ticket"
-        self.assertRegex(self.broken("after-send answer", "tre/checkin.c", "\tSMR_TRY(smr_tre_keep(tre));\n" + end, "\ttre->now = tre->draft;\n" + end),
-                         "two plaintexts|in two messages|went back")
+        self.assertRegex(self.broken("after-send answer", "tre/checkin.c", "\tSMR_TRY(smr_tre_keep(tre));\n" + end,
+                                     "\ttre->now = tre->draft;\n" + end), "two plaintexts|in two messages|went back")
 
     def test_counter_that_is_not_durable_before_a_flight_leaves_is_seen(self):
         end = "\n\tif (err != SMR_OK) {\n\t\tsmr_tre_close_flight(tre);"

@@ -6,6 +6,7 @@ A place is (name, n): the n-th time that a process passes the point of this name
 import collections
 import os
 import tempfile
+import threading
 
 import capture
 import wire
@@ -13,6 +14,7 @@ import wire
 NAMES = ("samara", "samarad", "samara-auc", "samara-tre", "samara-m2me")
 
 SQLITE = ("log", "database", "journal")
+OPERATOR = threading.Lock()  # whose commands come one at a time
 
 
 def programs(build):
@@ -60,11 +62,29 @@ def thinned(found, most):
     return [place for place in found if is_kept(*place)]
 
 
+class Broken(AssertionError):
+    """Something that no crash may bring about."""
+
+
+def hold(condition, what):
+    if not condition:
+        raise Broken(what)
+
+
+def command(players, what, iccid, name):
+    """The SHO suspends or resumes; its files are carried to AuC and RO. @name: of the files, used once."""
+    out, auc_out = (players.op.path(f"{kind}-{name}.smr") for kind in ("commands", "auc-commands"))
+    with OPERATOR:
+        players.op.run(what, "--iccid", iccid, "--auc", players.op.take(players.auc.card), "--out", out, "--auc-out", auc_out)
+    players.auc.run("load", players.auc.take(auc_out))
+    players.ro.run("load", players.ro.take(out))
+
+
 # ---- what was on the wire ----
 
 def requests(datagrams, port):
-    """Keys of the requests that were sent to @port, each with all messages under it: a flight's key comes from its E, a check-in's from its ticket's rk
-    and its counter, which the mask hides but does not change."""
+    """Keys of the requests that were sent to @port, each with all messages under it: a flight's key comes from its E, a check-in's from its
+    ticket's rk and its counter, which the mask hides but does not change."""
     under = collections.defaultdict(set)
     for _, _, _, _, target, payload in datagrams:
         path = capture.path_of(payload) if target == port else None

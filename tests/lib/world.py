@@ -266,8 +266,15 @@ class Device:
         tre = Process(self.world, f"tre of m{self.number}", self.world.as_user(self.tre_uid, self.gid, argv),
                       os.path.join(self.world.logs, f"m{self.number}-factory.log"), fault, pass_fds=(read,))
         os.close(read)
-        wait_until("the TRE's socket", lambda: os.path.exists(self.socket) or not tre.alive())
+        wait_until("the TRE's socket", lambda: self.is_answering() or not tre.alive())
         return tre
+
+    def is_answering(self):
+        """A socket may be there that nobody listens at: not yet, or not any more."""
+        try:
+            return bool(self.ask(1))
+        except (OSError, EOFError):
+            return False
 
     def power_on(self):
         self.process = Process(self.world, f"m{self.number}", [self.world.bin("samara-launch"), "--config", self.config],

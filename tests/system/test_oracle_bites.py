@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the second implementation notice a TRE that speaks a dialect? Each mutant of samara-tre departs from docs/protocol.md in one thing, the same when it
-reads and when it writes; the named test of test_oracle_server.py, which passes with the real program, has to fail with it."""
+"""Does the second implementation notice a program that speaks a dialect? Each mutant of samara-tre or samarad departs from docs/protocol.md in one
+thing, the same when it reads and when it writes; the named test of test_oracle_server.py or test_oracle_device.py, which passes with the real program,
+has to fail with it."""
 import os
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import mutants  # noqa: E402
 K1 = "Request.test_first_contact_says_no_more_than_it_has_to"
 M2 = "Answer.test_ticket_alone_and_beacon_alone"
 MALFORMED = "Answer.test_malformed_content_under_the_right_keys_is_refused_and_costs_nothing"
+RENEWED = "CheckIn.test_ticket_is_renewed_and_knows_of_the_receipt"
+AGAIN = "CheckIn.test_same_request_is_answered_again_with_a_fresh_r"
 # (name, file, old text, new text, test that notices)
-DIALECTS = [
+OF_TRE = [
     ("label-of-k1", "core/m1.c", '"k1"', '"k2"', K1),
     ("salt-of-k1", "core/m1.c", '"samara1 flight"', '"samara2 flight"', K1),
     ("label-of-m2", "core/m2.c", '"m2", &context', '"m3", &context', M2),
@@ -36,30 +39,54 @@ DIALECTS = [
     ("flight-key-that-never-was", "core/flight_key.c", "\tif (key.number == 0 || key.not_after <= key.not_before)\n", "\tif (false)\n",
      "Objects.test_content_that_breaks_a_rule_is_refused_under_a_good_signature"),
 ]
+OF_SERVER = [
+    ("label-of-next", "core/c1.c", '"next"', '"text"', RENEWED),
+    ("label-of-c2", "core/c2.c", 'derive(keys->resp, "c2"', 'derive(keys->resp, "c3"', AGAIN),
+    ("r-not-fresh", "core/c2.c", "\tSMR_TRY(smr_random(out->r, sizeof(out->r)));\n", "\tmemset(out->r, 7, sizeof(out->r));\n", AGAIN),
+    ("salt-not-fresh", "core/ticket.c", "\tSMR_TRY(smr_random(clear + ID_LEN, SMR_TICKET_SALT_LEN));\n",
+     "\tmemset(clear + ID_LEN, 7, SMR_TICKET_SALT_LEN);\n", RENEWED),
+    ("receipt-not-in-the-ticket", "server/checkin.c", "ticket.state |= SMR_TICKET_INSTALLED;", ";", RENEWED),
+    ("anything-for-a-certificate", "core/m1.c", "\t\tSMR_TRY(check_certificate(m1->certificate));\n", "\t\t;\n",
+     "Malformed.test_what_stands_around_the_evidence"),
+    ("longer-integers", "core/cbor.c", "if (at == NULL || value < least[info - 24]) {", "if (at == NULL) {", "Malformed.test_report"),
+]
+PROGRAMS = {"samara-tre": (OF_TRE, "test_oracle_server.py"), "samarad": (OF_SERVER, "test_oracle_device.py")}
+
+
+def real(program):
+    return os.path.abspath(os.path.join(mutants.BUILD, mutants.PROGRAMS[program]))
 
 
 class Dialects(unittest.TestCase):
-    def run_with(self, program, test):
-        """The end of that test with this samara-tre: its exit code and what it says."""
+    def run_with(self, program, path, test):
+        """The end of that test with this program in the place of the real one: its exit code and what it says."""
         with tempfile.TemporaryDirectory(prefix="samara-dialect-") as build:
-            os.makedirs(os.path.join(build, "tre", "linux"))
-            os.symlink(program, os.path.join(build, mutants.PROGRAMS["samara-tre"]))
-            done = subprocess.run([sys.executable, os.path.join(HERE, "test_oracle_server.py"), test], capture_output=True, text=True, timeout=100,
+            for name in ("samara", "samarad", "samara-auc", "samara-tre", "samara-launch", "samara-m2me"):
+                os.makedirs(os.path.join(build, os.path.dirname(mutants.PROGRAMS[name])), exist_ok=True)
+                os.symlink(path if name == program else real(name), os.path.join(build, mutants.PROGRAMS[name]))
+            done = subprocess.run([sys.executable, os.path.join(HERE, PROGRAMS[program][1]), test], capture_output=True, text=True, timeout=100,
                                   env={**os.environ, "SAMARA_BUILD": build}, stdin=subprocess.DEVNULL, check=False)
         return done.returncode, done.stderr
 
-    def test_real_program_passes_them_all(self):
-        for test in sorted({dialect[4] for dialect in DIALECTS}):
-            code, said = self.run_with(os.path.abspath(os.path.join(mutants.BUILD, mutants.PROGRAMS["samara-tre"])), test)
-            self.assertEqual(code, 0, said)
-
-    def test_each_dialect_is_noticed(self):
-        for name, path, old, new, test in DIALECTS:
+    def notices(self, program):
+        for name, path, old, new, test in PROGRAMS[program][0]:
             with self.subTest(name):
-                mutant = mutants.Mutant("dialect-" + name, name, ("samara-tre",), ((path, old, new),))
-                code, said = self.run_with(mutants.make(mutants.BUILD, mutant)["samara-tre"], test)
+                mutant = mutants.Mutant(f"dialect-{program}-{name}", name, (program,), ((path, old, new),))
+                code, said = self.run_with(program, mutants.make(mutants.BUILD, mutant)[program], test)
                 self.assertEqual(code, 1, said)
                 self.assertRegex(said, r"FAILED \((failures|errors)=")
+
+    def test_real_programs_pass(self):
+        """In the same place and called the same way; all tests of the two files are run against the real programs anyway."""
+        for program, (dialects, _) in PROGRAMS.items():
+            code, said = self.run_with(program, real(program), dialects[0][4])
+            self.assertEqual(code, 0, said)
+
+    def test_each_dialect_of_a_tre_is_noticed(self):
+        self.notices("samara-tre")
+
+    def test_each_dialect_of_a_server_is_noticed(self):
+        self.notices("samarad")
 
 
 if __name__ == "__main__":

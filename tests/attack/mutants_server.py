@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant("operator_without_signature", "the operator's check of sign_d", ("samara-auc",),
            (("core/evidence.c", "SMR_TRY(smr_ecdsa_verify(d, hash, object.signature.ptr));", ""),)),
     Mutant("operator_without_receipt", "the receipt", ("samara-auc",),
-           (("auc/judge.c", "return verify_install_mac(s, &record->receipt, hash_ev);", "return SMR_OK;"),)),
+           (("auc/judge.c", "SMR_TRY(verify_install_mac(s, &record->receipt, hash_ev));", ""),)),
     Mutant("receipt_without_hash_ev", "hash(ev) in the install receipt", ("samara-auc",),
            (("core/receipt.c", "smr_put_bytes(&w, smr_bytes_of(hash_ev, SMR_HASH_LEN));", "smr_put_null(&w);"),)),
     Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),

@@ -29,7 +29,7 @@ class SubscriberKey(ServerBites):
     def batch(self, number):
         """[EID, package] of each device, as the RO reads them with its transport key."""
         with open(self.o.op.path(f"batch-{number}.smr"), "rb") as f:
-            return record_file.records(f.read(), record_file.private_key(self.o.ro, "kem"))
+            return [record[:2] for record in record_file.records(f.read(), record_file.private_key(self.o.ro, "kem"))]
 
     def opens(self, key, device_eid, package):
         _, iccid, serial, x, _, _ = package

@@ -126,7 +126,7 @@ class TappedHandOver(Offline):
         cbor2.load(copy)
         record = cbor2.load(copy)
         try:
-            eid, (_, iccid, serial, x, _, _) = wire.loads(record)
+            eid, (_, iccid, serial, x, _, _) = wire.loads(record)[:2]
         except (ValueError, TypeError, cbor2.CBORDecodeError):
             return None
         aad = wire.dumps([self.operator_point(), eid, iccid, serial])

@@ -292,16 +292,16 @@ class Bites(unittest.TestCase):
 
     def test_sqn_that_is_not_durable_before_res_leaves_is_seen(self):
         self.assertIn("an AUTN is taken twice", self.broken("after-send answer", "tre/authenticate.c", "err = smr_tre_keep(tre);",
-                                                            "tre->now = tre->draft;"))
+                                                            "tre->drafting = false;"))
 
     def test_check_in_that_is_not_durable_before_it_leaves_is_seen(self):
         end = "\treturn copy_out(c1, tre->now.pending.c1, tre->now.pending.c1_len);\n}\n\nstatic void take_ticket"
         self.assertRegex(self.broken("after-send answer", "tre/checkin.c", "\tSMR_TRY(smr_tre_keep(tre));\n" + end,
-                                     "\ttre->now = tre->draft;\n" + end), "two plaintexts|in two messages|went back")
+                                     "\ttre->drafting = false;\n" + end), "two plaintexts|in two messages|went back")
 
     def test_counter_that_is_not_durable_before_a_flight_leaves_is_seen(self):
         end = "\n\tif (err != SMR_OK) {\n\t\tsmr_tre_close_flight(tre);"
-        self.assertRegex(self.broken("after-send answer", "tre/flight.c", "\terr = smr_tre_keep(tre);" + end, "\ttre->now = tre->draft;" + end),
+        self.assertRegex(self.broken("after-send answer", "tre/flight.c", "\terr = smr_tre_keep(tre);" + end, "\ttre->drafting = false;" + end),
                          "in two messages|went back")
 
     def test_record_ahead_of_the_counter_that_is_refused_is_seen(self):

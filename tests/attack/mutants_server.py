@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last six take out
-what S1, S2, S5, S6 and S10 rest on and no model has as a field."""
+"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last four take out
+what S1, S2 and S5 rest on and no model has as a field."""
 from mutants import Mutant
 
 NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d);", "(void)smr_evidence_verify(&item->m1, &d);"),)
@@ -14,6 +14,12 @@ COUNTER_NOT_STRICT = (
 NO_ROW = (
     ("core/rules.c", "if (contact == CONTACT_STALE)\n\t\treturn unchanged(row, SMR_REFUSAL_COUNTER);\n", ""),
     ("core/rules.c", "if (contact == CONTACT_RESEND)\n\t\treturn v; /* answered, counts nothing */\n", ""),
+)
+
+FIRST_KEY_COUNTS = (
+    ("auc/db.c", "\treturn insert(db, record, sqn, old->suspended, old->state_serial);",
+     "\tstruct smr_subscription_record kept = *record;\n\tmemcpy(kept.d, old->d, sizeof(kept.d));\n"
+     "\treturn insert(db, &kept, sqn, old->suspended, old->state_serial);"),
 )
 
 RECEIPT_WITHOUT_X_AND_SERIAL = (
@@ -52,14 +58,11 @@ MUTANTS = [
            (("core/evidence.c", "SMR_TRY(smr_ecdsa_verify(d, hash, object.signature.ptr));", ""),)),
     Mutant("operator_without_receipt", "the receipt", ("samara-auc",),
            (("auc/judge.c", "SMR_TRY(verify_install_mac(s, &record->receipt, hash_ev));", ""),)),
+    Mutant("renewed_evidence_of_any_enrolment", "the D that was sealed for", ("samara-auc",), FIRST_KEY_COUNTS),
     Mutant("receipt_without_hash_ev", "hash(ev) in the install receipt", ("samara-auc",),
            (("core/receipt.c", "smr_put_bytes(&w, smr_bytes_of(hash_ev, SMR_HASH_LEN));", "smr_put_null(&w);"),)),
     Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),
     Mutant("receipt_without_hash_x_and_serial", "hash(X) and serial in the install receipt", ("samara-auc",), RECEIPT_WITHOUT_X_AND_SERIAL),
-    Mutant("datagram_without_tag", "the tag of the AEAD", ("samarad",),
-           (("crypto/openssl/cipher.c", "return finish(ctx) ? SMR_OK : SMR_E_UNOPENED;", "(void)finish(ctx);\n\treturn SMR_OK;"),)),
-    Mutant("file_without_signature", "the signature at a file's end", ("samarad",),
-           (("file/reader.c", "err = smr_cose_verify_detached(&sender, SMR_LABEL_FILE, SMR_NONE, payload, sig);", "(void)sig;"),)),
     Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),
     Mutant("package_kept_after_receipt", "overwriting X when its receipt is accepted", ("samarad",),
            (("store/sqlite_commit.c", "if (!held->has_x || (!change->purge_x && change->state != SMR_ROW_RESEAL))", "if (held != NULL)"),)),

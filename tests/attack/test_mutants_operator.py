@@ -2,6 +2,7 @@
 """The operator's AuC, with one check taken out at a time, and an RO that is the attacker: it holds the RO's keys and store, hands out packages as it likes
 and writes evidence files as it likes. The real samara-auc activates only what was installed (S5, S6). A test is called as its row in proofs/README.md."""
 import csv
+import itertools
 import os
 import sys
 import unittest
@@ -10,10 +11,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import disk  # noqa: E402
 import wire  # noqa: E402
 from relay import ACCEPTED, Relay, evidence_of, record  # noqa: E402
+from world import imei  # noqa: E402
 from world_bites import WorldBites  # noqa: E402
 
 
 class Operator(WorldBites):
+    shipments = itertools.count(50)
+
     @classmethod
     def start(cls):
         if not hasattr(cls, "ro"):
@@ -83,6 +87,27 @@ class Operator(WorldBites):
             return self.activated(device, [1, iccid, serial, 0, os.urandom(16)], evidence)
         self.bites("operator_without_receipt", attack)
 
+    def test_renewed_evidence_of_any_enrolment(self):
+        """The device was enrolled anew. Whoever kept the d of before, and took t alone from the new keys, speaks for it."""
+        def attack(device, _):
+            thief = wire.Device(device.eid, device.d, device.measurement)
+            self.enrol_anew(device)
+            thief.t = device.t
+            evidence = self.ask(thief)
+            self.open_package(thief)
+            return self.activated(thief, self.receipt(thief), evidence)
+        self.bites("renewed_evidence_of_any_enrolment", attack)
+
+    def enrol_anew(self, device):
+        """Reset and repaired: new keys, a later shipment, and a subscription under the ICCID of before."""
+        device.d, device.t, number, supplier = wire.Key(), wire.Key(), next(self.shipments), self.o.supplier
+        rows = self.o.write(f"renewed-{number}.csv", f"eid,imei,d,t\n{device.eid.hex()},{imei(device.number)},{device.d.point.hex()},"
+                            f"{device.t.point.hex()}\n")
+        supplier.run("shipment", "--number", str(number), "--csv", supplier.take(rows), "--anchor", supplier.take(self.o.op.card), "--re-enrol")
+        supplier.run("ship", "--number", str(number), "--out", supplier.path(f"shipment-{number}.smr"))
+        self.o.ro.run("load", self.o.ro.take(supplier.path(f"shipment-{number}.smr")))
+        self.reseal(device, self.o.op.take(supplier.path(f"shipment-{number}.smr")), "--re-enrolled")
+
     # ---- what the receipt covers ----
 
     def test_receipt_without_hash_ev(self):
@@ -104,7 +129,7 @@ class Operator(WorldBites):
             return self.activated(device, receipt, self.ask(device, ctr=7))
         self.bites("receipt_hash_ev_without_E_Q", attack)
 
-    def reseal(self, device):
+    def reseal(self, device, shipment=None, how="--reseal"):
         """The operator seals the same subscription anew, under the same K. Returns the new serial."""
         iccid = self.o.subscription(device)["iccid"]
         with open(self.o.op.path("subscriptions-1.csv"), encoding="utf-8", newline="") as f:
@@ -112,9 +137,9 @@ class Operator(WorldBites):
         names = [f"again-{device.number}.{end}" for end in ("csv", "batch", "auc")]
         one = self.o.write(names[0], "".join(",".join(row) + "\n" for row in rows if row[rows[0].index("iccid")] in ("iccid", iccid)))
         out, auc_out = (self.o.op.path(name) for name in names[1:])
-        self.o.op.run("seal", "--shipment", os.path.join(self.o.op.inbox, "shipment-1.smr"), "--subscriptions", self.o.op.take(one),
+        self.o.op.run("seal", "--shipment", shipment or os.path.join(self.o.op.inbox, "shipment-1.smr"), "--subscriptions", self.o.op.take(one),
                       "--ro", self.o.op.take(self.o.ro.card), "--auc", self.o.op.take(self.o.auc.card), "--out", out, "--auc-out", auc_out,
-                      "--reseal", device.eid.hex())
+                      how, device.eid.hex())
         self.o.ro.run("load", self.o.ro.take(out))
         self.o.auc.run("load", self.o.auc.take(auc_out))
         return self.o.subscription(device)["serial"]

@@ -12,6 +12,8 @@ MEASURE = runpy.run_path(os.path.join(ROOT, "tools", "stack"))["measure"]
 USE = "void outside(void *);\n"
 SHALLOW = "__attribute__((noinline)) static void shallow(void) { char a[64]; outside(a); }\n"
 DEEP = "__attribute__((noinline)) static void deep(void) { char a[512]; outside(a); }\n"
+PING_PONG = ("__attribute__((noinline)) static void pong(int n);\nvoid ping(int n) { char a[96]; outside(a); pong(n); outside(a); }\n"
+             "__attribute__((noinline)) static void pong(int n) { char a[256]; outside(a); if (n) ping(n - 1); outside(a); }\n")
 
 
 class Stack(unittest.TestCase):
@@ -42,7 +44,8 @@ class Stack(unittest.TestCase):
         self.assertEqual(problems, [])
 
     def test_pointer_is_an_error_unless_its_callees_are_named(self):
-        text = DEEP + "typedef void call(void);\nvoid take(call **);\nvoid entry(call *f) { f(); outside(0); }\nvoid other(void) { call *f = deep; take(&f); }\n"
+        text = (DEEP + "typedef void call(void);\nvoid take(call **);\nvoid entry(call *f) { f(); outside(0); }\n"
+                "void other(void) { call *f = deep; take(&f); }\n")
         table, problems = self.measure(text)
         self.assertEqual(problems, ["entry calls through a pointer: nobody says what"])
         self.assertLess(table["entry"][0], 64)
@@ -67,11 +70,15 @@ class Stack(unittest.TestCase):
         self.assertEqual((table["again"][0], problems), (5 * once, []))
 
     def test_recursion_through_two_functions_costs_both(self):
-        text = ("void pong(int n);\nvoid ping(int n) { char a[96]; outside(a); pong(n); outside(a); }\n"
-                "__attribute__((noinline)) void pong(int n) { char a[256]; outside(a); if (n) ping(n - 1); outside(a); }\n")
-        table, problems = self.measure(text, "ping: recursion=3\n")
+        table, problems = self.measure(PING_PONG, "ping: recursion=3\n")
         self.assertEqual(problems, [])
         self.assertGreater(table["ping"][0], 3 * (96 + 256))
+
+    def test_cycle_entered_elsewhere_than_where_it_is_bounded_is_an_error(self):
+        _, problems = self.measure(PING_PONG + "void side(int n) { pong(n); outside(0); }\n", "ping: recursion=3\n")
+        self.assertEqual(problems, ["side enters a cycle through pong"])
+        _, problems = self.measure(PING_PONG.replace("static ", ""), "ping: recursion=3\n")
+        self.assertEqual(problems, ["pong is an entry point inside a cycle"])
 
     def test_stack_of_a_size_that_depends_on_data_is_an_error(self):
         _, problems = self.measure("void entry(int n) { char a[n]; outside(a); }\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small device: the engine as compiled for a Cortex-M33 (tools/small), emulated by qemu-arm, against the real samarad and samara-auc. It makes its
-keys, is enrolled by the real supplier, and does all that a device does, octets on the wire included."""
+"""The small device: the engine as compiled for a Cortex-M33 (tools/small), emulated by qemu-arm, against the real samarad and samara-auc. It makes
+its keys, is enrolled by the real supplier, and does all that a device does, octets on the wire included."""
 import os
 import re
 import subprocess

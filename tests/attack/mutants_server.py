@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last four take out
-what S1, S2 and S5 rest on and no model has as a field."""
+"""Mutants whose missing check is in the server, the AuC, or a party's command line. The names are those of proofs/README.md; the last six take out
+what S1, S2, S5, S6 and S10 rest on and no model has as a field."""
 from mutants import Mutant
 
 NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d);", "(void)smr_evidence_verify(&item->m1, &d);"),)
@@ -63,6 +63,10 @@ MUTANTS = [
            (("core/receipt.c", "smr_put_bytes(&w, smr_bytes_of(hash_ev, SMR_HASH_LEN));", "smr_put_null(&w);"),)),
     Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),
     Mutant("receipt_without_hash_x_and_serial", "hash(X) and serial in the install receipt", ("samara-auc",), RECEIPT_WITHOUT_X_AND_SERIAL),
+    Mutant("datagram_without_tag", "the tag of the AEAD", ("samarad",),
+           (("crypto/openssl/cipher.c", "return finish(ctx) ? SMR_OK : SMR_E_UNOPENED;", "(void)finish(ctx);\n\treturn SMR_OK;"),)),
+    Mutant("file_without_signature", "the signature at a file's end", ("samarad",),
+           (("file/reader.c", "err = smr_cose_verify_detached(&sender, SMR_LABEL_FILE, SMR_NONE, payload, sig);", "(void)sig;"),)),
     Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),
     Mutant("package_kept_after_receipt", "overwriting X when its receipt is accepted", ("samarad",),
            (("store/sqlite_commit.c", "if (!held->has_x || (!change->purge_x && change->state != SMR_ROW_RESEAL))", "if (held != NULL)"),)),

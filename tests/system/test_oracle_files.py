@@ -197,18 +197,10 @@ class Read(Case):
         batch, subscriptions = self.read(batch, ro.kem), self.read(subscriptions, auc.kem)
         self.assertEqual((batch.about, batch.sealed, subscriptions.sealed), ([auc.card], True, True))
         operator = self.real("sho")[2]
-<<<<<<< HEAD
         for device, (who, package, shipment), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
             content = objects.open_package(package, device.t, operator, device.eid)
             judged.DOC.check("mcim", content)
             self.assertEqual((who, shipment, content[8]), (device.eid, objects.shipment_id(self.ours["supplier"].sign.point, number), INTERVAL))
-=======
-        shipment = sha256(b"samara1 shipment" + self.ours["supplier"].sign.point + number.to_bytes(8, "big"))[:8]
-        for device, (who, package, sealed_for), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
-            content = objects.open_package(package, device.t, operator, device.eid)
-            judged.DOC.check("mcim", content)
-            self.assertEqual((who, sealed_for, content[8]), (device.eid, shipment, INTERVAL))
->>>>>>> 0d1276b (The mutant of a new enrolment has its attack: the keys of before do not speak for the device)
             self.assertEqual(line[:4], [files.ADD, device.eid, package[1], package[2]])
             self.assertEqual(line[4:10], content[:6])
             self.assertEqual(line[12:], [device.d.point, sha256(package[3]), self.ours["supplier"].sign.point])

@@ -128,7 +128,8 @@ class Rejected(unittest.TestCase):
         self.assertIn(device.eid, live.auc.run("status", "--reseal").stdout)
         live.auc.run("load", live.auc.take(live.supplier.path(f"references-{device.measurement()[:8]}.smr")))
         live.seal_anew(device)
-        self.assertEqual(live.contact(device, "check-in")["result"], "refused")  # a package waits: fly
+        # As soon as the server has noticed that a package waits, a check-in is told to fly.
+        wait_until("a check-in to be refused", lambda: live.contact(device, "check-in")["result"] == "refused", 60, every=0.2)
         live.install(device)
         self.assertEqual(live.row(device)["state"], "installed")
         self.assertIsNotNone(live.vector(device))

@@ -311,6 +311,19 @@ static enum smr_err reject(struct clearing *c, const struct smr_evidence_record 
 	return smr_held_reseal(c->store, &record->eid, &held);
 }
 
+/* Whoever has a device's rk can send a receipt that is none; without this it would end the command, which nobody obeyed. */
+static enum smr_err command_again(struct clearing *c, const struct smr_evidence_record *record)
+{
+	struct smr_query q = smr_query_begin(c->store, SMR_SQL_COMMAND_AGAIN);
+
+	smr_query_blob(&q, record->eid.octets, sizeof(record->eid.octets));
+	smr_query_blob(&q, record->iccid.octets, sizeof(record->iccid.octets));
+	smr_query_int(&q, c->op->number);
+	smr_query_int(&q, record->serial);
+	SMR_TRY(smr_query_run(&q));
+	return smr_bump_sequence(c->store); /* servers: its check-ins need the store again */
+}
+
 static enum smr_err clear_record(struct clearing *c, const struct smr_store_relay *relay)
 {
 	const struct smr_ack_record *ack = find_ack(c, &relay->record);
@@ -320,9 +333,11 @@ static enum smr_err clear_record(struct clearing *c, const struct smr_store_rela
 		return SMR_OK;
 	}
 	SMR_TRY(remember_gone(c, relay->sequence));
-	if (ack->verdict == SMR_ACK_REJECTED && ack->kind == SMR_RECEIPT_INSTALL)
+	if (ack->verdict != SMR_ACK_REJECTED)
+		return SMR_OK;
+	if (ack->kind == SMR_RECEIPT_INSTALL)
 		return reject(c, &relay->record);
-	return SMR_OK;
+	return ack->kind == SMR_RECEIPT_COMMAND ? command_again(c, &relay->record) : SMR_OK;
 }
 
 static enum smr_err delete_gone(struct clearing *c, uint64_t of)

@@ -62,8 +62,9 @@
 	X(COMMAND_PUT, "INSERT INTO command (eid, iccid, operator, serial, pending, command) "                         \
 		       "VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (eid, iccid) DO UPDATE "                            \
 		       "SET operator = ?3, serial = ?4, pending = 1, command = ?5, result = NULL")                     \
-	X(COMMAND_DONE, "UPDATE command SET pending = 0, command = NULL, result = ?3 "                                 \
-			"WHERE eid = ?1 AND iccid = ?2")                                                               \
+	X(COMMAND_DONE, "UPDATE command SET pending = 0, result = ?3 WHERE eid = ?1 AND iccid = ?2")                   \
+	X(COMMAND_AGAIN, "UPDATE command SET pending = 1, result = NULL WHERE eid = ?1 AND iccid = ?2 "                \
+			 "AND operator = ?3 AND serial = ?4 AND NOT pending AND command IS NOT NULL")                  \
 	X(COMMAND_END_OTHERS, "UPDATE command SET pending = 0, command = NULL "                                        \
 			      "WHERE eid = ?1 AND iccid <> ?2 AND pending")                                            \
 	X(COMMAND_PENDING, "SELECT eid FROM command WHERE pending UNION "                                              \

@@ -130,6 +130,16 @@ class Operator(unittest.TestCase):
             serial = self.issue(o, device, "resume")
             self.assertTrue(self.shown(o, device, serial, self.mac(device, serial, ACTIVATED, ())))
 
+    def test_false_receipt_does_not_end_the_command(self):
+        """A thief of rk answers for the device: the operator sees through it, the command comes again, and the true receipt counts."""
+        o = self.world()
+        device = o.devices[0]
+        self.provisioned(o, device)
+        serial = self.issue(o, device, "suspend")
+        self.assertFalse(self.shown(o, device, serial, bytes(16)))
+        wait_until("the command again", lambda: o.check_in(device, udp=self.udp).get(1), timeout=60, every=0.2)
+        self.assertTrue(self.shown(o, device, serial, self.mac(device, serial, SUSPENDED, ())))
+
     def test_command_receipt_without_serial(self):
         o = self.world("command_receipt_without_serial")
         self.assertTrue(self.old_receipt(o, o.devices[0], ("serial",)))

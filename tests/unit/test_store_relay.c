@@ -235,6 +235,31 @@ static void test_attack_command_receipts_without_a_pending_command_make_nothing_
 	assert_int_equal(counts(rig).commands_pending, 0);
 }
 
+static void test_command_whose_receipt_is_rejected_is_pending_again_unless_replaced(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_ack_record ack = {rig_eid(2), rig_iccid(2), 5, SMR_RECEIPT_COMMAND, SMR_ACK_REJECTED};
+
+	put_command(rig, 2, 5);
+	commit_command_receipt(rig, 2, 2, 5, 0);
+	assert_int_equal(spool(rig, 10), 1);
+	assert_int_equal(counts(rig).commands_pending, 0);
+	assert_int_equal(acknowledge(rig, 1, &ack, 1), SMR_OK);
+	assert_int_equal(counts(rig).commands_pending, 1);
+	commit_command_receipt(rig, 2, 2, 5, 0); /* the true one goes to the operator, as the false one did */
+	assert_int_equal(counts(rig).commands_pending, 0);
+	assert_int_equal(spool(rig, 10), 1);
+	put_command(rig, 2, 6);
+	commit_command_receipt(rig, 2, 2, 6, 0);
+	assert_int_equal(acknowledge(rig, 2, &ack, 1), SMR_OK);
+	assert_int_equal(counts(rig).commands_pending, 0);
+	assert_int_equal(spool(rig, 10), 1);
+	ack.serial = 6;
+	ack.verdict = SMR_ACK_ACCEPTED;
+	assert_int_equal(acknowledge(rig, 3, &ack, 1), SMR_OK);
+	assert_int_equal(counts(rig).commands_pending, 0);
+}
+
 /* ---- files ---- */
 
 static void test_files_hold_each_record_once_in_order(void **state)
@@ -445,6 +470,7 @@ int main(void)
 		FILLED(test_install_receipt_of_another_package_is_not_relayed),
 		FILLED(test_command_receipt_is_relayed_once_with_its_result),
 		FILLED(test_attack_command_receipts_without_a_pending_command_make_nothing_grow),
+		FILLED(test_command_whose_receipt_is_rejected_is_pending_again_unless_replaced),
 		FILLED(test_files_hold_each_record_once_in_order),
 		FILLED(test_file_not_noted_is_written_again_with_the_same_records),
 		FILLED(test_spooled_is_idempotent_and_refuses_anything_else),

@@ -6,6 +6,7 @@
  * fixed-window code of its P-256 module, or the Montgomery ladder where that module is not built in. What is secret
  * here and passes through the heap (numbers, points) is released with the clearing functions.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* EC_POINT_get_Jprojective_coordinates_GFp: see decompressed_encode */
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
@@ -138,6 +139,24 @@ static bool point_form_is_ours(struct smr_bytes point)
 	return false;
 }
 
+/* A point just decoded has Z = 1: its coordinates can be read without the inversion that an encoding makes, which is a
+ * fifth of the import of a compressed point. */
+static bool decompressed_encode(const struct smr_ossl *lib, const EC_POINT *point, uint8_t out[SMR_POINT_LEN])
+{
+	SMR_SCOPED(smr_ossl_free_number) BIGNUM *x = BN_new();
+	SMR_SCOPED(smr_ossl_free_number) BIGNUM *y = BN_new();
+	SMR_SCOPED(smr_ossl_free_number) BIGNUM *z = BN_new();
+
+	if (x == NULL || y == NULL || z == NULL ||
+	    EC_POINT_get_Jprojective_coordinates_GFp(lib->p256, point, x, y, z, NULL) != 1)
+		return false;
+	if (!BN_is_one(z))
+		return point_encode(lib, point, out);
+	out[0] = POINT_UNCOMPRESSED;
+	return BN_bn2binpad(x, out + 1, SMR_SCALAR_LEN) == (int)SMR_SCALAR_LEN &&
+	       BN_bn2binpad(y, out + 1 + SMR_SCALAR_LEN, SMR_SCALAR_LEN) == (int)SMR_SCALAR_LEN;
+}
+
 static bool same_octets_follow(struct smr_bytes point, struct smr_pubkey *key)
 {
 	if (point.len != SMR_POINT_LEN)
@@ -165,8 +184,8 @@ enum smr_err smr_pubkey_import(struct smr_pubkey *key, struct smr_bytes point)
 		smr_pubkey_wipe(key);
 		return smr_ossl_fail(SMR_E_BAD_POINT);
 	}
-	/* Encoding costs an inversion; an uncompressed input is its own encoding. */
-	if (!same_octets_follow(point, key) && !point_encode(lib, impl->point, key->point)) {
+	/* An uncompressed input is its own encoding. */
+	if (!same_octets_follow(point, key) && !decompressed_encode(lib, impl->point, key->point)) {
 		smr_pubkey_wipe(key);
 		return smr_ossl_fail(SMR_E_CRYPTO);
 	}

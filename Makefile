@@ -2,7 +2,7 @@
 # The commands of the README. Meson does the work; packages come from Debian and are installed when missing.
 BUILD ?= build
 
-.PHONY: all setup build test test-long demo check lint proofs fuzz clean help
+.PHONY: all setup build test test-long demo check lint proofs fuzz bench-seal clean help
 
 all: build
 
@@ -41,6 +41,11 @@ proofs:
 ## make fuzz    short fuzzing of every parser (SECONDS_EACH=30)
 fuzz: setup
 	@tools/fuzz
+
+## make bench-seal  how near sealing comes to the bare public-key operations (DEVICES=100000)
+bench-seal: build
+	@ninja -C $(BUILD) tests/bench/seal_bare >/dev/null
+	@python3 tests/bench/bench_seal.py --build $(BUILD) --devices $(or $(DEVICES),100000)
 
 clean:
 	rm -rf $(BUILD) build-*

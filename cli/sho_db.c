@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "sys/fsio.h"
+
 #define SCHEMA_VERSION 1
 
 static const char schema[] =
@@ -35,22 +37,31 @@ static const char seen_schema[] =
 	" FROM assignment "
 
 /* X(name, SQL): those used once per line or device, prepared once. */
-#define STATEMENTS(X)                                                                                                 \
-	X(see, "INSERT INTO seen (iccid, imsi) VALUES (?1, ?2)")                                                      \
-	X(iccid_taken, "SELECT 1 FROM assignment WHERE iccid = ?1 AND eid <> ?2 LIMIT 1")                             \
-	X(imsi_taken, "SELECT 1 FROM assignment WHERE imsi = ?1 AND (eid <> ?2 OR iccid <> ?3) LIMIT 1")              \
-	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                                           \
-	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"                  \
-		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                                          \
-	X(origin, "SELECT o.supplier, o.number FROM assignment a JOIN origin o ON o.batch = a.batch WHERE a.serial =" \
-		  " max(ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND live), 0),"                     \
-		  " ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND NOT live), 0))")                    \
-	X(set_origin, "INSERT INTO origin (batch, supplier, number) VALUES (?1, ?2, ?3)")                             \
-	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                               \
+#define STATEMENTS(X)                                                                                                  \
+	X(see, "INSERT INTO seen (iccid, imsi) VALUES (?1, ?2)")                                                       \
+	X(iccid_taken, "SELECT serial FROM assignment WHERE iccid = ?1 AND eid <> ?2 ORDER BY serial DESC LIMIT 1")    \
+	X(imsi_taken,                                                                                                  \
+	  "SELECT serial FROM assignment WHERE imsi = ?1 AND (eid <> ?2 OR iccid <> ?3) ORDER BY serial DESC LIMIT 1") \
+	X(retire, "UPDATE assignment SET live = 0 WHERE eid = ?1 AND live")                                            \
+	X(assign, "INSERT INTO assignment (serial, iccid, imsi, eid, order_hash, made, batch, live)"                   \
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")                                                           \
+	X(origin, "SELECT o.supplier, o.number FROM assignment a JOIN origin o ON o.batch = a.batch WHERE a.serial ="  \
+		  " max(ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND live), 0),"                      \
+		  " ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND NOT live), 0))")                     \
+	X(set_origin, "INSERT INTO origin (batch, supplier, number) VALUES (?1, ?2, ?3)")                              \
+	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                                \
 	X(from, COLUMNS "WHERE serial >= ?1 ORDER BY serial LIMIT 1")
+
+/* The highest value of a column, as SQLite compares octets. What is above it is not there: ranges ascend, so this spares
+ * nearly every search of a large run. */
+struct highest {
+	bool known;
+	uint8_t octets[SMR_EID_LEN];
+};
 
 struct smr_sho_db {
 	sqlite3 *sql;
+	struct highest eid, past_eid, iccid, imsi;
 #define MEMBER(name, text) sqlite3_stmt *name;
 	STATEMENTS(MEMBER)
 #undef MEMBER
@@ -121,7 +132,7 @@ static enum smr_err finds(sqlite3_stmt *s, bool *yes)
 
 /* ---- a run ---- */
 
-static enum smr_err note_paths(struct smr_sho_db *db, const char *const *paths, size_t count)
+enum smr_err smr_sho_db_note(struct smr_sho_db *db, const char *const *paths, size_t count)
 {
 	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "INSERT OR IGNORE INTO unfinished (path) VALUES (?1)");
 
@@ -159,11 +170,36 @@ enum smr_err smr_sho_db_reserve(struct smr_sho_db *db, uint64_t count, const cha
 	SMR_TRY(smr_sho_db_begin(db));
 	err = spend(db, count, first);
 	if (err == SMR_OK)
-		err = note_paths(db, paths, path_count);
+		err = smr_sho_db_note(db, paths, path_count);
 	if (err == SMR_OK)
 		return smr_sho_db_end(db, true);
 	SMR_TRY(smr_sho_db_end(db, false));
 	return err;
+}
+
+static enum smr_err remove_if_hidden(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = strlen(path);
+
+	if (slash == NULL || slash[1] != '.' || len < 4 || strcmp(path + len - 4, ".tmp") != 0)
+		return SMR_OK;
+	return smr_fs_remove(path);
+}
+
+enum smr_err smr_sho_db_remove_hidden(struct smr_sho_db *db)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "SELECT path FROM unfinished");
+	enum smr_err err;
+
+	while ((err = smr_db_step(s)) == SMR_OK) {
+		enum smr_err removed = remove_if_hidden((const char *)sqlite3_column_text(s, 0));
+
+		/* Its directory may be gone, and it with it. */
+		if (removed != SMR_OK && removed != SMR_E_NOT_FOUND)
+			return removed;
+	}
+	return err == SMR_E_NOTHING ? SMR_OK : err;
 }
 
 enum smr_err smr_sho_db_unfinished(struct smr_sho_db *db, const char *path, bool *yes)
@@ -180,44 +216,114 @@ enum smr_err smr_sho_db_settle(struct smr_sho_db *db, uint64_t next)
 	return set_next(db, next);
 }
 
-enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
-			    const char **field)
+static bool is_above(const struct highest *highest, struct smr_bytes value)
 {
-	enum smr_err err;
+	return highest->known && memcmp(value.ptr, highest->octets, value.len) > 0;
+}
 
+static void raise_to(struct highest *highest, struct smr_bytes value)
+{
+	if (is_above(highest, value))
+		memcpy(highest->octets, value.ptr, value.len);
+}
+
+/* An empty table has none: zeros, which every number of ours is above. */
+static enum smr_err find_highest(struct smr_sho_db *db, const char *text, struct highest *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, text);
+	struct smr_bytes value;
+
+	*out = (struct highest){0};
+	SMR_TRY(smr_db_step(s));
+	value = smr_db_view(s, 0);
+	if (value.len > sizeof(out->octets))
+		return SMR_E_TAMPERED;
+	if (value.len > 0)
+		memcpy(out->octets, value.ptr, value.len);
+	out->known = true;
+	return SMR_OK;
+}
+
+static enum smr_err find_all_highest(struct smr_sho_db *db)
+{
+	SMR_TRY(find_highest(db, "SELECT max(eid) FROM assignment WHERE live", &db->eid));
+	SMR_TRY(find_highest(db, "SELECT max(eid) FROM assignment WHERE NOT live", &db->past_eid));
+	SMR_TRY(find_highest(db, "SELECT max(iccid) FROM assignment", &db->iccid));
+	return find_highest(db, "SELECT max(imsi) FROM assignment", &db->imsi);
+}
+
+/* Is there such a row? @p serial gets that of the latest one. */
+static enum smr_err find_taken(sqlite3_stmt *s, uint64_t *serial)
+{
+	enum smr_err err = smr_db_step(s);
+
+	if (err == SMR_OK)
+		*serial = smr_db_uint(s, 0);
+	(void)sqlite3_reset(s);
+	if (err == SMR_OK)
+		return SMR_E_DUPLICATE;
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+static enum smr_err check_taken(struct smr_sho_db *db, const struct smr_sho_assignment *a, struct smr_sho_taken *taken)
+{
+	if (!is_above(&db->iccid, smr_iccid_bytes(&a->iccid))) {
+		smr_db_bind(db->iccid_taken, 1, smr_iccid_bytes(&a->iccid));
+		smr_db_bind(db->iccid_taken, 2, smr_eid_bytes(&a->eid));
+		taken->field = "iccid";
+		SMR_TRY(find_taken(db->iccid_taken, &taken->serial));
+	}
+	if (!is_above(&db->imsi, SMR_ARRAY(a->imsi.octets))) {
+		smr_db_bind(db->imsi_taken, 1, SMR_ARRAY(a->imsi.octets));
+		smr_db_bind(db->imsi_taken, 2, smr_eid_bytes(&a->eid));
+		smr_db_bind(db->imsi_taken, 3, smr_iccid_bytes(&a->iccid));
+		taken->field = "imsi";
+		SMR_TRY(find_taken(db->imsi_taken, &taken->serial));
+	}
+	taken->field = NULL;
+	return SMR_OK;
+}
+
+enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
+			    uint64_t first_serial, struct smr_sho_taken *taken)
+{
+	const struct smr_sho_assignment nobody = {.iccid = *iccid, .imsi = *imsi};
+	enum smr_err err = check_taken(db, &nobody, taken);
+
+	/* That it was sealed in another run does not matter for a line that is left over. */
+	if (err != SMR_OK && (err != SMR_E_DUPLICATE || taken->serial >= first_serial))
+		return err;
 	smr_db_bind(db->see, 1, smr_iccid_bytes(iccid));
 	smr_db_bind(db->see, 2, SMR_ARRAY(imsi->octets));
 	err = smr_db_run(db->see);
 	if (err == SMR_E_DUPLICATE)
-		*field = strstr(sqlite3_errmsg(db->sql), "imsi") != NULL ? "imsi" : "iccid";
+		taken->field = strstr(sqlite3_errmsg(db->sql), "imsi") != NULL ? "imsi" : "iccid";
 	return err;
 }
 
-static enum smr_err check_taken(struct smr_sho_db *db, const struct smr_sho_assignment *a, const char **field)
+/* The transaction keeps other writers out, so what is found now stays true. */
+enum smr_err smr_sho_db_begin_run(struct smr_sho_db *db)
 {
-	bool taken;
+	enum smr_err err;
 
-	smr_db_bind(db->iccid_taken, 1, smr_iccid_bytes(&a->iccid));
-	smr_db_bind(db->iccid_taken, 2, smr_eid_bytes(&a->eid));
-	*field = "iccid";
-	SMR_TRY(finds(db->iccid_taken, &taken));
-	if (taken)
-		return SMR_E_DUPLICATE;
-	smr_db_bind(db->imsi_taken, 1, SMR_ARRAY(a->imsi.octets));
-	smr_db_bind(db->imsi_taken, 2, smr_eid_bytes(&a->eid));
-	smr_db_bind(db->imsi_taken, 3, smr_iccid_bytes(&a->iccid));
-	*field = "imsi";
-	SMR_TRY(finds(db->imsi_taken, &taken));
-	return taken ? SMR_E_DUPLICATE : SMR_OK;
+	SMR_TRY(smr_sho_db_begin(db));
+	err = find_all_highest(db);
+	if (err != SMR_OK)
+		SMR_TRY(smr_sho_db_end(db, false));
+	return err;
 }
 
-enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *a, const char **field)
+enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *a, bool replaces,
+			       struct smr_sho_taken *taken)
 {
 	sqlite3_stmt *s = db->assign;
 
-	SMR_TRY(check_taken(db, a, field));
-	smr_db_bind(db->retire, 1, smr_eid_bytes(&a->eid));
-	SMR_TRY(smr_db_run(db->retire));
+	SMR_TRY(check_taken(db, a, taken));
+	if (replaces) {
+		smr_db_bind(db->retire, 1, smr_eid_bytes(&a->eid));
+		SMR_TRY(smr_db_run(db->retire));
+		raise_to(&db->past_eid, smr_eid_bytes(&a->eid));
+	}
 	smr_db_bind_uint(s, 1, a->serial);
 	smr_db_bind(s, 2, smr_iccid_bytes(&a->iccid));
 	smr_db_bind(s, 3, SMR_ARRAY(a->imsi.octets));
@@ -225,21 +331,30 @@ enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assig
 	smr_db_bind(s, 5, a->has_order ? SMR_ARRAY(a->order_hash) : SMR_NONE);
 	smr_db_bind_uint(s, 6, a->made);
 	smr_db_bind_uint(s, 7, a->batch);
-	*field = NULL;
-	return smr_db_run(s);
+	SMR_TRY(smr_db_run(s));
+	raise_to(&db->eid, smr_eid_bytes(&a->eid));
+	raise_to(&db->iccid, smr_iccid_bytes(&a->iccid));
+	raise_to(&db->imsi, SMR_ARRAY(a->imsi.octets));
+	return SMR_OK;
 }
 
 enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *eid, bool *yes)
 {
+	*yes = false;
+	if (is_above(&db->eid, smr_eid_bytes(eid)))
+		return SMR_OK;
 	smr_db_bind(db->has_live, 1, smr_eid_bytes(eid));
 	return finds(db->has_live, yes);
 }
 
-enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid, struct smr_sho_origin *out)
+enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid, bool has_live,
+			       struct smr_sho_origin *out)
 {
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
+	if (!has_live && is_above(&db->past_eid, smr_eid_bytes(eid)))
+		return SMR_OK;
 	smr_db_bind(db->origin, 1, smr_eid_bytes(eid));
 	err = smr_db_step(db->origin);
 	if (err == SMR_OK) {
@@ -309,6 +424,15 @@ enum smr_err smr_sho_db_by_eid(struct smr_sho_db *db, const struct smr_eid *eid,
 	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, COLUMNS "WHERE eid = ?1 AND live");
 
 	return find_live(s, smr_eid_bytes(eid), out);
+}
+
+enum smr_err smr_sho_db_count_past(struct smr_sho_db *db, uint64_t *count)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "SELECT count(*) FROM assignment WHERE NOT live");
+
+	SMR_TRY(smr_db_step(s));
+	*count = smr_db_uint(s, 0);
+	return SMR_OK;
 }
 
 static enum smr_err put_command(struct smr_sho_db *db, uint64_t serial, const struct smr_iccid *iccid,

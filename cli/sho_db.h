@@ -28,6 +28,10 @@ enum smr_err smr_sho_db_end(struct smr_sho_db *db, bool keep) SMR_MUST_USE;
  */
 enum smr_err smr_sho_db_reserve(struct smr_sho_db *db, uint64_t count, const char *const *paths, size_t path_count,
 				uint64_t *first) SMR_MUST_USE;
+/** Note further files, or those of a run that is taken up again; durable on return. */
+enum smr_err smr_sho_db_note(struct smr_sho_db *db, const char *const *paths, size_t count) SMR_MUST_USE;
+/** Remove the hidden files that a killed run noted. */
+enum smr_err smr_sho_db_remove_hidden(struct smr_sho_db *db) SMR_MUST_USE;
 /** Was this file left by a run that did not end? */
 enum smr_err smr_sho_db_unfinished(struct smr_sho_db *db, const char *path, bool *yes) SMR_MUST_USE;
 /** Last step of a run, inside its transaction: serials from @p next on are free again, no file is unfinished. */
@@ -48,12 +52,24 @@ struct smr_sho_assignment {
 	bool live;		     /* false: another one took its place, or it was withdrawn */
 	enum smr_sho_word commanded; /* [out] */
 };
-/** A CSV line's identities. SMR_E_DUPLICATE: in this run before; @p field says which. */
+/** Which identity is another's already, for SMR_E_DUPLICATE. */
+struct smr_sho_taken {
+	const char *field; /* «iccid», «imsi» */
+	uint64_t serial;   /* of the assignment that has it */
+};
+/** Begin the transaction of a run. */
+enum smr_err smr_sho_db_begin_run(struct smr_sho_db *db) SMR_MUST_USE;
+/** The identities of a CSV line that no device takes. SMR_E_DUPLICATE: of another line, taken (serials from @p first_serial on)
+ * or not. */
 enum smr_err smr_sho_db_see(struct smr_sho_db *db, const struct smr_iccid *iccid, const struct smr_imsi *imsi,
-			    const char **field) SMR_MUST_USE;
-/** Assign; an earlier assignment of the device is live no more. SMR_E_DUPLICATE: ICCID or IMSI was another device's. */
-enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *assignment,
-			       const char **field) SMR_MUST_USE;
+			    uint64_t first_serial, struct smr_sho_taken *taken) SMR_MUST_USE;
+/**
+ * Assign.
+ * @param replaces  the device has a live assignment, which is live no more.
+ * @return SMR_E_DUPLICATE: ICCID or IMSI was another device's.
+ */
+enum smr_err smr_sho_db_assign(struct smr_sho_db *db, const struct smr_sho_assignment *assignment, bool replaces,
+			       struct smr_sho_taken *taken) SMR_MUST_USE;
 /** Has the device a live assignment? */
 enum smr_err smr_sho_db_has_live(struct smr_sho_db *db, const struct smr_eid *eid, bool *yes) SMR_MUST_USE;
 /** The shipment whose keys of a device an operator sealed for last. */
@@ -61,11 +77,14 @@ struct smr_sho_origin {
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
 	uint64_t number; /* 0: nothing is known of this device */
 };
-enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid,
+/** @param has_live  as smr_sho_db_has_live told: of a device that never had a subscription nothing is searched. */
+enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid, bool has_live,
 			       struct smr_sho_origin *out) SMR_MUST_USE;
 /** All assignments of this batch are from this shipment. Once per batch. */
 enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, uint64_t batch,
 				   const struct smr_sho_origin *origin) SMR_MUST_USE;
+/** How many assignments are live no more? */
+enum smr_err smr_sho_db_count_past(struct smr_sho_db *db, uint64_t *count) SMR_MUST_USE;
 /** The assignment with the lowest serial from @p serial on. SMR_E_NOTHING: none. */
 enum smr_err smr_sho_db_from(struct smr_sho_db *db, uint64_t serial, struct smr_sho_assignment *out) SMR_MUST_USE;
 

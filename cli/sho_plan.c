@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/sho_csv.h"
 #include "sys/clock.h"
 
 struct planning {
@@ -37,34 +36,40 @@ static enum smr_err duplicate(struct planning *p, const char *field, const char 
 			       p->problem, detail);
 }
 
-/* The next line's identities; the keys are only checked here. SMR_E_NOTHING at the end, also when called again. */
-static enum smr_err next_line(struct planning *p, struct smr_sho_assignment *a)
+#define TWICE "it occurs twice in this file"
+
+/* The next line; its identities also go into @p a. SMR_E_NOTHING at the end, also when called again. */
+static enum smr_err next_line(struct planning *p, struct smr_subscription *subscription, struct smr_sho_assignment *a)
 {
-	struct smr_subscription subscription;
-	const char *field = "iccid";
-	enum smr_err err = p->csv_ended ? SMR_E_NOTHING : smr_sho_csv_next(p->csv, &subscription, p->problem);
+	enum smr_err err = p->csv_ended ? SMR_E_NOTHING : smr_sho_csv_next(p->csv, subscription, p->problem);
 
 	if (err == SMR_E_NOTHING)
 		p->csv_ended = true;
 	if (err != SMR_OK)
 		return err;
-	a->iccid = subscription.iccid;
-	a->imsi = subscription.mcim.imsi;
-	SMR_WIPE(subscription);
-	err = smr_sho_db_see(p->plan->db, &a->iccid, &a->imsi, &field);
-	if (err == SMR_E_DUPLICATE)
-		return duplicate(p, field, "it occurs twice in this file");
-	return err == SMR_OK ? SMR_OK : db_fail(p, err);
+	a->iccid = subscription->iccid;
+	a->imsi = subscription->mcim.imsi;
+	return SMR_OK;
 }
 
 /* What is left is checked too: a file is good as a whole or not at all. */
 static enum smr_err check_rest(struct planning *p)
 {
+	struct smr_subscription subscription;
 	struct smr_sho_assignment a;
 	enum smr_err err;
 
-	while ((err = next_line(p, &a)) == SMR_OK)
+	while ((err = next_line(p, &subscription, &a)) == SMR_OK) {
+		struct smr_sho_taken taken;
+
+		SMR_WIPE(subscription);
+		err = smr_sho_db_see(p->plan->db, &a.iccid, &a.imsi, p->plan->first_serial, &taken);
+		if (err == SMR_E_DUPLICATE)
+			return duplicate(p, taken.field, TWICE);
+		if (err != SMR_OK)
+			return db_fail(p, err);
 		p->plan->surplus++;
+	}
 	return err == SMR_E_NOTHING ? SMR_OK : err;
 }
 
@@ -79,21 +84,23 @@ static struct smr_seal_pick *find_pick(const struct smr_seal_plan *plan, const s
 	return bsearch(&key, plan->picks, plan->pick_count, sizeof(key), smr_seal_pick_compare);
 }
 
-/* Does the owner want it? @p a gets the hash of the order. */
+/* Does the owner want it? @p a gets the hash of the order, @p encoded the order. */
 static enum smr_err take_order(struct planning *p, const struct smr_seal_pick *pick, struct smr_sho_assignment *a,
-			       bool *covered)
+			       struct smr_bytes *encoded, bool *covered)
 {
 	const struct smr_seal_plan *plan = p->plan;
 	const struct smr_owner_order *order;
 	char eid[SMR_EID_TEXT];
 
 	*covered = true;
+	*encoded = SMR_NONE;
 	if (!plan->about.owner_bound)
 		return SMR_OK;
 	order = smr_orders_find(plan->orders, &a->eid, &plan->about.id);
 	if (order != NULL) {
 		a->has_order = true;
-		return smr_order_hash(smr_bytes_of(order->encoded, order->encoded_len), a->order_hash);
+		*encoded = smr_bytes_of(order->encoded, order->encoded_len);
+		return smr_order_hash(*encoded, a->order_hash);
 	}
 	*covered = false;
 	if (pick == NULL)
@@ -103,31 +110,45 @@ static enum smr_err take_order(struct planning *p, const struct smr_seal_pick *p
 			   eid);
 }
 
-static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a)
+static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a, bool replaces)
 {
-	const char *field = NULL;
-	enum smr_err err = next_line(p, a);
+	struct smr_sho_taken taken = {0};
+	enum smr_err err;
+
+	a->serial = p->plan->first_serial + p->plan->count;
+	a->batch = p->plan->batch;
+	a->made = p->now;
+	err = smr_sho_db_assign(p->plan->db, a, replaces, &taken);
+	if (err == SMR_E_DUPLICATE && taken.field != NULL)
+		return duplicate(p, taken.field,
+				 taken.serial >= p->plan->first_serial
+					 ? TWICE
+					 : "it was sealed for another device before; every device needs a "
+					   "subscription of its own");
+	if (err == SMR_OK && p->plan->count == 0)
+		err = smr_sho_db_set_origin(p->plan->db, a->batch, &p->plan->origin);
+	return err == SMR_OK ? SMR_OK : db_fail(p, err);
+}
+
+static enum smr_err assign_and_hand_on(struct planning *p, const struct smr_shipment_record *device,
+				       struct smr_sho_assignment *a, bool replaces, struct smr_bytes order)
+{
+	struct smr_subscription subscription;
+	const struct smr_seal_planned planned = {device, &subscription, p->plan->first_serial + p->plan->count, order};
+	enum smr_err err = next_line(p, &subscription, a);
 
 	if (err == SMR_E_NOTHING) {
 		p->plan->missing++;
 		return SMR_OK;
 	}
-	if (err != SMR_OK)
-		return err;
-	a->serial = p->plan->first_serial + p->plan->count;
-	a->batch = p->plan->batch;
-	a->made = p->now;
-	err = smr_sho_db_assign(p->plan->db, a, &field);
-	if (err == SMR_E_DUPLICATE && field != NULL)
-		return duplicate(
-			p, field,
-			"it was sealed for another device before; every device needs a subscription of its own");
-	if (err == SMR_OK && p->plan->count == 0)
-		err = smr_sho_db_set_origin(p->plan->db, a->batch, &p->plan->origin);
-	if (err != SMR_OK)
-		return db_fail(p, err);
-	p->plan->count++;
-	return SMR_OK;
+	if (err == SMR_OK)
+		err = assign(p, a, replaces);
+	if (err == SMR_OK)
+		err = p->plan->planned(p->plan->context, &planned);
+	if (err == SMR_OK)
+		p->plan->count++;
+	SMR_WIPE(subscription);
+	return err;
 }
 
 /* ---- which keys of the device? ---- */
@@ -135,11 +156,11 @@ static enum smr_err assign(struct planning *p, struct smr_sho_assignment *a)
 enum keys { KEYS_KNOWN, KEYS_RENEWED, KEYS_HISTORY, KEYS_FOREIGN };
 
 /* Numbers of a supplier ascend: a later shipment that names the device again brings the keys of a new enrolment. */
-static enum smr_err compare_origin(struct planning *p, const struct smr_eid *eid, enum keys *keys,
+static enum smr_err compare_origin(struct planning *p, const struct smr_eid *eid, bool has_live, enum keys *keys,
 				   struct smr_sho_origin *known)
 {
 	const struct smr_sho_origin *here = &p->plan->origin;
-	enum smr_err err = smr_sho_db_origin(p->plan->db, eid, known);
+	enum smr_err err = smr_sho_db_origin(p->plan->db, eid, has_live, known);
 
 	if (err != SMR_OK)
 		return db_fail(p, err);
@@ -178,12 +199,12 @@ static enum smr_err refuse_keys(struct planning *p, const struct smr_eid *eid, e
 
 /* May its keys be sealed for? Who names a device is told why not; of a whole shipment the others go on. */
 static enum smr_err check_keys(struct planning *p, const struct smr_seal_pick *pick, const struct smr_eid *eid,
-			       bool *yes)
+			       bool has_live, bool *yes)
 {
 	struct smr_sho_origin known;
 	enum keys keys = KEYS_KNOWN;
 
-	SMR_TRY(compare_origin(p, eid, &keys, &known));
+	SMR_TRY(compare_origin(p, eid, has_live, &keys, &known));
 	*yes = keys == KEYS_KNOWN || (keys == KEYS_RENEWED && pick != NULL && pick->renewed);
 	if (*yes)
 		return SMR_OK;
@@ -196,11 +217,13 @@ static enum smr_err check_keys(struct planning *p, const struct smr_seal_pick *p
 	return SMR_OK;
 }
 
-static enum smr_err plan_device(struct planning *p, const struct smr_eid *eid)
+static enum smr_err plan_device(struct planning *p, const struct smr_shipment_record *device)
 {
 	struct smr_seal_plan *plan = p->plan;
-	struct smr_seal_pick *pick = find_pick(plan, eid);
-	struct smr_sho_assignment a = {.eid = *eid};
+	struct smr_seal_pick *pick = find_pick(plan, &device->eid);
+	struct smr_sho_assignment a = {.eid = device->eid};
+	struct smr_bytes order;
+	bool has_live;
 	bool yes;
 	enum smr_err err;
 
@@ -208,19 +231,19 @@ static enum smr_err plan_device(struct planning *p, const struct smr_eid *eid)
 		return SMR_OK;
 	if (pick != NULL)
 		pick->found = true;
-	err = smr_sho_db_has_live(plan->db, eid, &yes);
+	err = smr_sho_db_has_live(plan->db, &device->eid, &has_live);
 	if (err != SMR_OK)
 		return db_fail(p, err);
-	if (yes && (pick == NULL || !pick->reseal)) {
+	if (has_live && (pick == NULL || !pick->reseal)) {
 		plan->already++;
 		return SMR_OK;
 	}
-	SMR_TRY(check_keys(p, pick, eid, &yes));
+	SMR_TRY(check_keys(p, pick, &device->eid, has_live, &yes));
 	if (!yes)
 		return SMR_OK;
-	SMR_TRY(take_order(p, pick, &a, &yes));
+	SMR_TRY(take_order(p, pick, &a, &order, &yes));
 	if (yes)
-		return assign(p, &a);
+		return assign_and_hand_on(p, device, &a, has_live, order);
 	plan->uncovered++;
 	return SMR_OK;
 }
@@ -237,7 +260,7 @@ static enum smr_err plan_devices(struct planning *p)
 		if (err != SMR_OK)
 			return smr_cli_record(path, p->reader, err == SMR_E_CHECK_DIGIT ? "eid or imei" : "device", err,
 					      p->problem);
-		SMR_TRY(plan_device(p, &record.eid));
+		SMR_TRY(plan_device(p, &record));
 	}
 	return err == SMR_E_NOTHING ? SMR_OK : smr_cli_record(path, p->reader, NULL, err, p->problem);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file sho_plan.h
- * First half of «sho seal»: which device gets which subscription under which serial, noted in sho.db's open
- * transaction. Every line, record and order is checked here, before anything expensive begins.
+ * The plan of «sho seal»: which device gets which subscription under which serial, noted in sho.db's open transaction.
+ * Each device is handed on as soon as it is planned, so that sealing goes on meanwhile. An error anywhere, also in what
+ * is left at the end, is one of the whole: the caller then throws away what was sealed.
  */
 #ifndef SMR_SHO_PLAN_H
 #define SMR_SHO_PLAN_H
 
+#include "cli/sho_csv.h"
 #include "cli/sho_db.h"
 #include "cli/sho_orders.h"
 #include "file/formats.h"
@@ -17,6 +19,14 @@ struct smr_seal_pick {
 	bool reseal;  /* also if it has a live subscription */
 	bool renewed; /* also if it was enrolled anew: the operator accepts its new keys */
 	bool found;
+};
+
+/** A device with its subscription. */
+struct smr_seal_planned {
+	const struct smr_shipment_record *device;
+	const struct smr_subscription *subscription;
+	uint64_t serial;
+	struct smr_bytes order; /* encoded, lives as long as the plan's orders; empty: none */
 };
 
 struct smr_seal_plan {
@@ -32,6 +42,8 @@ struct smr_seal_plan {
 	size_t pick_count;
 	uint64_t first_serial;
 	uint64_t batch;
+	enum smr_err (*planned)(void *context, const struct smr_seal_planned *planned); /* fills the problem */
+	void *context;
 	/* counted */
 	uint64_t count; /* assigned: serials from first_serial on, in the order of the shipment and of the CSV lines */
 	uint64_t already;   /* have a live subscription */

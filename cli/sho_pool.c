@@ -6,6 +6,8 @@
 
 #define JOBS 512u
 #define THREADS_MAX 256u
+/* A thread takes so many jobs at once: waking somebody costs a tenth of a job. */
+#define CHUNK 16u
 
 /* A ring: released ≤ taken ≤ submitted ≤ released + JOBS. A slot belongs to the caller before it is submitted and after
  * it is done, to one thread in between. */
@@ -16,6 +18,7 @@ struct smr_seal_pool {
 	pthread_cond_t work;
 	pthread_cond_t done;
 	uint64_t submitted;
+	uint64_t flushed; /* jobs below it are taken even where they do not fill a chunk */
 	uint64_t taken;
 	uint64_t released;
 	bool stopping;
@@ -26,15 +29,6 @@ struct smr_seal_pool {
 };
 
 /* ---- one job ---- */
-
-static enum smr_err check_d(const struct smr_shipment_record *device)
-{
-	struct smr_pubkey d = {0};
-	enum smr_err err = smr_pubkey_import(&d, SMR_ARRAY(device->d));
-
-	smr_pubkey_wipe(&d);
-	return err;
-}
 
 static enum smr_err seal_x(struct smr_seal_job *job, const struct smr_mcim_binding *binding)
 {
@@ -50,6 +44,26 @@ static enum smr_err seal_x(struct smr_seal_job *job, const struct smr_mcim_bindi
 	return err;
 }
 
+enum smr_err smr_seal_job_input(const struct smr_seal_job *job, uint8_t out[SMR_HASH_LEN])
+{
+	const struct smr_mcim *m = &job->subscription.mcim;
+	uint8_t numbers[4 + 4 * 8] = {(uint8_t)m->aka.alg, m->aka.k_len, m->aka.res_len, m->aka.keccak_iterations};
+	const struct smr_bytes parts[] = {smr_eid_bytes(&job->device.eid),
+					  SMR_ARRAY(job->device.t),
+					  smr_iccid_bytes(&job->subscription.iccid),
+					  SMR_ARRAY(m->imsi.octets),
+					  SMR_ARRAY(m->aka.k),
+					  SMR_ARRAY(m->aka.opc),
+					  SMR_ARRAY(numbers),
+					  job->order};
+
+	smr_put_be64(numbers + 4, m->sqn_delta);
+	smr_put_be64(numbers + 12, m->sqn_age_limit);
+	smr_put_be64(numbers + 20, m->checkin_interval_s);
+	smr_put_be64(numbers + 28, m->profile);
+	return smr_sha256(parts, SMR_COUNT(parts), out);
+}
+
 static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *job)
 {
 	struct smr_mcim_binding binding = {
@@ -57,40 +71,56 @@ static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *
 	struct smr_bytes x;
 
 	memcpy(binding.operator_key, pool->operator_key, sizeof(binding.operator_key));
-	job->field = "d";
-	SMR_TRY(check_d(&job->device));
-	SMR_TRY(seal_x(job, &binding));
+	if (!job->sealed_before)
+		SMR_TRY(seal_x(job, &binding));
+	SMR_TRY(smr_seal_job_input(job, job->input));
 	x = smr_bytes_of(job->x, job->x_len);
 	SMR_TRY(smr_sha256(&x, 1, job->hash_x));
-	return smr_w_sign(pool->sho, &binding, x, job->order, job->w);
+	return job->sealed_before ? SMR_OK : smr_w_sign(pool->sho, &binding, x, job->order, job->w);
 }
 
 /* ---- threads ---- */
 
-/* The next job, or NULL at the end. Called with the lock held. */
-static struct smr_seal_job *take(struct smr_seal_pool *pool, size_t *slot)
+static bool has_work(const struct smr_seal_pool *pool)
 {
-	while (pool->taken == pool->submitted && !pool->stopping)
+	return pool->submitted - pool->taken >= CHUNK || pool->taken < pool->flushed;
+}
+
+/* How many jobs from *first on; 0: the end. Called with the lock held. */
+static size_t take(struct smr_seal_pool *pool, uint64_t *first)
+{
+	uint64_t count;
+
+	while (!has_work(pool) && !pool->stopping)
 		(void)pthread_cond_wait(&pool->work, &pool->lock);
 	if (pool->stopping)
-		return NULL;
-	*slot = (size_t)(pool->taken++ % JOBS);
-	return &pool->jobs[*slot];
+		return 0;
+	count = pool->submitted - pool->taken;
+	if (count > CHUNK)
+		count = CHUNK;
+	*first = pool->taken;
+	pool->taken += count;
+	return (size_t)count;
 }
 
 static void *run(void *context)
 {
 	struct smr_seal_pool *pool = context;
-	struct smr_seal_job *job;
-	size_t slot = 0;
+	uint64_t first = 0;
+	size_t count;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	while ((job = take(pool, &slot)) != NULL) {
+	while ((count = take(pool, &first)) > 0) {
 		(void)pthread_mutex_unlock(&pool->lock);
-		job->err = seal(pool, job);
+		for (size_t i = 0; i < count; i++) {
+			struct smr_seal_job *job = &pool->jobs[(first + i) % JOBS];
+
+			job->err = seal(pool, job);
+		}
 		(void)pthread_mutex_lock(&pool->lock);
-		pool->finished[slot] = true;
-		if (slot == pool->released % JOBS)
+		for (size_t i = 0; i < count; i++)
+			pool->finished[(first + i) % JOBS] = true;
+		if (pool->finished[pool->released % JOBS])
 			(void)pthread_cond_signal(&pool->done);
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
@@ -134,7 +164,8 @@ void smr_seal_pool_submit(struct smr_seal_pool *pool)
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->finished[pool->submitted % JOBS] = false;
 	pool->submitted++;
-	(void)pthread_cond_signal(&pool->work);
+	if ((pool->submitted - pool->taken) % CHUNK == 0)
+		(void)pthread_cond_signal(&pool->work);
 	(void)pthread_mutex_unlock(&pool->lock);
 }
 
@@ -145,6 +176,11 @@ struct smr_seal_job *smr_seal_pool_oldest(struct smr_seal_pool *pool)
 	if (pool->released == pool->submitted)
 		return NULL;
 	(void)pthread_mutex_lock(&pool->lock);
+	if (!pool->finished[slot] && pool->flushed <= pool->released) {
+		/* The caller waits for it: no further job may come to fill its chunk. */
+		pool->flushed = pool->released + 1;
+		(void)pthread_cond_signal(&pool->work);
+	}
 	while (!pool->finished[slot])
 		(void)pthread_cond_wait(&pool->done, &pool->lock);
 	(void)pthread_mutex_unlock(&pool->lock);

@@ -23,12 +23,14 @@ struct smr_seal_job {
 	struct smr_subscription subscription;
 	uint64_t serial;
 	struct smr_bytes order; /* encoded, or empty; lives longer than the job */
+	bool sealed_before;	/* x and w are given: an interrupted run made them */
 	/* done */
 	enum smr_err err;
 	const char *field; /* what the error is about, or NULL */
 	uint8_t x[SMR_X_MAX];
 	size_t x_len;
 	uint8_t hash_x[SMR_HASH_LEN];
+	uint8_t input[SMR_HASH_LEN]; /* of what was sealed: device, subscription, order */
 	uint8_t w[SMR_SIG_LEN];
 };
 
@@ -40,10 +42,12 @@ enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads,
 struct smr_seal_job *smr_seal_pool_room(struct smr_seal_pool *pool);
 /** Hand over the job that room returned last. */
 void smr_seal_pool_submit(struct smr_seal_pool *pool);
-/** The job submitted first, once it is done; NULL: none is under way. */
+/** The job submitted first, once it is done: it is done or the caller waits for it. NULL: none is under way. */
 struct smr_seal_job *smr_seal_pool_oldest(struct smr_seal_pool *pool);
 /** Wipe it and make room. */
 void smr_seal_pool_release(struct smr_seal_pool *pool);
+/** The job's input hash, which sealing also computes. */
+enum smr_err smr_seal_job_input(const struct smr_seal_job *job, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 /** Stops the threads, wipes all jobs. NULL is allowed. */
 void smr_seal_pool_free(struct smr_seal_pool *pool);
 

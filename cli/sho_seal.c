@@ -2,15 +2,21 @@
 /*
  * samara sho seal: seal subscriptions for the devices of a shipment.
  *
- * Order of durable steps, so that a run killed anywhere can simply be repeated: serials are spent; both files are
- * written under hidden names; they get their names; sho.db commits. Before the commit nothing is assigned, and the
- * files' names are noted as unfinished, so that the next run may replace them.
+ * Order of durable steps: serials and file numbers are spent and the journal of the run begins; both files are written under
+ * hidden names, the journal beside them; they get their names; sho.db commits; the journal goes. A run that was killed
+ * anywhere is repeated with the same words: it finds the journal, keeps its serials and numbers and seals only what was not
+ * sealed yet. Before the commit nothing is assigned, and the files' names are noted as unfinished, so that the repeated
+ * run may replace them. A run with other words throws the journal away and takes fresh serials.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/sho_files.h"
+#include "cli/sho_journal.h"
 #include "cli/sho_plan.h"
 #include "cli/sho_pool.h"
 #include "sys/fsio.h"
@@ -21,24 +27,18 @@ struct sealing {
 	const struct smr_args *args;
 	const struct smr_party *sho;
 	struct smr_sho_db *db;
-	const char *out;
-	const char *auc_out;
+	struct smr_seal_files files;
 	char *full_paths[2];
-	struct smr_card ro;
-	struct smr_card auc;
-	struct smr_pubkey ro_kem;
-	struct smr_pubkey auc_kem;
-	struct smr_key_id operator_id;
-	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
 	struct smr_orders orders;
 	struct smr_seal_plan plan;
 	uint64_t jobs;
+	struct smr_seal_run run;
+	bool taken_up; /* an interrupted run */
+	uint64_t sealed_before;
 	/* while sealing */
 	struct smr_file_reader *shipment;
-	struct smr_csv *csv;
+	struct smr_seal_journal *journal;
 	struct smr_seal_pool *pool;
-	struct smr_file_writer *batch;
-	struct smr_file_writer *subscriptions;
 	struct smr_progress progress;
 	struct smr_problem *problem;
 };
@@ -54,11 +54,12 @@ static enum smr_err open_shipment(struct sealing *s)
 
 	SMR_TRY(smr_party_open_file(s->sho, path, SMR_FILE_SHIPMENT, "supplier", &s->shipment, NULL, s->problem));
 	info = smr_file_reader_info(s->shipment);
-	memcpy(s->supplier, info->sender, sizeof(s->supplier));
+	memcpy(s->files.supplier, info->sender, sizeof(s->files.supplier));
 	memcpy(s->plan.origin.supplier, info->sender, sizeof(s->plan.origin.supplier));
 	s->plan.origin.number = info->number;
 	err = smr_get_shipment_about(smr_bytes_of(info->about, info->about_len), &s->plan.about);
 	SMR_WIPE(s->plan.about.gate);
+	s->files.shipment = s->plan.about.id;
 	if (err == SMR_OK)
 		err = smr_shipment_id_of(info->sender, info->number, &id);
 	if (err == SMR_OK && memcmp(&id, &s->plan.about.id, sizeof(id)) != 0)
@@ -89,86 +90,160 @@ static enum smr_err load_orders(struct sealing *s)
 	return SMR_OK;
 }
 
-/* ---- sealing ---- */
+/* ---- the run ---- */
 
-/* The next planned device: its record in the shipment and its line in the CSV file come in the same order as the
- * serials. */
-static enum smr_err fill(struct sealing *s, uint64_t serial, struct smr_seal_job *job)
+static enum smr_err hash_text(struct smr_sha256_state *hash, const char *text)
 {
-	const struct smr_owner_order *order;
-	struct smr_sho_assignment a;
-	struct smr_bytes encoded;
-	enum smr_err err = smr_sho_db_from(s->db, serial, &a);
+	/* With its NUL, so that texts do not run into each other. */
+	return smr_sha256_update(hash, smr_bytes_of(text, strlen(text) + 1));
+}
 
-	if (err != SMR_OK || a.serial != serial)
-		return smr_sho_db_fail(s->db, err == SMR_OK ? SMR_E_TAMPERED : err, s->problem);
-	do {
-		err = smr_file_next(s->shipment, &encoded);
-		if (err == SMR_OK)
-			err = smr_get_shipment_record(encoded, &job->device);
-		if (err != SMR_OK)
-			return smr_cli_fail(s->plan.shipment_path, err == SMR_E_NOTHING ? SMR_E_TAMPERED : err,
-					    s->problem);
-	} while (memcmp(&job->device.eid, &a.eid, sizeof(a.eid)) != 0);
-	err = smr_sho_csv_next(s->csv, &job->subscription, s->problem);
-	if (err == SMR_E_NOTHING || (err == SMR_OK && memcmp(&job->subscription.iccid, &a.iccid, sizeof(a.iccid)) != 0))
-		return smr_problem(s->problem, SMR_E_TAMPERED, "%s was changed while it was read", s->plan.csv_path);
+static enum smr_err hash_file(struct smr_sha256_state *hash, const char *path)
+{
+	uint8_t room[16384];
+	struct smr_sha256_state own;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = 1;
+	enum smr_err err = smr_sha256_init(&own);
+
+	if (fd < 0)
+		return smr_fs_err(errno);
+	while (err == SMR_OK && (got = read(fd, room, sizeof(room))) > 0)
+		err = smr_sha256_update(&own, smr_bytes_of(room, (size_t)got));
+	if (err == SMR_OK && got < 0)
+		err = smr_fs_err(errno);
+	(void)close(fd);
+	SMR_WIPE(room);
+	if (err == SMR_OK)
+		err = smr_sha256_final(&own, room);
+	return err == SMR_OK ? smr_sha256_update(hash, smr_bytes_of(room, SMR_HASH_LEN)) : err;
+}
+
+static enum smr_err hash_files(struct sealing *s, struct smr_sha256_state *hash)
+{
+	const char *path = s->plan.shipment_path;
+	enum smr_err err = hash_file(hash, path);
+
+	if (err == SMR_OK) {
+		path = s->plan.csv_path;
+		err = hash_file(hash, path);
+	}
+	for (size_t i = 0; err == SMR_OK && i < smr_arg_count(s->args, "orders"); i++) {
+		path = smr_arg_at(s->args, "orders", i);
+		err = hash_file(hash, path);
+	}
+	return err == SMR_OK ? SMR_OK : smr_cli_fail(path, err, s->problem);
+}
+
+static const char *pick_word(const struct smr_seal_pick *pick)
+{
+	if (pick->renewed)
+		return "re-enrolled";
+	return pick->reseal ? "reseal" : "eid";
+}
+
+/* What else ended subscriptions since, a withdrawal: devices that had one then have none now. */
+static enum smr_err hash_past(struct sealing *s, struct smr_sha256_state *hash)
+{
+	uint8_t encoded[8];
+	uint64_t count;
+	enum smr_err err = smr_sho_db_count_past(s->db, &count);
+
 	if (err != SMR_OK)
-		return err;
-	job->serial = serial;
-	order = a.has_order ? smr_orders_find(&s->orders, &a.eid, &s->plan.about.id) : NULL;
-	job->order = order == NULL ? SMR_NONE : smr_bytes_of(order->encoded, order->encoded_len);
+		return smr_sho_db_fail(s->db, err, s->problem);
+	smr_put_be64(encoded, count);
+	return smr_sha256_update(hash, SMR_ARRAY(encoded));
+}
+
+/* Of everything that decides what is sealed for whom and where it goes. Paths: a file that was carried is never made again. */
+static enum smr_err compute_digest(struct sealing *s)
+{
+	struct smr_sha256_state hash;
+
+	SMR_TRY(smr_sha256_init(&hash));
+	SMR_TRY(hash_text(&hash, s->full_paths[0]));
+	SMR_TRY(hash_text(&hash, s->full_paths[1]));
+	SMR_TRY(smr_sha256_update(&hash, SMR_ARRAY(s->sho->card.sign)));
+	SMR_TRY(smr_sha256_update(&hash, smr_bytes_of(s->files.ro.encoded, s->files.ro.encoded_len)));
+	SMR_TRY(smr_sha256_update(&hash, smr_bytes_of(s->files.auc.encoded, s->files.auc.encoded_len)));
+	for (size_t i = 0; i < s->plan.pick_count; i++) {
+		SMR_TRY(smr_sha256_update(&hash, smr_eid_bytes(&s->plan.picks[i].eid)));
+		SMR_TRY(hash_text(&hash, pick_word(&s->plan.picks[i])));
+	}
+	SMR_TRY(hash_past(s, &hash));
+	SMR_TRY(hash_files(s, &hash));
+	return smr_sha256_final(&hash, s->run.digest);
+}
+
+/* Did the run that this journal belongs to commit, and was killed before it removed the journal? */
+static enum smr_err has_committed(struct sealing *s, const struct smr_seal_run *run, bool *yes)
+{
+	struct smr_sho_assignment a;
+	enum smr_err err = smr_sho_db_from(s->db, run->first_serial, &a);
+
+	*yes = err == SMR_OK && a.serial - run->first_serial < run->reserved;
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+/* Is there an interrupted run of the same words over the same files? */
+static enum smr_err take_up(struct sealing *s)
+{
+	struct smr_seal_run run;
+	bool committed;
+	enum smr_err err = smr_seal_journal_open(s->args->dir, &s->journal, &run);
+
+	if (err == SMR_E_NOT_FOUND)
+		return SMR_OK;
+	if (err != SMR_OK)
+		return smr_cli_fail("seal.journal", err, s->problem);
+	err = has_committed(s, &run, &committed);
+	if (err != SMR_OK)
+		return smr_sho_db_fail(s->db, err, s->problem);
+	s->taken_up = !committed && smr_equal_ct(run.digest, s->run.digest, sizeof(run.digest));
+	if (s->taken_up) {
+		s->run = run;
+		return SMR_OK;
+	}
+	smr_seal_journal_close(s->journal);
+	s->journal = NULL;
+	if (!committed && !s->args->quiet)
+		(void)fprintf(stderr,
+			      "an interrupted run over other files, or from before a withdrawal, is given up\n");
 	return SMR_OK;
 }
 
-static enum smr_err put_package(struct sealing *s, const struct smr_seal_job *job)
+static enum smr_err begin_run(struct sealing *s)
 {
-	uint8_t room[SMR_FILE_RECORD_MAX];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_batch_record record = {
-		.eid = job->device.eid,
-		.package = {.operator_id = s->operator_id,
-			    .iccid = job->subscription.iccid,
-			    .serial = job->serial,
-			    .x = {job->x, job->x_len},
-			    .order = job->order},
-		.has_shipment = true,
-		.shipment = s->plan.about.id,
-	};
-
-	memcpy(record.package.w, job->w, sizeof(record.package.w));
-	smr_put_batch_record(&w, &record);
-	return smr_cli_put(s->batch, &w);
-}
-
-static enum smr_err put_subscription(struct sealing *s, const struct smr_seal_job *job)
-{
-	const struct smr_subscription *subscription = &job->subscription;
-	uint8_t room[SMR_FILE_RECORD_MAX];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_subscription_record record = {
-		.action = SMR_SUBSCRIPTION_ADD,
-		.eid = job->device.eid,
-		.iccid = subscription->iccid,
-		.serial = job->serial,
-		.imsi = subscription->mcim.imsi,
-		.aka = subscription->mcim.aka,
-		.sqn = subscription->sqn,
-	};
+	const char *const paths[2] = {s->full_paths[0], s->full_paths[1]};
 	enum smr_err err;
 
-	memcpy(record.amf, subscription->amf, sizeof(record.amf));
-	memcpy(record.d, job->device.d, sizeof(record.d));
-	memcpy(record.hash_x, job->hash_x, sizeof(record.hash_x));
-	memcpy(record.supplier, s->supplier, sizeof(record.supplier));
-	smr_put_subscription_record(&w, &record);
-	err = smr_cli_put(s->subscriptions, &w);
-	smr_subscription_record_wipe(&record);
-	SMR_WIPE(room);
-	return err;
+	s->run.reserved = smr_file_reader_info(s->shipment)->count;
+	err = smr_sho_db_reserve(s->db, s->run.reserved, paths, 2, &s->run.first_serial);
+	if (err != SMR_OK)
+		return smr_sho_db_fail(s->db, err, s->problem);
+	err = smr_party_next_number(s->sho, SMR_FILE_BATCH, &s->run.batch);
+	if (err == SMR_OK)
+		err = smr_party_next_number(s->sho, SMR_FILE_SUBSCRIPTIONS, &s->run.subscriptions);
+	if (err != SMR_OK)
+		return smr_cli_fail("numbers", err, s->problem);
+	return smr_seal_journal_create(s->args->dir, &s->run, &s->journal, s->problem);
 }
 
-static enum smr_err put(struct sealing *s, const struct smr_seal_job *job)
+/* ---- sealing ---- */
+
+static enum smr_err keep_in_journal(struct sealing *s, const struct smr_seal_job *job)
+{
+	struct smr_seal_entry entry = {.serial = job->serial, .x_len = job->x_len};
+
+	if (job->sealed_before)
+		return SMR_OK;
+	memcpy(entry.input, job->input, sizeof(entry.input));
+	memcpy(entry.w, job->w, sizeof(entry.w));
+	memcpy(entry.x, job->x, job->x_len);
+	return smr_seal_journal_add(s->journal, &entry);
+}
+
+static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
 {
 	char eid[SMR_EID_TEXT];
 	enum smr_err err = job->err;
@@ -179,100 +254,90 @@ static enum smr_err put(struct sealing *s, const struct smr_seal_job *job)
 				   job->field == NULL ? "" : job->field, job->field == NULL ? "" : ": ",
 				   smr_err_text(err));
 	}
-	err = put_package(s, job);
-	if (err != SMR_OK)
-		return smr_cli_fail(s->out, err, s->problem);
-	err = put_subscription(s, job);
-	return err == SMR_OK ? SMR_OK : smr_cli_fail(s->auc_out, err, s->problem);
+	SMR_TRY(smr_seal_files_put(&s->files, job, s->problem));
+	err = keep_in_journal(s, job);
+	return err == SMR_OK ? SMR_OK : smr_cli_fail("seal.journal", err, s->problem);
 }
 
-static enum smr_err seal_all(struct sealing *s)
+/* SMR_E_NOTHING: none is under way. */
+static enum smr_err write_oldest(struct sealing *s)
 {
-	uint64_t filled = 0;
+	struct smr_seal_job *job = smr_seal_pool_oldest(s->pool);
+	enum smr_err err;
 
-	for (uint64_t written = 0; written < s->plan.count; written++) {
-		struct smr_seal_job *job;
+	if (job == NULL)
+		return SMR_E_NOTHING;
+	err = write_job(s, job);
+	smr_seal_pool_release(s->pool);
+	smr_progress_add(&s->progress, 1);
+	return err;
+}
 
-		while (filled < s->plan.count && (job = smr_seal_pool_room(s->pool)) != NULL) {
-			SMR_TRY(fill(s, s->plan.first_serial + filled, job));
-			smr_seal_pool_submit(s->pool);
-			filled++;
-		}
-		job = smr_seal_pool_oldest(s->pool);
-		SMR_TRY(put(s, job));
-		smr_seal_pool_release(s->pool);
-		smr_progress_add(&s->progress, 1);
-	}
+static enum smr_err use_journal(struct sealing *s, struct smr_seal_job *job)
+{
+	struct smr_seal_entry entry = {.serial = job->serial};
+	enum smr_err err;
+
+	if (!s->taken_up)
+		return SMR_OK;
+	err = smr_seal_job_input(job, entry.input);
+	if (err == SMR_OK)
+		err = smr_seal_journal_next(s->journal, &entry);
+	if (err != SMR_OK)
+		return err == SMR_E_NOTHING ? SMR_OK : smr_cli_fail("seal.journal", err, s->problem);
+	memcpy(job->w, entry.w, sizeof(job->w));
+	memcpy(job->x, entry.x, entry.x_len);
+	job->x_len = entry.x_len;
+	job->sealed_before = true;
+	s->sealed_before++;
 	return SMR_OK;
+}
+
+static enum smr_err seal_planned(void *context, const struct smr_seal_planned *planned)
+{
+	struct sealing *s = context;
+	struct smr_seal_job *job;
+
+	while ((job = smr_seal_pool_room(s->pool)) == NULL)
+		SMR_TRY(write_oldest(s));
+	job->device = *planned->device;
+	job->subscription = *planned->subscription;
+	job->serial = planned->serial;
+	job->order = planned->order;
+	SMR_TRY(use_journal(s, job));
+	smr_seal_pool_submit(s->pool);
+	return SMR_OK;
+}
+
+static enum smr_err plan_and_seal(struct sealing *s)
+{
+	enum smr_err err = smr_seal_plan(&s->plan, s->shipment, s->problem);
+
+	while (err == SMR_OK)
+		err = write_oldest(s);
+	return err == SMR_E_NOTHING ? SMR_OK : err;
 }
 
 static enum smr_err seal_with_pool(struct sealing *s)
 {
 	enum smr_err err = smr_seal_pool_new(&s->sho->sign, (unsigned)s->jobs, &s->pool);
+	uint64_t most = s->plan.pick_count > 0 ? s->plan.pick_count : s->run.reserved;
 
 	if (err != SMR_OK)
 		return smr_problem(s->problem, err, "cannot start threads: %s", smr_err_text(err));
-	smr_progress_start(&s->progress, "sealing", s->plan.count, s->args->quiet);
-	err = seal_all(s);
+	smr_progress_start(&s->progress, "sealing", most, s->args->quiet);
+	err = plan_and_seal(s);
 	smr_progress_end(&s->progress);
 	smr_seal_pool_free(s->pool);
 	return err;
 }
 
-/* ---- the two files ---- */
-
-static enum smr_err create_batch(struct sealing *s)
-{
-	uint8_t room[SMR_FILE_ABOUT_MAX];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_bytes about;
-	enum smr_err err;
-
-	smr_put_batch_about(&w, smr_bytes_of(s->auc.encoded, s->auc.encoded_len));
-	err = smr_writer_done(&w, &about);
-	if (err == SMR_OK)
-		err = smr_file_create(s->out, SMR_FILE_BATCH, s->plan.batch, &s->sho->sign, about, &s->ro_kem,
-				      &s->batch);
-	return err == SMR_OK ? SMR_OK : smr_cli_fail(s->out, err, s->problem);
-}
-
-static enum smr_err create_subscriptions(struct sealing *s)
-{
-	uint8_t room[8];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_bytes about;
-	uint64_t number;
-	enum smr_err err;
-
-	smr_put_empty_about(&w);
-	err = smr_writer_done(&w, &about);
-	if (err == SMR_OK)
-		err = smr_party_next_number(s->sho, SMR_FILE_SUBSCRIPTIONS, &number);
-	if (err == SMR_OK)
-		err = smr_file_create(s->auc_out, SMR_FILE_SUBSCRIPTIONS, number, &s->sho->sign, about, &s->auc_kem,
-				      &s->subscriptions);
-	return err == SMR_OK ? SMR_OK : smr_cli_fail(s->auc_out, err, s->problem);
-}
-
-static void remove_outputs(struct sealing *s)
-{
-	if (smr_fs_remove(s->out) != SMR_OK || smr_fs_remove(s->auc_out) != SMR_OK)
-		(void)smr_problem_prefix(s->problem, SMR_E_IO, "remove %s and %s by hand", s->out, s->auc_out);
-}
-
 /* Both files get their names, then the assignments are kept. */
 static enum smr_err publish(struct sealing *s)
 {
-	enum smr_err err = smr_file_commit(s->subscriptions);
+	enum smr_err err = smr_seal_files_commit(&s->files, s->problem);
 
-	s->subscriptions = NULL;
-	if (err != SMR_OK)
-		return smr_cli_fail(s->auc_out, err, s->problem);
-	err = smr_file_commit(s->batch);
-	s->batch = NULL;
-	if (err != SMR_OK) {
-		(void)smr_cli_fail(s->out, err, s->problem);
-	} else {
+	if (err == SMR_OK) {
 		err = smr_sho_db_settle(s->db, s->plan.first_serial + s->plan.count);
 		if (err == SMR_OK)
 			err = smr_sho_db_end(s->db, true);
@@ -280,97 +345,125 @@ static enum smr_err publish(struct sealing *s)
 			return SMR_OK;
 		(void)smr_sho_db_fail(s->db, err, s->problem);
 	}
-	remove_outputs(s);
-	return err;
-}
-
-static enum smr_err write_files(struct sealing *s)
-{
-	enum smr_err err = create_batch(s);
-
-	if (err == SMR_OK)
-		err = create_subscriptions(s);
-	if (err == SMR_OK)
-		err = smr_sho_csv_open(s->plan.csv_path, &s->csv, s->problem);
-	if (err == SMR_OK)
-		err = seal_with_pool(s);
-	smr_csv_close(s->csv);
-	if (err == SMR_OK)
-		err = publish(s);
-	smr_file_abort(s->batch);
-	smr_file_abort(s->subscriptions);
+	smr_seal_files_remove(&s->files, s->problem);
 	return err;
 }
 
 /* ---- one transaction ---- */
 
-static enum smr_err plan_and_write(struct sealing *s)
+static char *hidden_path(const char *full_path, const struct smr_file_writer *writer)
 {
-	enum smr_err err = smr_seal_plan(&s->plan, s->shipment, s->problem);
+	const char *slash = strrchr(full_path, '/');
+	char *path = NULL;
 
-	smr_file_close(s->shipment);
-	s->shipment = NULL;
-	SMR_TRY(err);
-	if (s->plan.count == 0)
-		return SMR_E_NOTHING;
-	SMR_TRY(open_shipment(s)); /* again, from its first record */
-	return write_files(s);
+	if (asprintf(&path, "%.*s/%s", (int)(slash - full_path), full_path, smr_file_hidden_name(writer)) < 0)
+		return NULL;
+	return path;
 }
 
-/* Nothing was assigned. Serials of which no file tells are free again. */
-static void give_back(struct sealing *s, enum smr_err err)
+/* Both files begin, and their hidden names are noted: whoever takes up or gives up a killed run removes them. */
+static enum smr_err create_files(struct sealing *s)
 {
-	/* A failed commit has rolled back already: then there is no transaction to end. */
-	if (smr_sho_db_end(s->db, false) != SMR_OK && s->problem->text[0] == '\0')
-		(void)smr_sho_db_fail(s->db, err, s->problem);
-	if (smr_fs_exists(s->out) || smr_fs_exists(s->auc_out))
-		return;
-	if (smr_sho_db_settle(s->db, s->plan.first_serial) != SMR_OK && s->problem->text[0] == '\0')
-		(void)smr_sho_db_fail(s->db, err, s->problem);
+	char *paths[4] = {s->full_paths[0], s->full_paths[1], NULL, NULL};
+	enum smr_err err = smr_sho_db_remove_hidden(s->db);
+
+	if (err != SMR_OK)
+		return smr_sho_db_fail(s->db, err, s->problem);
+	SMR_TRY(smr_seal_files_create(&s->files, s->run.batch, s->run.subscriptions, s->problem));
+	paths[2] = hidden_path(paths[0], s->files.batch);
+	paths[3] = hidden_path(paths[1], s->files.subscriptions);
+	err = paths[2] == NULL || paths[3] == NULL
+		      ? SMR_E_NO_MEMORY
+		      : smr_sho_db_note(s->db, (const char *const *)paths, SMR_COUNT(paths));
+	free(paths[2]);
+	free(paths[3]);
+	return err == SMR_OK ? SMR_OK : smr_sho_db_fail(s->db, err, s->problem);
 }
 
 static enum smr_err in_transaction(struct sealing *s)
 {
-	const char *const paths[2] = {s->full_paths[0], s->full_paths[1]};
-	enum smr_err err =
-		smr_sho_db_reserve(s->db, smr_file_reader_info(s->shipment)->count, paths, 2, &s->plan.first_serial);
+	enum smr_err err = smr_sho_db_begin_run(s->db);
 
-	if (err == SMR_OK)
-		err = smr_party_next_number(s->sho, SMR_FILE_BATCH, &s->plan.batch);
-	if (err == SMR_OK)
-		err = smr_sho_db_begin(s->db);
 	if (err != SMR_OK)
 		return smr_sho_db_fail(s->db, err, s->problem);
-	err = plan_and_write(s);
+	s->plan.first_serial = s->run.first_serial;
+	s->plan.batch = s->run.batch;
+	s->plan.planned = seal_planned;
+	s->plan.context = s;
+	err = seal_with_pool(s);
+	if (err == SMR_OK && s->plan.count == 0)
+		err = SMR_E_NOTHING;
 	if (err == SMR_OK)
-		return SMR_OK;
-	give_back(s, err);
+		err = publish(s);
+	/* A failed commit has rolled back already: then there is no transaction to end. */
+	if (err != SMR_OK && smr_sho_db_end(s->db, false) != SMR_OK && s->problem->text[0] == '\0')
+		(void)smr_sho_db_fail(s->db, err, s->problem);
 	return err;
+}
+
+/* Nothing was assigned. Where the disk failed, what was sealed is kept for another attempt. Else serials of which no file
+ * tells are free again. */
+static void give_back(struct sealing *s, enum smr_err err)
+{
+	bool left = smr_fs_exists(s->files.batch_path) || smr_fs_exists(s->files.subscriptions_path);
+
+	if (err == SMR_E_DISK_FULL || err == SMR_E_IO)
+		return;
+	if (smr_seal_journal_discard(s->args->dir) != SMR_OK && s->problem->text[0] == '\0')
+		(void)smr_cli_fail("seal.journal", SMR_E_IO, s->problem);
+	if (!left && smr_sho_db_settle(s->db, s->run.first_serial) != SMR_OK && s->problem->text[0] == '\0')
+		(void)smr_sho_db_fail(s->db, err, s->problem);
+}
+
+static enum smr_err run_to_end(struct sealing *s)
+{
+	enum smr_err err = create_files(s);
+
+	if (err == SMR_OK)
+		err = in_transaction(s);
+	smr_seal_files_abort(&s->files);
+	smr_seal_journal_close(s->journal);
+	s->journal = NULL;
+	if (err != SMR_OK) {
+		give_back(s, err);
+		return err;
+	}
+	err = smr_seal_journal_discard(s->args->dir);
+	return err == SMR_OK
+		       ? SMR_OK
+		       : smr_problem(
+				 s->problem, err,
+				 "everything was sealed, but remove keys/seal.key and seal.journal in %s by hand: %s",
+				 s->args->dir, smr_err_text(err));
 }
 
 /* ---- what is given ---- */
 
-static enum smr_err check_output(struct sealing *s, const char *path, char **full)
+static enum smr_err check_output(struct sealing *s, const char *path, const char *full)
 {
 	bool unfinished = false;
-	enum smr_err err;
+	enum smr_err err = smr_sho_db_unfinished(s->db, full, &unfinished);
 
-	*full = smr_cli_full_path(path);
-	if (*full == NULL)
-		return smr_cli_fail(path, SMR_E_NOT_FOUND, s->problem);
-	err = smr_sho_db_unfinished(s->db, *full, &unfinished);
 	if (err != SMR_OK)
 		return smr_sho_db_fail(s->db, err, s->problem);
 	return unfinished ? SMR_OK : smr_cli_free_name(path, s->problem);
 }
 
-static enum smr_err check_outputs(struct sealing *s)
+static enum smr_err take_output(struct sealing *s, const char *option, const char **path, char **full)
 {
-	SMR_TRY(check_output(s, s->out, &s->full_paths[0]));
-	SMR_TRY(check_output(s, s->auc_out, &s->full_paths[1]));
+	*path = smr_arg(s->args, option);
+	*full = smr_cli_full_path(*path);
+	return *full == NULL ? smr_cli_fail(*path, SMR_E_NOT_FOUND, s->problem) : SMR_OK;
+}
+
+static enum smr_err take_outputs(struct sealing *s)
+{
+	SMR_TRY(take_output(s, "out", &s->files.batch_path, &s->full_paths[0]));
+	SMR_TRY(take_output(s, "auc-out", &s->files.subscriptions_path, &s->full_paths[1]));
 	if (strcmp(s->full_paths[0], s->full_paths[1]) == 0)
 		return smr_problem(s->problem, SMR_E_INVALID, "--out and --auc-out name the same file");
-	return SMR_OK;
+	SMR_TRY(check_output(s, s->files.batch_path, s->full_paths[0]));
+	return check_output(s, s->files.subscriptions_path, s->full_paths[1]);
 }
 
 static enum smr_err add_picks(struct sealing *s, const char *option, struct smr_seal_pick kind)
@@ -411,16 +504,13 @@ static enum smr_err take_args(struct sealing *s)
 	const struct smr_args *args = s->args;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	s->out = smr_arg(args, "out");
-	s->auc_out = smr_arg(args, "auc-out");
 	s->plan.shipment_path = smr_arg(args, "shipment");
 	s->plan.csv_path = smr_arg(args, "subscriptions");
 	SMR_TRY(smr_cli_uint(args, "jobs", 1, 256, cores > 0 && cores <= 256 ? (uint64_t)cores : 1, &s->jobs,
 			     s->problem));
 	SMR_TRY(take_picks(s));
-	SMR_TRY(smr_cli_kem_card(s->sho, smr_arg(args, "ro"), "ro", &s->ro, &s->ro_kem, s->problem));
-	SMR_TRY(smr_cli_kem_card(s->sho, smr_arg(args, "auc"), "auc", &s->auc, &s->auc_kem, s->problem));
-	return smr_cli_key_id(s->sho->card.sign, &s->operator_id);
+	SMR_TRY(smr_cli_kem_card(s->sho, smr_arg(args, "ro"), "ro", &s->files.ro, &s->files.ro_kem, s->problem));
+	return smr_cli_kem_card(s->sho, smr_arg(args, "auc"), "auc", &s->files.auc, &s->files.auc_kem, s->problem);
 }
 
 static void report(const struct sealing *s)
@@ -431,7 +521,10 @@ static void report(const struct sealing *s)
 		(void)printf("nothing to seal: %llu devices have their subscription already\n",
 			     (unsigned long long)p->already);
 	else
-		(void)printf("%s, %s: %llu subscriptions sealed\n", s->out, s->auc_out, (unsigned long long)p->count);
+		(void)printf("%s, %s: %llu subscriptions sealed\n", s->files.batch_path, s->files.subscriptions_path,
+			     (unsigned long long)p->count);
+	if (s->sealed_before > 0)
+		(void)printf("%llu of them by the run that was interrupted\n", (unsigned long long)s->sealed_before);
 	if (p->count > 0 && p->already > 0)
 		(void)printf("%llu devices have their subscription already\n", (unsigned long long)p->already);
 	if (p->uncovered > 0)
@@ -455,10 +548,14 @@ static enum smr_err seal(struct sealing *s)
 	enum smr_err err;
 
 	SMR_TRY(take_args(s));
-	SMR_TRY(check_outputs(s));
+	SMR_TRY(take_outputs(s));
 	SMR_TRY(open_shipment(s));
 	SMR_TRY(load_orders(s));
-	err = in_transaction(s);
+	SMR_TRY(compute_digest(s));
+	SMR_TRY(take_up(s));
+	if (!s->taken_up)
+		SMR_TRY(begin_run(s));
+	err = run_to_end(s);
 	if ((err == SMR_OK || err == SMR_E_NOTHING) && !s->args->quiet)
 		report(s);
 	return err == SMR_E_NOTHING ? SMR_OK : err;
@@ -467,7 +564,7 @@ static enum smr_err seal(struct sealing *s)
 static enum smr_err seal_action(const struct smr_args *args, struct smr_problem *problem)
 {
 	SMR_CLI_PARTY party = {0};
-	struct sealing s = {.args = args, .sho = &party, .problem = problem};
+	struct sealing s = {.args = args, .sho = &party, .files.sho = &party, .problem = problem};
 	enum smr_err err;
 
 	SMR_TRY(smr_party_open(args->dir, "sho", SMR_PARTY_KEYS | SMR_PARTY_LOCK, &party, problem));
@@ -477,8 +574,9 @@ static enum smr_err seal_action(const struct smr_args *args, struct smr_problem 
 	err = seal(&s);
 	smr_file_close(s.shipment);
 	smr_orders_free(&s.orders);
-	smr_pubkey_wipe(&s.ro_kem);
-	smr_pubkey_wipe(&s.auc_kem);
+	smr_seal_journal_close(s.journal);
+	smr_pubkey_wipe(&s.files.ro_kem);
+	smr_pubkey_wipe(&s.files.auc_kem);
 	free(s.plan.picks);
 	free(s.full_paths[0]);
 	free(s.full_paths[1]);
@@ -517,7 +615,7 @@ const struct smr_subcommand smr_cmd_sho_seal = {
 		   "With --eid, --reseal or --re-enrolled only the devices named are sealed for.\n"
 		   "--re-enrolled is the operator's consent to the keys of a device that was reset and\n"
 		   "enrolled anew: its subscription of before ends.\n"
-		   "A run that was interrupted is simply repeated.",
+		   "A run that was interrupted is repeated with the same words: it goes on where it was.",
 	.example = "samara sho seal --dir sho --shipment s1.smr --subscriptions subs.csv --orders o1.smr \\\n"
 		   "    --ro ro.card --auc auc.card --out batch-1.smr --auc-out subscriptions-1.smr",
 };

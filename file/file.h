@@ -57,6 +57,8 @@ struct smr_file_writer;
 enum smr_err smr_file_create(const char *path, enum smr_file_type type, uint64_t number,
 			     const struct smr_privkey *sender, struct smr_bytes about, const struct smr_pubkey *to,
 			     struct smr_file_writer **out) SMR_MUST_USE;
+/** Name of the hidden temporary, in the directory of the file. Valid as long as @p writer. */
+const char *smr_file_hidden_name(const struct smr_file_writer *writer);
 /** SMR_E_INVALID: 0 or more than SMR_FILE_RECORD_MAX octets. Any other error sticks: commit will return it too. */
 enum smr_err smr_file_put(struct smr_file_writer *writer, struct smr_bytes record) SMR_MUST_USE;
 /** Sign, fsync, rename to the final name (replacing a file of that name), fsync the directory. Frees @p writer in every

@@ -126,6 +126,11 @@ enum smr_err smr_file_create(const char *path, enum smr_file_type type, uint64_t
 	return SMR_OK;
 }
 
+const char *smr_file_hidden_name(const struct smr_file_writer *writer)
+{
+	return writer->temp.temp;
+}
+
 static enum smr_err put_sealed(struct smr_file_writer *writer, struct smr_writer *w, struct smr_bytes record)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];

@@ -108,7 +108,7 @@ MUTANTS = [
            without("core/flight_key.c", "\tSMR_TRY(smr_cose_verify(&object, root, SMR_LABEL_FLIGHT_KEY, SMR_NONE));\n")),
     Mutant("flight_eid_outside", "EID inside the AEAD", TRE, EID_OUTSIDE),
     Mutant("flight_handover_open", "the seal on the batch", ("samara",),
-           without("cli/sho_seal.c", "&s->sho->sign, about, &s->ro_kem,", "&s->sho->sign, about, NULL,") +
+           without("cli/sho_files.c", "&f->sho->sign, about, &f->ro_kem,", "&f->sho->sign, about, NULL,") +
            without("file/frame.c", "return type == SMR_FILE_BATCH || type", "return type")),
 
     Mutant("flight_w_without_hash_x", "hash(X) in W", TRE, W_OF_FOUR + without("core/mcim.c", W_HASH_X)),

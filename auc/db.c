@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/kdf.h"
+#include "sys/clock.h"
 #include "sys/fault.h"
 #include "sys/fsio.h"
 
@@ -29,6 +30,15 @@ static const char version_1[] =
 	" PRIMARY KEY (supplier, measurement)) WITHOUT ROWID;"
 	"CREATE TABLE file (sender BLOB NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL,"
 	" PRIMARY KEY (sender, type, number)) WITHOUT ROWID;";
+/* Made where it is missing: it came after the others. */
+static const char export_schema[] =
+	"CREATE TABLE IF NOT EXISTS exported (iccid BLOB PRIMARY KEY, format TEXT NOT NULL, made INTEGER NOT NULL)"
+	" WITHOUT ROWID";
+
+#define SUBSCRIPTION_COLUMNS                                                                                \
+	"SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d,"     \
+	" hash_x, supplier, ctr, EXISTS (SELECT 1 FROM exported WHERE exported.iccid = subscription.iccid)" \
+	" FROM subscription "
 
 static const char version_2[] = "ALTER TABLE subscription ADD COLUMN ctr INTEGER NOT NULL DEFAULT 0;"
 				"CREATE INDEX subscription_eid ON subscription (eid);";
@@ -39,12 +49,11 @@ static const char renewed_why[] = "its device was enrolled anew";
 
 /* X(name, SQL): prepared once, used for the life of the handle. */
 #define STATEMENTS(X)                                                                                                  \
-	X(by_imsi, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, "    \
-		   "hash_x, supplier, ctr"                                                                             \
-		   " FROM subscription WHERE imsi = ?1")                                                               \
-	X(by_iccid, "SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d, "   \
-		    "hash_x, supplier, ctr"                                                                            \
-		    " FROM subscription WHERE iccid = ?1")                                                             \
+	X(by_imsi, SUBSCRIPTION_COLUMNS "WHERE imsi = ?1")                                                             \
+	X(by_iccid, SUBSCRIPTION_COLUMNS "WHERE iccid = ?1")                                                           \
+	X(each_with_key, SUBSCRIPTION_COLUMNS "ORDER BY imsi")                                                         \
+	X(note_exported, "INSERT OR REPLACE INTO exported (iccid, format, made) VALUES (?1, ?2, ?3)")                  \
+	X(take_back, "DELETE FROM exported WHERE iccid = ?1")                                                          \
 	X(remove, "DELETE FROM subscription WHERE iccid = ?1")                                                         \
 	X(insert, "INSERT INTO subscription (imsi, iccid, eid, serial, key, amf, sqn, last_rand, d, hash_x, "          \
 		  "supplier, alg, suspended,"                                                                          \
@@ -276,6 +285,8 @@ static enum smr_err set_up(struct smr_auc_db *db, const char *path, bool create,
 		return smr_problem(problem, SMR_E_UNSUPPORTED, "%s has schema version %d, this samara-auc knows %d",
 				   path, version, SCHEMA_VERSION);
 	if (err == SMR_OK)
+		err = exec(db, export_schema);
+	if (err == SMR_OK)
 		err = prepare(db);
 	return err == SMR_OK ? SMR_OK : smr_problem(problem, err, "%s: %s", path, sqlite3_errmsg(db->sql));
 }
@@ -351,6 +362,7 @@ static enum smr_err read_row(struct smr_auc_db *db, sqlite3_stmt *s, struct smr_
 	SMR_TRY(read_blob(s, 12, out->hash_x, sizeof(out->hash_x)));
 	SMR_TRY(read_blob(s, 13, out->supplier, sizeof(out->supplier)));
 	out->ctr = (uint32_t)sqlite3_column_int64(s, 14);
+	out->exported = sqlite3_column_int(s, 15) != 0;
 	return open_key(db, &out->imsi, sealed, &out->aka);
 }
 
@@ -420,6 +432,8 @@ static enum smr_err replace(struct smr_auc_db *db, const struct smr_subscription
 		sqn = old->sqn;
 	bind_blob(db->remove, 1, record->iccid.octets, sizeof(record->iccid.octets));
 	SMR_TRY(run(db, db->remove, NULL));
+	bind_blob(db->take_back, 1, record->iccid.octets, sizeof(record->iccid.octets));
+	SMR_TRY(run(db, db->take_back, NULL));
 	return insert(db, record, sqn, old->suspended, old->state_serial);
 }
 
@@ -558,6 +572,36 @@ enum smr_err smr_auc_db_set_sqn(struct smr_auc_db *db, const struct smr_imsi *im
 	return changed == 1 ? SMR_OK : SMR_E_SQN;
 }
 
+enum smr_err smr_auc_db_note_exported(struct smr_auc_db *db, const struct smr_iccid *iccid, const char *format)
+{
+	sqlite3_stmt *s = db->note_exported;
+
+	bind_blob(s, 1, iccid->octets, sizeof(iccid->octets));
+	sqlite3_bind_text(s, 2, format, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)smr_clock_unix());
+	return run(db, s, NULL);
+}
+
+enum smr_err smr_auc_db_each_with_key(struct smr_auc_db *db,
+				      enum smr_err (*each)(void *context,
+							   const struct smr_auc_subscription *subscription),
+				      void *context)
+{
+	sqlite3_stmt *s = db->each_with_key;
+	struct smr_auc_subscription subscription;
+	enum smr_err err = SMR_OK;
+	int code;
+
+	while ((code = sqlite3_step(s)) == SQLITE_ROW && err == SMR_OK) {
+		err = read_row(db, s, &subscription);
+		if (err == SMR_OK)
+			err = each(context, &subscription);
+		smr_auc_subscription_wipe(&subscription);
+	}
+	sqlite3_reset(s);
+	return err == SMR_OK ? sql_err(code) : err;
+}
+
 enum smr_err smr_auc_db_receipt(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial, uint32_t result)
 {
 	bind_blob(db->receipt, 1, iccid->octets, sizeof(iccid->octets));
@@ -662,13 +706,15 @@ static void fill_line(sqlite3_stmt *s, struct smr_auc_line *line)
 	line->why = (const char *)sqlite3_column_text(s, 10);
 	line->reseal = line->state == SMR_AUC_REJECTED ||
 		       (line->state == SMR_AUC_ACTIVE && line->why != NULL && line->why[0] != '\0');
+	line->exported = sqlite3_column_int(s, 11) != 0;
 }
 
 enum smr_err smr_auc_db_each(struct smr_auc_db *db, const char *imsi,
 			     void (*each)(void *context, const struct smr_auc_line *line), void *context)
 {
 	static const char text[] =
-		"SELECT imsi, iccid, eid, serial, state, suspended, alg, sqn, receipt_serial, receipt_result, why"
+		"SELECT imsi, iccid, eid, serial, state, suspended, alg, sqn, receipt_serial, receipt_result, why,"
+		" EXISTS (SELECT 1 FROM exported WHERE exported.iccid = subscription.iccid)"
 		" FROM subscription ORDER BY imsi";
 	sqlite3_stmt *s = NULL;
 	struct smr_auc_line line;

@@ -43,6 +43,7 @@ struct smr_auc_subscription {
 	enum smr_auc_state state;
 	bool suspended;
 	uint64_t state_serial; /* of the last suspend or resume */
+	bool exported;	       /* handed over to another authentication centre: no vectors here */
 	struct smr_aka_params aka;
 	uint8_t amf[2];
 	uint64_t sqn; /* last one given out, 48 bits */
@@ -62,8 +63,9 @@ enum smr_err smr_auc_db_by_iccid(struct smr_auc_db *db, const struct smr_iccid *
 
 /**
  * Add a subscription, inactive. For an ICCID that is known the serial must be higher (a reseal); the SQN never becomes lower than what
- * was given out. A device has one live subscription: when @p record names another key D of the device than an older one of its
- * subscriptions (it was enrolled anew), that one is withdrawn at once; one that is older than another of its device's is added withdrawn.
+ * was given out, and it is no longer an exported one. A device has one live subscription: when @p record names another key D of the
+ * device than an older one of its subscriptions (it was enrolled anew), that one is withdrawn at once; one that is older than another of
+ * its device's is added withdrawn.
  * @return SMR_E_SERIAL; SMR_E_DUPLICATE: the IMSI belongs to another ICCID; SMR_E_MALFORMED: a serial above 2^63 - 1.
  */
 enum smr_err smr_auc_db_add(struct smr_auc_db *db, const struct smr_subscription_record *record) SMR_MUST_USE;
@@ -84,6 +86,14 @@ enum smr_err smr_auc_db_lost(struct smr_auc_db *db, const struct smr_iccid *icci
 /** SQN and RAND of a vector; durable on return unless inside begin and end. */
 enum smr_err smr_auc_db_set_sqn(struct smr_auc_db *db, const struct smr_imsi *imsi, uint64_t sqn,
 				const uint8_t rand[SMR_AKA_RAND_LEN]) SMR_MUST_USE;
+/** Note, inside begin and end, that a subscription is another authentication centre's from now on. */
+enum smr_err smr_auc_db_note_exported(struct smr_auc_db *db, const struct smr_iccid *iccid,
+				      const char *format) SMR_MUST_USE;
+/** All subscriptions with their keys, in the order of IMSIs; the first error of @p each ends it and is returned. */
+enum smr_err smr_auc_db_each_with_key(struct smr_auc_db *db,
+				      enum smr_err (*each)(void *context,
+							   const struct smr_auc_subscription *subscription),
+				      void *context) SMR_MUST_USE;
 /** A verified receipt of a command. */
 enum smr_err smr_auc_db_receipt(struct smr_auc_db *db, const struct smr_iccid *iccid, uint64_t serial,
 				uint32_t result) SMR_MUST_USE;
@@ -115,6 +125,7 @@ struct smr_auc_line {
 	uint64_t serial;
 	enum smr_auc_state state;
 	bool suspended;
+	bool exported;
 	unsigned alg;
 	uint64_t sqn;
 	uint64_t receipt_serial; /* of the last command receipt; 0: none */

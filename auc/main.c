@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auc/export.h"
 #include "auc/load.h"
 #include "auc/serve.h"
 #include "sys/args.h"
@@ -222,6 +223,8 @@ static const char *state_name(const struct smr_auc_line *line)
 
 	if (line->state == SMR_AUC_ACTIVE && line->suspended)
 		return "suspended";
+	if (line->state == SMR_AUC_ACTIVE && line->exported)
+		return "exported";
 	return (unsigned)line->state < SMR_COUNT(names) ? names[line->state] : "unknown";
 }
 
@@ -269,6 +272,72 @@ static int run_status(const struct smr_args *args)
 	return end(err, &problem);
 }
 
+/* ---- export ---- */
+
+static enum smr_err take_imsis(const struct smr_args *args, struct smr_imsi **out, size_t *count,
+			       struct smr_problem *problem)
+{
+	*count = smr_arg_count(args, "imsi");
+	*out = calloc(*count + 1, sizeof(**out));
+	if (*out == NULL)
+		return SMR_E_NO_MEMORY;
+	for (size_t i = 0; i < *count; i++) {
+		const char *text = smr_arg_at(args, "imsi", i);
+
+		if (smr_imsi_parse(smr_text_of(text), &(*out)[i]) != SMR_OK)
+			return smr_problem(problem, SMR_E_INVALID, "--imsi %s: an IMSI has 6 to 15 digits", text);
+	}
+	return SMR_OK;
+}
+
+static enum smr_err export(const struct smr_args *args, struct smr_export *x, struct smr_problem *problem) {
+	struct auc a; enum smr_err err;
+
+	SMR_TRY(open_auc(&a, args->dir, 0, problem));
+	x->db = a.db;
+	err = smr_auc_export(x, problem);
+	close_auc(&a);
+	SMR_TRY(err);
+	smr_log(SMR_LOG_INFO, "subscriptions.exported", "format=%s count=%llu left_out=%llu again=%d file=%s",
+		smr_arg(args, "format"), (unsigned long long)x->count, (unsigned long long)x->left_out, x->again,
+		SMR_QUOTED(x->path));
+	return SMR_OK;
+}
+
+static int run_export(const struct smr_args *args)
+{
+	struct smr_problem problem = {{0}};
+	struct smr_export x = {.path = smr_arg(args, "out"),
+			       .again = smr_arg_given(args, "again"),
+			       .skip_unsupported = smr_arg_given(args, "skip-unsupported")};
+	struct smr_imsi *imsis = NULL;
+	enum smr_err err;
+
+	if (smr_export_format_parse(smr_arg(args, "format"), &x.format) != SMR_OK)
+		return smr_args_usage(args, "--format is osmo-hlr or open5gs");
+	smr_log_init("samara-auc", SMR_LOG_INFO, false);
+	err = take_imsis(args, &imsis, &x.imsi_count, &problem);
+	x.imsis = imsis;
+	if (err == SMR_E_INVALID) {
+		free(imsis);
+		return smr_args_usage(args, "%s", problem.text);
+	}
+	if (err == SMR_OK)
+		err = export(args, &x, &problem);
+	free(imsis);
+	if (err == SMR_OK)
+		printf("%s: %llu subscriptions, for which this AuC gives no vectors any more; %llu left out\n", x.path,
+		       (unsigned long long)x.count, (unsigned long long)x.left_out);
+	return end(err, &problem);
+}
+
+static const struct smr_option export_options[] = {
+	{"format", 0, "NAME", SMR_OPT_REQUIRED, "osmo-hlr (SQL) or open5gs (JSON, one document a line)"},
+	{"out", 'o', "FILE", SMR_OPT_REQUIRED, "file to write, mode 0600; it holds keys in clear"},
+	{"imsi", 0, "IMSI", SMR_OPT_REPEAT, "only this subscription (default: all that are active)"},
+	{"again", 0, NULL, 0, "also those exported before, for a file that was lost"},
+	{"skip-unsupported", 0, NULL, 0, "leave out TUAK, instead of refusing"},
+};
 static const struct smr_option init_options[] = {{"name", 'n', "NAME", SMR_OPT_REQUIRED, "name on the card"}};
 static const struct smr_option run_options[] = {
 	{"sim-socket", 0, "PATH", 0, "hostapd's eap_sim_db socket (default: DIR/auc.sock)"},
@@ -294,6 +363,11 @@ static const struct smr_subcommand commands[] = {
 	{"run", run_run, run_options, SMR_COUNT(run_options), SMR_ARGS_DIR | SMR_ARGS_JSON, NULL, 0, 0,
 	 "Serve hostapd and take in evidence. --json writes the log as JSON.", NULL,
 	 "samara-auc run --dir auc --sim-socket /run/samara/auc.sock --spool /srv/samara/spool"},
+	{"export", run_export, export_options, SMR_COUNT(export_options), SMR_ARGS_DIR, NULL, 0, 0,
+	 "Hand active subscriptions over to an osmo-hlr or an Open5GS.",
+	 "The file holds keys in clear: remove it once it is loaded. From here on the other side counts\n"
+	 "their SQN, and this AuC gives no vectors for them; a reseal makes them its own again.",
+	 "samara-auc export --dir auc --format osmo-hlr --out subs.sql && sqlite3 /var/lib/osmocom/hlr.db <subs.sql"},
 	{"status", run_status, status_options, SMR_COUNT(status_options), SMR_ARGS_DIR | SMR_ARGS_JSON, NULL, 0, 0,
 	 "Show subscriptions and why one is not active; never a key.", NULL, "samara-auc status --dir auc --json"},
 };

@@ -70,7 +70,7 @@ enum smr_err smr_sim_parse(struct smr_bytes line, struct smr_sim_request *out)
 /** May this subscription be authenticated? */
 static enum smr_err permit(const struct smr_auc_subscription *s)
 {
-	return s->state == SMR_AUC_ACTIVE && !s->suspended ? SMR_OK : SMR_E_STATE;
+	return s->state == SMR_AUC_ACTIVE && !s->suspended && !s->exported ? SMR_OK : SMR_E_STATE;
 }
 
 /** A vector whose SQN is durable. */
@@ -101,6 +101,9 @@ static enum smr_err resynchronise(struct smr_auc_db *db, const struct smr_sim_re
 	uint64_t sqn_ms = 0;
 	enum smr_err err = smr_auc_db_by_imsi(db, &request->imsi, &s);
 
+	/* Where another authentication centre counts, this SQN stays as it was handed over. */
+	if (err == SMR_OK && s.exported)
+		err = SMR_E_STATE;
 	/* Only for the RAND that this AuC sent last: an AUTS of another day says nothing about today. */
 	if (err == SMR_OK && !smr_equal_ct(s.last_rand, request->rand, sizeof(s.last_rand)))
 		err = SMR_E_REPLAY;

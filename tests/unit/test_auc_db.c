@@ -378,6 +378,48 @@ static void count_line(void *context, const struct smr_auc_line *line)
 	++*(unsigned *)context;
 }
 
+static void test_exported_until_it_is_resealed(void **state)
+{
+	struct smr_subscription_record r = auc_record(1, 5);
+
+	(void)state;
+	auc_add(db, &r);
+	assert_false(auc_get(db, &r).exported);
+	assert_int_equal(smr_auc_db_begin(db), SMR_OK);
+	assert_int_equal(smr_auc_db_note_exported(db, &r.iccid, "osmo-hlr"), SMR_OK);
+	assert_int_equal(smr_auc_db_end(db, true), SMR_OK);
+	assert_true(auc_get(db, &r).exported);
+	assert_int_equal(smr_auc_db_add(db, &r), SMR_E_SERIAL); /* the same file again takes nothing back */
+	assert_true(auc_get(db, &r).exported);
+	r.serial++;
+	auc_add(db, &r);
+	assert_false(auc_get(db, &r).exported);
+}
+
+static enum smr_err stop_at_two(void *context, const struct smr_auc_subscription *s)
+{
+	unsigned *count = context;
+
+	assert_int_equal(s->aka.k_len, 16);
+	return ++*count == 2 ? SMR_E_IO : SMR_OK;
+}
+
+static void test_each_with_key_ends_with_the_first_error(void **state)
+{
+	unsigned count = 0;
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++) {
+		struct smr_subscription_record r = auc_record(n, 5);
+
+		auc_add(db, &r);
+	}
+	assert_int_equal(smr_auc_db_each_with_key(db, stop_at_two, &count), SMR_E_IO);
+	assert_int_equal(count, 2);
+	assert_int_equal(smr_auc_db_each_with_key(db, stop_at_two, &count), SMR_OK);
+	assert_int_equal(count, 5);
+}
+
 static void test_each_shows_one_or_all(void **state)
 {
 	struct smr_subscription_record one = auc_record(1, 5);
@@ -419,6 +461,8 @@ int main(void)
 		TEST(test_references_are_each_suppliers_own),
 		TEST(test_open_what_is_no_database_of_ours_says_so),
 		TEST(test_open_beside_a_writer_works),
+		TEST(test_exported_until_it_is_resealed),
+		TEST(test_each_with_key_ends_with_the_first_error),
 		TEST(test_each_shows_one_or_all),
 	};
 

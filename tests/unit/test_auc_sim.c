@@ -318,6 +318,8 @@ static void test_who_is_not_active_gets_failure(void **state)
 	assert_failure(IMSI);
 	assert_int_equal(smr_auc_db_suspend(db, &sub.iccid, 10, false), SMR_OK);
 	(void)ask_vector(&sub);
+	assert_int_equal(smr_auc_db_note_exported(db, &sub.iccid, "osmo-hlr"), SMR_OK);
+	assert_failure(IMSI); /* another authentication centre's */
 	sub.serial++;
 	auc_add(db, &sub); /* sealed anew: proof is needed again */
 	assert_failure(IMSI);

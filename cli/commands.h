@@ -19,6 +19,7 @@
 	X(sho_init)          \
 	X(sho_trust)         \
 	X(sho_make)          \
+	X(sho_import)        \
 	X(sho_seal)          \
 	X(sho_suspend)       \
 	X(sho_resume)        \

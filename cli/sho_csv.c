@@ -2,6 +2,7 @@
 #include "cli/sho_csv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <strings.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 
 /* A USIM's array begins at 0 and takes no jump above delta: a first SEQ beyond it could never be used. */
 #define SEQ_LIMIT SMR_SQN_DELTA_DEFAULT
+#define LINE_ROOM 320u
 
 static const struct smr_csv_column columns[SMR_SHO_COLUMNS] = {
 	[SMR_SHO_ICCID] = {"iccid", true},
@@ -137,5 +139,34 @@ enum smr_err smr_sho_csv_next(struct smr_csv *csv, struct smr_subscription *out,
 		err = take_policy(&l, out);
 	if (err != SMR_OK)
 		SMR_WIPE(*out);
+	return err;
+}
+
+enum smr_err smr_sho_csv_put(int fd, const struct smr_subscription *subscription)
+{
+	const struct smr_aka_params *aka = &subscription->mcim.aka;
+	char k[SMR_HEX_TEXT(sizeof(aka->k))];
+	char opc[SMR_HEX_TEXT(sizeof(aka->opc))];
+	char amf[SMR_HEX_TEXT(2)];
+	char iccid[SMR_ICCID_TEXT];
+	char imsi[SMR_IMSI_TEXT];
+	char line[LINE_ROOM];
+	int len;
+	enum smr_err err;
+
+	smr_iccid_text(&subscription->iccid, iccid);
+	smr_imsi_text(&subscription->mcim.imsi, imsi);
+	smr_hex_encode(smr_bytes_of(aka->k, aka->k_len), k);
+	smr_hex_encode(smr_bytes_of(aka->opc, smr_aka_opc_len(aka->alg)), opc);
+	smr_hex_encode(SMR_ARRAY(subscription->amf), amf);
+	len = snprintf(line, sizeof(line), "%s,%s,%s,%s,%s,%s,%llu,%us,%u\n", iccid, imsi,
+		       aka->alg == SMR_AKA_TUAK ? "tuak" : "milenage", k, opc, amf,
+		       (unsigned long long)subscription->sqn, subscription->mcim.checkin_interval_s,
+		       subscription->mcim.profile);
+	err = len > 0 && (size_t)len < sizeof(line) ? smr_fs_write_all(fd, smr_bytes_of(line, (size_t)len))
+						    : SMR_E_NO_ROOM;
+	SMR_WIPE(k);
+	SMR_WIPE(opc);
+	SMR_WIPE(line);
 	return err;
 }

@@ -43,4 +43,7 @@ enum smr_err smr_sho_csv_open(const char *path, struct smr_csv **out, struct smr
 enum smr_err smr_sho_csv_next(struct smr_csv *csv, struct smr_subscription *out,
 			      struct smr_problem *problem) SMR_MUST_USE;
 
+/** Write the line of a subscription; SMR_SHO_CSV_HEADER comes before the first. */
+enum smr_err smr_sho_csv_put(int fd, const struct smr_subscription *subscription) SMR_MUST_USE;
+
 #endif

@@ -12,8 +12,6 @@
 #include "sys/text.h"
 
 #define COUNT_MAX 10000000u
-#define LINE_ROOM 320u
-#define KEY_HEX SMR_HEX_TEXT(32)
 
 struct making {
 	enum smr_aka_alg alg;
@@ -104,34 +102,31 @@ static enum smr_err make_opc(const struct making *m, const uint8_t *k, uint8_t o
 	return smr_tuak_topc(smr_bytes_of(k, m->k_len), 1, m->op, opc);
 }
 
-static enum smr_err put_line(struct making *m, int fd)
+static enum smr_err make_one(const struct making *m, struct smr_subscription *out)
 {
-	uint8_t k[32];
-	uint8_t opc[32];
-	char k_hex[KEY_HEX];
-	char opc_hex[KEY_HEX];
+	struct smr_aka_params *aka = &out->mcim.aka;
 	char iccid[SMR_ICCID_TEXT];
-	char line[LINE_ROOM];
-	int len = 0;
-	enum smr_err err = smr_random(k, m->k_len);
+
+	*out = (struct smr_subscription){.amf = {0x80, 0}};
+	out->mcim.checkin_interval_s = (uint32_t)m->interval;
+	out->mcim.profile = (uint32_t)m->profile;
+	aka->alg = m->alg;
+	aka->k_len = (uint8_t)m->k_len;
+	SMR_TRY(add_check_digit(m->iccid, iccid));
+	SMR_TRY(smr_iccid_parse(smr_text_of(iccid), &out->iccid));
+	SMR_TRY(smr_imsi_parse(smr_text_of(m->imsi), &out->mcim.imsi));
+	SMR_TRY(smr_random(aka->k, m->k_len));
+	return make_opc(m, aka->k, aka->opc);
+}
+
+static enum smr_err put_line(const struct making *m, int fd)
+{
+	struct smr_subscription subscription;
+	enum smr_err err = make_one(m, &subscription);
 
 	if (err == SMR_OK)
-		err = make_opc(m, k, opc);
-	if (err == SMR_OK)
-		err = add_check_digit(m->iccid, iccid);
-	if (err == SMR_OK) {
-		smr_hex_encode(smr_bytes_of(k, m->k_len), k_hex);
-		smr_hex_encode(smr_bytes_of(opc, smr_aka_opc_len(m->alg)), opc_hex);
-		len = snprintf(line, sizeof(line), "%s,%s,%s,%s,%s,8000,0,%llus,%llu\n", iccid, m->imsi,
-			       m->alg == SMR_AKA_TUAK ? "tuak" : "milenage", k_hex, opc_hex,
-			       (unsigned long long)m->interval, (unsigned long long)m->profile);
-		err = smr_fs_write_all(fd, smr_bytes_of(line, (size_t)len));
-	}
-	SMR_WIPE(k);
-	SMR_WIPE(opc);
-	SMR_WIPE(k_hex);
-	SMR_WIPE(opc_hex);
-	SMR_WIPE(line);
+		err = smr_sho_csv_put(fd, &subscription);
+	SMR_WIPE(subscription);
 	return err;
 }
 

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define JOBS 512u
+#define JOBS 1024u
 #define THREADS_MAX 256u
 /* A thread takes so many jobs at once: waking somebody costs a tenth of a job. */
-#define CHUNK 16u
+#define CHUNK 32u
 
 /* A ring: released ≤ taken ≤ submitted ≤ released + JOBS. A slot belongs to the caller before it is submitted and after
  * it is done, to one thread in between. */

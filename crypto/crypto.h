@@ -108,4 +108,10 @@ enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 enum smr_err smr_aes128_encrypt(const uint8_t key[16], const uint8_t in[SMR_AES_BLOCK_LEN],
 				uint8_t out[SMR_AES_BLOCK_LEN]) SMR_MUST_USE;
 
+enum smr_aes_direction { SMR_AES_DECRYPT = 0, SMR_AES_ENCRYPT = 1 };
+/** One AES block either way, for keys that were encrypted for transport (AES-ECB). @p key has 16 or 32 octets, else SMR_E_INVALID;
+ * @p in and @p out may be the same. */
+enum smr_err smr_aes_block(struct smr_bytes key, enum smr_aes_direction direction, const uint8_t in[SMR_AES_BLOCK_LEN],
+			   uint8_t out[SMR_AES_BLOCK_LEN]) SMR_MUST_USE;
+
 #endif

@@ -692,6 +692,19 @@ static void texts(void)
 	save("args", "unknown", SMR_TEXT(usage));
 	save_text("csv", "plain", "eid,imei\n89049032123451234512345678901235,490154203237518\n");
 	save_text("csv", "quoted", "\xef\xbb\xbfimei,eid,a\r\n\"1\"\"2\",\"a,\nb\",\r\n\r\n,x,y\r\n");
+	save_text("vendor", "milenage",
+		  "* cards\n*HEADER\nCustomer: Example\nQuantity: 2\nTransport_Key: 1\nTransport Key Check: 35e5bb\n"
+		  "*OUTPUT VARIABLES\nVAR_OUT: IMSI/ICCID/PIN1/EKI/OPC\n"
+		  "001010000000001 8988211000000000011 1234 00112233445566778899aabbccddeeff "
+		  "0123456789abcdef0123456789abcdef\n"
+		  "001010000000002 8988211000000000029 0000 00112233445566778899aabbccddeeff "
+		  "0123456789abcdef0123456789abcdef\n");
+	save_text("vendor", "tuak",
+		  "Quantity:1\r\nTransportKeyIndex:1\r\nTransportAlgorithm: AES\r\nAlgorithm: TUAK\r\n"
+		  "var_out:iccid,imsi,k4_ind,eKI,eTOPc\r\n"
+		  "8988211000000000011\t001010000000001 2 00112233445566778899aabbccddeeff "
+		  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n");
+	save_text("vendor", "clear", "Quantity: 1\nTransportKey: 0\nVAR_OUT: IMSI/ICCID/KI/OPC\n");
 	save_text("ini", "types",
 		  "; c\n[a]\ntext = abc # x\nnumber=9\n[b]\nduration = 90s\nflag = yes\nchoice = two\n"
 		  "list = p\nlist = q\n");

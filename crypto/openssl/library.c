@@ -38,8 +38,9 @@ static void fill_shared(void)
 	shared.p256_params = make_p256_params();
 	shared.gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	shared.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
-	shared_is_complete =
-		shared.p256 != NULL && shared.p256_params != NULL && shared.gcm != NULL && shared.ecb != NULL;
+	shared.ecb256 = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
+	shared_is_complete = shared.p256 != NULL && shared.p256_params != NULL && shared.gcm != NULL &&
+			     shared.ecb != NULL && shared.ecb256 != NULL;
 }
 
 const struct smr_ossl *smr_ossl_get(void)

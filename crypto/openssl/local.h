@@ -23,6 +23,7 @@ struct smr_ossl {
 	EVP_PKEY *p256_params; /* parameters only: the pattern for EVP keys */
 	EVP_CIPHER *gcm;
 	EVP_CIPHER *ecb;
+	EVP_CIPHER *ecb256;
 };
 
 /**

@@ -4,6 +4,7 @@
 Devices are rows of a CSV file with keys made here, but for one test that enrols a real samara-tre. Everything happens in one temporary
 directory per test class. Shipment numbers ascend, so where it matters the names of tests say their order.
 """
+import base64
 import fcntl
 import glob
 import json
@@ -19,6 +20,8 @@ import tempfile
 import time
 import unittest
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
 from place import AUC, BUILD, SAMARA, Place, point, run, wrong  # noqa: E402
 from world import eid, imei, luhn  # noqa: E402
@@ -28,7 +31,7 @@ ROOT = os.geteuid() == 0
 TRE_UID = 61060
 
 COMMANDS = ["supplier init", "supplier trust", "supplier shipment", "supplier enrol", "supplier ship", "supplier publish", "supplier status",
-            "subscriber init", "subscriber trust", "subscriber order", "sho init", "sho trust", "sho make", "sho seal", "sho suspend",
+            "subscriber init", "subscriber trust", "subscriber order", "sho init", "sho trust", "sho make", "sho import", "sho seal", "sho suspend",
             "sho resume", "sho withdraw", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro revoke"]
 
 
@@ -396,6 +399,52 @@ class Sealing(Place):
         self.good(*words, "--count", 1, "--imsi", "001010000000001", "--iccid", iccid, self.path("twenty.csv"))
         with open(self.path("twenty.csv"), encoding="ascii") as f:
             self.assertIn(iccid + ",", f.read())
+
+    def vendor_file(self, cards, head="Quantity: {count}\nTransport_Key: 3\n", columns="VAR_OUT: IMSI/ICCID/PIN1/EKI/OPC\n", mode=0o600):
+        """@cards: (iccid, imsi, k, opc), encrypted here for transport key 3."""
+        key = bytes(range(16))
+        self.write("k4.key", "samara-secret-key 1\n" + base64.b64encode(key).decode() + "\n")
+        ecb = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+        lines = "".join(f"{imsi} {iccid} 1234 {ecb.update(bytes.fromhex(k)).hex()} {opc}\n" for iccid, imsi, k, opc in cards)
+        return self.write("cards.out", "*HEADER\n" + head.format(count=len(cards)) + columns + lines, mode)
+
+    def test_vendor_file_is_imported_and_sealed(self):
+        cards = [(luhn(f"898820{n:012d}"), f"00101{n:010d}", os.urandom(16).hex(), os.urandom(16).hex()) for n in (961, 962)]
+        words = [SAMARA, "sho", "import", "--dir", self.path("sho"), "--vendor-file", self.vendor_file(cards), "--transport-key",
+                 "3=" + self.path("k4.key"), "--out", self.path("imported.csv")]
+        self.assertIn("2 subscriptions", self.good(*words))
+        self.assertEqual(stat.S_IMODE(os.stat(self.path("imported.csv")).st_mode), 0o600)
+        self.assertEqual(self.read(self.path("imported.csv")).splitlines()[1:],
+                         [f"{iccid},{imsi},milenage,{k},{opc},8000,0,86400s,0" for iccid, imsi, k, opc in cards])
+        self.refused(1, "keys are never overwritten", *words)
+        shipment = self.ship(4, [31, 32], "--anchor", self.cards["sho"])
+        self.assertIn("2 subscriptions sealed", self.good(*self.seal_words(shipment, self.path("imported.csv"), "imported")))
+
+    def test_vendor_file_bad_imports_nothing(self):
+        one, two = [(luhn(f"898820{n:012d}"), f"00101{n:010d}", os.urandom(16).hex(), os.urandom(16).hex()) for n in (971, 972)]
+        out = self.path("not-imported.csv")
+        words = [SAMARA, "sho", "import", "--dir", self.path("sho"), "--vendor-file", self.path("cards.out"), "--transport-key",
+                 "3=" + self.path("k4.key"), "--out", out]
+        cases = [
+            (1, r"cards.out:6: column ICCID: it occurs twice", lambda: self.vendor_file([one, (one[0], *two[1:])])),
+            (1, r"cards.out:6: column IMSI: it occurs twice", lambda: self.vendor_file([one, (two[0], one[1], *two[2:])])),
+            (1, r"cards.out:6: column ICCID: the check digit is wrong", lambda: self.vendor_file([one, (wrong(two[0]), *two[1:])])),
+            (1, r"2 cards, but the header says 3", lambda: self.vendor_file([one, two], head="Quantity: 3\nTransport_Key: 3\n")),
+            (3, r"cards.out:3: transport key index 0", lambda: self.vendor_file([one], head="Quantity: 1\nTransport_Key: 0\n")),
+            (1, r"no transport key with index 9", lambda: self.vendor_file([one], head="Quantity: 1\nTransport_Key: 9\n")),
+            (3, r"cards.out holds what only the operator may know", lambda: self.vendor_file([one], mode=0o644)),
+        ]
+        for code, pattern, make in cases:
+            make()
+            done = self.refused(code, pattern, *words)
+            self.assertFalse([k for card in (one, two) for k in card[2:] if k in done.stdout + done.stderr])
+            self.assertFalse(os.path.exists(out))
+            self.assertEqual(glob.glob(self.path(".*")), [])
+        self.vendor_file([one])
+        os.chmod(self.path("k4.key"), 0o640)
+        self.refused(3, "k4.key", *words)
+        for bad in ("k4.key", "0=k4.key", "256=k4.key", "x=k4.key"):
+            self.refused(2, "INDEX=FILE", *words[:-3], bad, "--out", out)
 
     def test_reseal_and_eid_name_devices_of_the_shipment(self):
         subs = self.make("subs-eid.csv", 3, 900)

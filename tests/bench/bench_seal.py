@@ -35,7 +35,8 @@ class Bench:
     def run(self, *argv, show=False):
         """Seconds by the wall clock, seconds of processor, most memory in octets."""
         start = time.monotonic()
-        child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None if show else subprocess.PIPE)
+        child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=None if show else subprocess.PIPE)
         problem = b"" if show else child.stderr.read()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

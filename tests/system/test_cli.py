@@ -112,7 +112,7 @@ class Flow(Place):
         self.good(SAMARA, "subscriber", "order", "--dir", self.path("subscriber"), "--operator", self.cards["sho"], "--shipment", shipment,
                   "--out", orders)
         subs = self.make("subs-1.csv", 6, 1, "tuak")
-        self.good(*self.seal_words(shipment, subs, 1, "--orders", orders, "--jobs", 3))
+        self.good(*self.seal_words(shipment, subs, 1, "--orders", orders, "--orders", orders, "--jobs", 3))  # twice is no harm
         approved = self.write("approved.csv", f"measurement,version\n{'ab' * 32},1.0\n{'cd' * 32},\"1, second\"\n")
         references = self.path("references.smr")
         self.good(SAMARA, "supplier", "publish", "--dir", self.path("supplier"), "--csv", approved, "--out", references)

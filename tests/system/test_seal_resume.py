@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`samara sho seal` killed at random points and repeated: it goes on where it was, every device gets exactly one package, and what the
-RO and the AuC load is the same. What an interrupted run left is gone at the end: journal, its key, hidden files."""
+RO and the AuC load is the same. What an interrupted run left is gone at the end: journal, its key, hidden files. Also loads that are
+killed: all of a file or nothing, and once more is no harm."""
 import glob
 import hashlib
 import os
@@ -17,7 +18,7 @@ from place import AUC, SAMARA, Place, run  # noqa: E402
 
 
 class Resume(Place):
-    COUNT = 2500
+    COUNT = 1500
     numbers = iter(range(1, 100))
 
     def setUp(self):
@@ -36,7 +37,8 @@ class Resume(Place):
     def kill_beyond(self, words, size):
         """Start it and kill it once its journal is longer than @size. Returns whether it was alive then."""
         # It yields to this test, which would otherwise come too late on a busy machine.
-        child = subprocess.Popen(["nice", "-n", "19", *words, "--jobs", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = subprocess.Popen(["nice", "-n", "19", *words, "--jobs", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
         limit = time.monotonic() + 60
         while child.poll() is None and self.size() <= size:
             self.assertLess(time.monotonic(), limit)
@@ -136,6 +138,39 @@ class Resume(Place):
         self.refused(1, "may not have been carried", *self.words())
         self.assertIn("nothing to seal", self.good(*self.words("none")))
         self.nothing_left()
+        self.load_and_compare()
+
+    def loaded(self, role):
+        """How many of this test's devices are sealed at the RO, or known to the AuC."""
+        name, query = {"ro": ("samara.db", "SELECT eid FROM device WHERE package IS NOT NULL"),
+                       "auc": ("auc.db", "SELECT eid FROM subscription")}[role]
+        with sqlite3.connect(self.path(role, name)) as db:
+            mine = {bytes.fromhex(s["eid"]) for s in self.sealed_now()}
+            return len(mine & {eid for (eid,) in db.execute(query)})
+
+    def kill_while_it_loads(self, role, words):
+        """Kill it once it has begun to write. Returns whether it was alive then."""
+        log = self.path(role, {"ro": "samara.db-wal", "auc": "auc.db-wal"}[role])
+        child = subprocess.Popen(["nice", "-n", "19", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        limit = time.monotonic() + 60
+        while child.poll() is None and not (os.path.exists(log) and os.path.getsize(log) > random.randint(1, 200000)):
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.0005)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        return child.returncode == -signal.SIGKILL
+
+    def test_loads_killed_are_all_or_nothing(self):
+        self.good(*self.words())
+        self.good(SAMARA, "ro", "load", "--dir", self.path("ro"), "-q", self.shipment)
+        for role, words in (("ro", [SAMARA, "ro", "load", "--dir", self.path("ro"), self.path(f"batch-{self.number}.smr")]),
+                            ("auc", [AUC, "load", "--dir", self.path("auc"), self.path(f"auc-{self.number}.smr")])):
+            for _ in range(3):
+                self.kill_while_it_loads(role, words)
+                self.assertIn(self.loaded(role), (0, self.COUNT))
+            self.good(*words)
+            self.assertEqual(self.loaded(role), self.COUNT)
+            self.assertIn("loaded before, nothing to do", self.good(*words))
         self.load_and_compare()
 
     def test_error_of_the_list_leaves_no_journal(self):

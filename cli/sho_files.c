@@ -50,7 +50,22 @@ enum smr_err smr_seal_files_create(struct smr_seal_files *files, uint64_t batch,
 
 /* ---- records ---- */
 
-static enum smr_err put_package(struct smr_seal_files *f, const struct smr_seal_job *job)
+_Static_assert(SMR_X_MAX + SMR_SIG_LEN + SMR_ORDER_MAX + 128 + SMR_AEAD_TAG_LEN <= SMR_SEAL_RECORD_MAX,
+	       "a package fits");
+
+static enum smr_err prepare(const struct smr_file_writer *file, uint64_t number, const struct smr_writer *w,
+			    uint8_t out[SMR_SEAL_RECORD_MAX], size_t *len)
+{
+	struct smr_space room = {out, SMR_SEAL_RECORD_MAX};
+	struct smr_bytes record;
+
+	SMR_TRY(smr_writer_done(w, &record));
+	SMR_TRY(smr_file_prepare(file, number, record, &room));
+	*len = room.len;
+	return SMR_OK;
+}
+
+static enum smr_err prepare_package(const struct smr_seal_files *f, struct smr_seal_job *job)
 {
 	uint8_t room[SMR_FILE_RECORD_MAX];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
@@ -67,10 +82,10 @@ static enum smr_err put_package(struct smr_seal_files *f, const struct smr_seal_
 
 	memcpy(record.package.w, job->w, sizeof(record.package.w));
 	smr_put_batch_record(&w, &record);
-	return smr_cli_put(f->batch, &w);
+	return prepare(f->batch, job->number, &w, job->package, &job->package_len);
 }
 
-static enum smr_err put_subscription(struct smr_seal_files *f, const struct smr_seal_job *job)
+static enum smr_err prepare_subscription(const struct smr_seal_files *f, struct smr_seal_job *job)
 {
 	const struct smr_subscription *subscription = &job->subscription;
 	uint8_t room[SMR_FILE_RECORD_MAX];
@@ -91,20 +106,28 @@ static enum smr_err put_subscription(struct smr_seal_files *f, const struct smr_
 	memcpy(record.hash_x, job->hash_x, sizeof(record.hash_x));
 	memcpy(record.supplier, f->supplier, sizeof(record.supplier));
 	smr_put_subscription_record(&w, &record);
-	err = smr_cli_put(f->subscriptions, &w);
+	err = prepare(f->subscriptions, job->number, &w, job->record, &job->record_len);
 	smr_subscription_record_wipe(&record);
 	smr_wipe(room, w.len < sizeof(room) ? w.len : sizeof(room));
 	return err;
 }
 
+enum smr_err smr_seal_files_prepare(void *files, struct smr_seal_job *job)
+{
+	job->field = NULL;
+	SMR_TRY(prepare_package(files, job));
+	return prepare_subscription(files, job);
+}
+
 enum smr_err smr_seal_files_put(struct smr_seal_files *files, const struct smr_seal_job *job,
 				struct smr_problem *problem)
 {
-	enum smr_err err = put_package(files, job);
+	enum smr_err err =
+		smr_file_put_prepared(files->batch, job->number, smr_bytes_of(job->package, job->package_len));
 
 	if (err != SMR_OK)
 		return smr_cli_fail(files->batch_path, err, problem);
-	err = put_subscription(files, job);
+	err = smr_file_put_prepared(files->subscriptions, job->number, smr_bytes_of(job->record, job->record_len));
 	return err == SMR_OK ? SMR_OK : smr_cli_fail(files->subscriptions_path, err, problem);
 }
 

@@ -30,7 +30,9 @@ struct smr_seal_files {
 /** Begin both under hidden names. All functions fill the problem. */
 enum smr_err smr_seal_files_create(struct smr_seal_files *files, uint64_t batch, uint64_t subscriptions,
 				   struct smr_problem *problem) SMR_MUST_USE;
-/** The records of a sealed device. */
+/** Encode and encrypt the records of a sealed device into the job. A smr_seal_finish; @p files is only read. */
+enum smr_err smr_seal_files_prepare(void *files, struct smr_seal_job *job) SMR_MUST_USE;
+/** Append them, in the order of the jobs' numbers. */
 enum smr_err smr_seal_files_put(struct smr_seal_files *files, const struct smr_seal_job *job,
 				struct smr_problem *problem) SMR_MUST_USE;
 /** Both get their names, durably. On error one of them may have its name: smr_seal_files_remove. */

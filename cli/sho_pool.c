@@ -13,6 +13,8 @@
  * it is done, to one thread in between. */
 struct smr_seal_pool {
 	const struct smr_privkey *sho;
+	smr_seal_finish *finish;
+	void *context;
 	uint8_t operator_key[SMR_POINT_COMPRESSED_LEN];
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -76,7 +78,9 @@ static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *
 	SMR_TRY(smr_seal_job_input(job, job->input));
 	x = smr_bytes_of(job->x, job->x_len);
 	SMR_TRY(smr_sha256(&x, 1, job->hash_x));
-	return job->sealed_before ? SMR_OK : smr_w_sign(pool->sho, &binding, x, job->order, job->w);
+	if (!job->sealed_before)
+		SMR_TRY(smr_w_sign(pool->sho, &binding, x, job->order, job->w));
+	return pool->finish(pool->context, job);
 }
 
 /* ---- threads ---- */
@@ -127,7 +131,8 @@ static void *run(void *context)
 	return NULL;
 }
 
-enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, struct smr_seal_pool **out)
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, smr_seal_finish *finish, void *context,
+			       struct smr_seal_pool **out)
 {
 	struct smr_seal_pool *pool = calloc(1, sizeof(*pool));
 
@@ -135,6 +140,8 @@ enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, 
 	if (pool == NULL)
 		return SMR_E_NO_MEMORY;
 	pool->sho = sho;
+	pool->finish = finish;
+	pool->context = context;
 	smr_point_compress(sho->point, pool->operator_key);
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	(void)pthread_cond_init(&pool->work, NULL);

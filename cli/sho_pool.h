@@ -17,11 +17,15 @@
 #include "core/mcim.h"
 #include "file/formats.h"
 
+/* More than a package with an order, or a subscription, takes in its file. */
+#define SMR_SEAL_RECORD_MAX 1024u
+
 struct smr_seal_job {
 	/* given */
 	struct smr_shipment_record device;
 	struct smr_subscription subscription;
 	uint64_t serial;
+	uint64_t number;	/* of the device in the run, from 1 */
 	struct smr_bytes order; /* encoded, or empty; lives longer than the job */
 	bool sealed_before;	/* x and w are given: an interrupted run made them */
 	/* done */
@@ -32,11 +36,20 @@ struct smr_seal_job {
 	uint8_t hash_x[SMR_HASH_LEN];
 	uint8_t input[SMR_HASH_LEN]; /* of what was sealed: device, subscription, order */
 	uint8_t w[SMR_SIG_LEN];
+	/* records as they will lie in the two files */
+	uint8_t package[SMR_SEAL_RECORD_MAX];
+	size_t package_len;
+	uint8_t record[SMR_SEAL_RECORD_MAX];
+	size_t record_len;
 };
 
+/** The last part of a job, on the thread that sealed it. */
+typedef enum smr_err smr_seal_finish(void *context, struct smr_seal_job *job);
+
 struct smr_seal_pool;
-/** @param sho  the operator's key; must outlive the pool. @param threads  1 to 256. */
-enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads,
+/** @param sho  the operator's key; must outlive the pool. @param threads  1 to 256. @param finish  called with @p context on
+ * any thread. */
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, smr_seal_finish *finish, void *context,
 			       struct smr_seal_pool **out) SMR_MUST_USE;
 /** A job to fill, or NULL when all are under way. */
 struct smr_seal_job *smr_seal_pool_room(struct smr_seal_pool *pool);

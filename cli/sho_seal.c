@@ -303,6 +303,7 @@ static enum smr_err seal_planned(void *context, const struct smr_seal_planned *p
 	job->device = *planned->device;
 	job->subscription = *planned->subscription;
 	job->serial = planned->serial;
+	job->number = planned->serial - s->plan.first_serial + 1;
 	job->order = planned->order;
 	SMR_TRY(use_journal(s, job));
 	smr_seal_pool_submit(s->pool);
@@ -320,7 +321,8 @@ static enum smr_err plan_and_seal(struct sealing *s)
 
 static enum smr_err seal_with_pool(struct sealing *s)
 {
-	enum smr_err err = smr_seal_pool_new(&s->sho->sign, (unsigned)s->jobs, &s->pool);
+	enum smr_err err =
+		smr_seal_pool_new(&s->sho->sign, (unsigned)s->jobs, smr_seal_files_prepare, &s->files, &s->pool);
 	uint64_t most = s->plan.pick_count > 0 ? s->plan.pick_count : s->run.reserved;
 
 	if (err != SMR_OK)

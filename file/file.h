@@ -29,6 +29,7 @@ const char *smr_file_type_name(enum smr_file_type type);
 
 #define SMR_FILE_ABOUT_MAX 512u
 #define SMR_FILE_RECORD_MAX 2048u
+#define SMR_FILE_PREPARED_MAX (SMR_FILE_RECORD_MAX + SMR_AEAD_TAG_LEN + 3u)
 
 /** What stands before the records. */
 struct smr_file_info {
@@ -61,6 +62,16 @@ enum smr_err smr_file_create(const char *path, enum smr_file_type type, uint64_t
 const char *smr_file_hidden_name(const struct smr_file_writer *writer);
 /** SMR_E_INVALID: 0 or more than SMR_FILE_RECORD_MAX octets. Any other error sticks: commit will return it too. */
 enum smr_err smr_file_put(struct smr_file_writer *writer, struct smr_bytes record) SMR_MUST_USE;
+/**
+ * The same in two steps, so that several threads can encrypt records of one file: prepare gives record @p number (from 1) the form it
+ * has in the file, put takes it when the file has come to that number.
+ * @param out  [in,out] room of SMR_FILE_PREPARED_MAX.
+ */
+enum smr_err smr_file_prepare(const struct smr_file_writer *writer, uint64_t number, struct smr_bytes record,
+			      struct smr_space *out) SMR_MUST_USE;
+/** SMR_E_INVALID: the file is not at this number. Errors stick as those of smr_file_put. */
+enum smr_err smr_file_put_prepared(struct smr_file_writer *writer, uint64_t number,
+				   struct smr_bytes prepared) SMR_MUST_USE;
 /** Sign, fsync, rename to the final name (replacing a file of that name), fsync the directory. Frees @p writer in every
  * case; after an error the name is as it was before. */
 enum smr_err smr_file_commit(struct smr_file_writer *writer) SMR_MUST_USE;

@@ -10,7 +10,7 @@
 #define SMR_FILE_SEAL_MAX 128u
 #define SMR_FILE_HEADER_MAX (SMR_FILE_ABOUT_MAX + SMR_FILE_SEAL_MAX + 96u)
 /* A record on disk: sealed, with the head of its byte string. */
-#define SMR_FILE_ITEM_MAX (SMR_FILE_RECORD_MAX + SMR_AEAD_TAG_LEN + 3u)
+#define SMR_FILE_ITEM_MAX SMR_FILE_PREPARED_MAX
 
 /* Types that hold what others must not read: shipping one in clear is refused at both ends. */
 bool smr_file_type_sealed(enum smr_file_type type);

@@ -131,7 +131,8 @@ const char *smr_file_hidden_name(const struct smr_file_writer *writer)
 	return writer->temp.temp;
 }
 
-static enum smr_err put_sealed(struct smr_file_writer *writer, struct smr_writer *w, struct smr_bytes record)
+static enum smr_err put_sealed(const struct smr_file_writer *writer, uint64_t number, struct smr_writer *w,
+			       struct smr_bytes record)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	uint8_t *room = smr_put_bytes_room(w, record.len + SMR_AEAD_TAG_LEN);
@@ -139,11 +140,20 @@ static enum smr_err put_sealed(struct smr_file_writer *writer, struct smr_writer
 
 	if (room == NULL)
 		return w->err;
-	err = smr_file_record_key(writer->key, writer->info.count + 1, key);
+	err = smr_file_record_key(writer->key, number, key);
 	if (err == SMR_OK)
 		err = smr_aead_seal(key, zero_nonce, SMR_NONE, record, room);
 	SMR_WIPE(key);
 	return err;
+}
+
+static enum smr_err encode(const struct smr_file_writer *writer, uint64_t number, struct smr_bytes record,
+			   struct smr_writer *w)
+{
+	if (writer->info.sealed)
+		return put_sealed(writer, number, w, record);
+	smr_put_bytes(w, record);
+	return SMR_OK;
 }
 
 static enum smr_err put_record(struct smr_file_writer *writer, struct smr_bytes record)
@@ -151,10 +161,7 @@ static enum smr_err put_record(struct smr_file_writer *writer, struct smr_bytes 
 	struct smr_writer w;
 
 	SMR_TRY(reserve(writer, SMR_FILE_ITEM_MAX, &w));
-	if (writer->info.sealed)
-		SMR_TRY(put_sealed(writer, &w, record));
-	else
-		smr_put_bytes(&w, record);
+	SMR_TRY(encode(writer, writer->info.count + 1, record, &w));
 	SMR_TRY(accept(writer, &w));
 	writer->info.count++;
 	return SMR_OK;
@@ -166,6 +173,40 @@ enum smr_err smr_file_put(struct smr_file_writer *writer, struct smr_bytes recor
 		return SMR_E_INVALID;
 	if (writer->err == SMR_OK)
 		writer->err = put_record(writer, record);
+	return writer->err;
+}
+
+enum smr_err smr_file_prepare(const struct smr_file_writer *writer, uint64_t number, struct smr_bytes record,
+			      struct smr_space *out)
+{
+	struct smr_writer w = smr_writer_init(*out);
+	struct smr_bytes item;
+
+	if (record.len == 0 || record.len > SMR_FILE_RECORD_MAX)
+		return SMR_E_INVALID;
+	SMR_TRY(encode(writer, number, record, &w));
+	SMR_TRY(smr_writer_done(&w, &item));
+	out->len = item.len;
+	return SMR_OK;
+}
+
+static enum smr_err put_item(struct smr_file_writer *writer, struct smr_bytes item)
+{
+	struct smr_writer w;
+
+	SMR_TRY(reserve(writer, SMR_FILE_ITEM_MAX, &w));
+	smr_put_raw(&w, item);
+	SMR_TRY(accept(writer, &w));
+	writer->info.count++;
+	return SMR_OK;
+}
+
+enum smr_err smr_file_put_prepared(struct smr_file_writer *writer, uint64_t number, struct smr_bytes prepared)
+{
+	if (number != writer->info.count + 1 || prepared.len == 0 || prepared.len > SMR_FILE_ITEM_MAX)
+		return SMR_E_INVALID;
+	if (writer->err == SMR_OK)
+		writer->err = put_item(writer, prepared);
 	return writer->err;
 }
 

@@ -476,6 +476,41 @@ static void test_writer_wrong_use_is_invalid(void **state)
 	assert_int_equal(open_only("f", SMR_FILE_ORDERS, NULL), SMR_OK);
 }
 
+/* Prepared in another order than they are put, as threads would. */
+static void test_writer_records_prepared_before_come_back(void **state)
+{
+	enum { COUNT = 14 };
+	static uint8_t items[COUNT][SMR_FILE_PREPARED_MAX];
+	uint8_t room[SMR_FILE_RECORD_MAX];
+	struct smr_file_reader *reader;
+	struct smr_file_writer *writer;
+	struct smr_space item[COUNT];
+	uint64_t read;
+
+	(void)state;
+	assert_int_equal(smr_file_create("f", SMR_FILE_BATCH, 77, &sender, SMR_NONE, &recipient_public, &writer),
+			 SMR_OK);
+	for (uint64_t i = COUNT; i-- > 0;) {
+		item[i] = (struct smr_space){items[i], sizeof(items[i])};
+		assert_int_equal(smr_file_prepare(writer, i + 1, make_record(i, room), &item[i]), SMR_OK);
+	}
+	for (uint64_t i = 0; i < COUNT; i++) {
+		struct smr_bytes prepared = smr_bytes_of(item[i].ptr, item[i].len);
+
+		assert_int_equal(smr_file_put_prepared(writer, i + 2, prepared), SMR_E_INVALID);
+		assert_int_equal(smr_file_put_prepared(writer, i + 1, prepared), SMR_OK);
+		assert_int_equal(smr_file_put_prepared(writer, i + 1, prepared), SMR_E_INVALID);
+	}
+	assert_int_equal(smr_file_prepare(writer, 1, SMR_NONE, &item[0]), SMR_E_INVALID);
+	item[0].len = 20;
+	assert_int_equal(smr_file_prepare(writer, 1, make_record(5, room), &item[0]), SMR_E_NO_ROOM);
+	assert_int_equal(smr_file_commit(writer), SMR_OK);
+	assert_int_equal(smr_file_open("f", SMR_FILE_BATCH, &recipient, &reader), SMR_OK);
+	assert_int_equal(read_records(reader, &read), SMR_E_NOTHING);
+	assert_true(read == COUNT);
+	smr_file_close(reader);
+}
+
 static void test_writer_file_has_its_mode(void **state)
 {
 	struct stat st;
@@ -580,6 +615,7 @@ int main(void)
 		scratch_test(test_file_replaced_after_open_has_no_effect),
 		scratch_test(test_file_missing_or_not_regular_is_told),
 		scratch_test(test_writer_wrong_use_is_invalid),
+		scratch_test(test_writer_records_prepared_before_come_back),
 		scratch_test(test_writer_file_has_its_mode),
 		scratch_test(test_writer_abort_keeps_the_old_file),
 		scratch_test(test_writer_on_a_full_disk_leaves_nothing_visible),

@@ -109,3 +109,37 @@ enum smr_err smr_aes128_encrypt(const uint8_t key[16], const uint8_t in[SMR_AES_
 	smr_wipe(out, SMR_AES_BLOCK_LEN);
 	return SMR_E_CRYPTO;
 }
+
+/* Apart from the block above, so that a device that only encrypts links no decryption. */
+static psa_status_t cipher_block(struct smr_bytes key, enum smr_aes_direction direction, const uint8_t *in,
+				 uint8_t *out)
+{
+	bool encrypt = direction == SMR_AES_ENCRYPT;
+	size_t len = 0;
+	psa_key_id_t id;
+	psa_status_t status = smr_psa_import(PSA_KEY_TYPE_AES, encrypt ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT,
+					     PSA_ALG_ECB_NO_PADDING, key, &id);
+
+	if (status == PSA_SUCCESS)
+		status = (encrypt ? psa_cipher_encrypt : psa_cipher_decrypt)(
+			id, PSA_ALG_ECB_NO_PADDING, in, SMR_AES_BLOCK_LEN, out, SMR_AES_BLOCK_LEN, &len);
+	(void)psa_destroy_key(id);
+	return status == PSA_SUCCESS && len != SMR_AES_BLOCK_LEN ? PSA_ERROR_GENERIC_ERROR : status;
+}
+
+enum smr_err smr_aes_block(struct smr_bytes key, enum smr_aes_direction direction, const uint8_t in[SMR_AES_BLOCK_LEN],
+			   uint8_t out[SMR_AES_BLOCK_LEN])
+{
+	psa_status_t status;
+
+	if (key.len != 16 && key.len != 32)
+		return SMR_E_INVALID;
+	if (!smr_psa_enter())
+		return SMR_E_CRYPTO;
+	status = cipher_block(key, direction, in, out);
+	smr_psa_leave();
+	if (status == PSA_SUCCESS)
+		return SMR_OK;
+	smr_wipe(out, SMR_AES_BLOCK_LEN);
+	return SMR_E_CRYPTO;
+}

@@ -368,6 +368,31 @@ static void test_aes_block_fips197_vectors_match(void **state)
 	}
 }
 
+/* FIPS 197, C.1 and C.3: either way, in place and not. */
+static void test_aes_block_goes_either_way(void **state)
+{
+	static const char plain[] = "00112233445566778899aabbccddeeff";
+	static const char *const vectors[][2] = {
+		{"000102030405060708090a0b0c0d0e0f", "69c4e0d86a7b0430d8cdb78070b4c55a"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		 "8ea2b7ca516745bfeafc49904b496089"},
+	};
+	uint8_t key[32], block[16], out[16];
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(vectors); i++) {
+		struct smr_bytes octets = smr_bytes_of(key, strlen(vectors[i][0]) / 2);
+
+		hex(vectors[i][0], key, octets.len);
+		hex(plain, block, sizeof(block));
+		assert_int_equal(smr_aes_block(octets, SMR_AES_ENCRYPT, block, out), SMR_OK);
+		assert_hex(out, sizeof(out), vectors[i][1]);
+		assert_int_equal(smr_aes_block(octets, SMR_AES_DECRYPT, out, out), SMR_OK);
+		assert_hex(out, sizeof(out), plain);
+	}
+	assert_int_equal(smr_aes_block(smr_bytes_of(key, 24), SMR_AES_ENCRYPT, block, out), SMR_E_INVALID);
+}
+
 static void test_random_fills_exactly_the_room(void **state)
 {
 	uint8_t seen[40] = {0};
@@ -405,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_aead_open_every_shorter_length_is_refused),
 		cmocka_unit_test(test_aead_lengths_beyond_the_library_are_invalid),
 		cmocka_unit_test(test_aes_block_fips197_vectors_match),
+		cmocka_unit_test(test_aes_block_goes_either_way),
 		cmocka_unit_test(test_random_fills_exactly_the_room),
 	};
 

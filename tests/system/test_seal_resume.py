@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
 from place import AUC, SAMARA, Place, run  # noqa: E402
+from world import eid  # noqa: E402
 
 
 class Resume(Place):
@@ -122,6 +123,44 @@ class Resume(Place):
         self.assertEqual(self.run_of(done.stdout), 0)
         self.nothing_left()
         self.load_and_compare(f"{self.number}b")
+
+    def test_new_keys_of_devices_enrolled_anew_are_taken_up(self):
+        """Their consent is part of the run: who names the same devices otherwise has another run."""
+        self.good(*self.words())
+        before = self.sealed_now()
+        devices = range(self.number * 10000, self.number * 10000 + 600)
+        self.shipment = self.ship(next(self.numbers), devices, "--re-enrol", "--anchor", self.cards["sho"])
+        self.subs = self.make(f"subs-{self.number}-b.csv", self.COUNT, self.number * 10000 + 5000)
+        words = [str(w) for w in self.seal_words(self.shipment, self.subs, f"{self.number}b")]
+        named = [w for n in devices for w in ("--re-enrolled", eid(n))]
+        self.assertTrue(self.kill_beyond([*words, *named], 65536))
+        self.refused(3, "was enrolled anew since shipment", *words, *[w.replace("--re-enrolled", "--reseal") for w in named])
+        self.nothing_left()
+        self.assertEqual([s for s in self.sealed_now() if s["serial"] <= before[-1]["serial"]], before)
+        self.assertTrue(self.kill_beyond([*words, *named], 65536))
+        done = self.good(*words, *named)
+        self.assertIn(f"{len(devices)} subscriptions sealed", done)
+        self.assertGreater(self.run_of(done), 0)
+        self.nothing_left()
+        live = [s for s in self.sealed_now() if s["live"]]
+        self.assertEqual((len(live), len({s["eid"] for s in live})), (self.COUNT, self.COUNT))
+        self.assertEqual(sum(s["serial"] > before[-1]["serial"] for s in live), len(devices))
+        self.assertIn("nothing to seal", self.good(*self.seal_words(self.shipment, self.subs, "none")))
+
+    def test_withdrawal_gives_the_interrupted_run_up(self):
+        """The device that it left without a subscription may come before others in the repeated run: nothing of the killed one fits it."""
+        device = self.number * 10000
+        one = self.make(f"one-{self.number}.csv", 1, 9000000 + self.number)
+        self.good(*self.seal_words(self.shipment, one, f"{self.number}-one"))
+        self.assertTrue(self.kill_beyond(self.words(), 65536))
+        self.good(SAMARA, "sho", "withdraw", "--dir", self.path("sho"), "--eid", eid(device), "--auc", self.cards["auc"],
+                  "--out", self.path(f"w-{self.number}.smr"), "--auc-out", self.path(f"wa-{self.number}.smr"))
+        done = run(*self.words())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("or from before a withdrawal, is given up", done.stderr)
+        self.assertEqual(self.run_of(done.stdout), 0)
+        self.nothing_left()
+        self.load_and_compare()
 
     def test_named_but_not_committed_is_replaced_and_committed_is_not(self):
         """Between the files' names and the commit, and between the commit and the journal's end."""

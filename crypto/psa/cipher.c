@@ -120,9 +120,12 @@ static psa_status_t cipher_block(struct smr_bytes key, enum smr_aes_direction di
 	psa_status_t status = smr_psa_import(PSA_KEY_TYPE_AES, encrypt ? PSA_KEY_USAGE_ENCRYPT : PSA_KEY_USAGE_DECRYPT,
 					     PSA_ALG_ECB_NO_PADDING, key, &id);
 
-	if (status == PSA_SUCCESS)
-		status = (encrypt ? psa_cipher_encrypt : psa_cipher_decrypt)(
-			id, PSA_ALG_ECB_NO_PADDING, in, SMR_AES_BLOCK_LEN, out, SMR_AES_BLOCK_LEN, &len);
+	if (status == PSA_SUCCESS && encrypt)
+		status = psa_cipher_encrypt(id, PSA_ALG_ECB_NO_PADDING, in, SMR_AES_BLOCK_LEN, out, SMR_AES_BLOCK_LEN,
+					    &len);
+	else if (status == PSA_SUCCESS)
+		status = psa_cipher_decrypt(id, PSA_ALG_ECB_NO_PADDING, in, SMR_AES_BLOCK_LEN, out, SMR_AES_BLOCK_LEN,
+					    &len);
 	(void)psa_destroy_key(id);
 	return status == PSA_SUCCESS && len != SMR_AES_BLOCK_LEN ? PSA_ERROR_GENERIC_ERROR : status;
 }

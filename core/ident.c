@@ -13,11 +13,9 @@ static unsigned nibble(const uint8_t *packed, size_t i)
 	return i % 2 == 0 ? packed[i / 2] >> 4 : packed[i / 2] & 0x0fu;
 }
 
-/** Pack @p text into @p octets, filled up with F. */
+/** Pack @p text, of at most 2 * @p len digits, into @p octets, filled up with F. */
 static enum smr_err pack(struct smr_bytes text, uint8_t *octets, size_t len)
 {
-	if (text.len > 2 * len)
-		return SMR_E_MALFORMED;
 	memset(octets, 0xff, len);
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned digit;

@@ -12,14 +12,12 @@
 #define TIMEOUT_S 5
 
 /* The waits of connect, send and recv are all bounded by the kernel. */
-static enum smr_err bound_waits(int fd)
+static bool bound_waits(int fd)
 {
 	const struct timeval limit = {.tv_sec = TIMEOUT_S};
 
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0)
-		return SMR_E_IO;
-	return SMR_OK;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0;
 }
 
 enum smr_err smr_tre_connect(struct smr_tre_client *client, const char *path)
@@ -35,7 +33,7 @@ enum smr_err smr_tre_connect(struct smr_tre_client *client, const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return SMR_E_IO;
-	if (bound_waits(fd) != SMR_OK || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+	if (!bound_waits(fd) || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
 		int errnum = errno;
 
 		(void)close(fd);

@@ -135,7 +135,7 @@ enum smr_err smr_tre_import_keys(struct smr_tre *tre)
 	smr_privkey_wipe(&tre->d);
 	smr_privkey_wipe(&tre->t);
 	if (!tre->now.has_keys)
-		return SMR_OK;
+		return SMR_OK; /* uncovered: nothing is stored before there are keys */
 	SMR_TRY(smr_privkey_import(&tre->d, tre->now.d));
 	return smr_privkey_import(&tre->t, tre->now.t);
 }

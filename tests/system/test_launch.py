@@ -4,6 +4,7 @@ one of them ends. Separate users need root; without it both programs run as the 
 import json
 import os
 import queue
+import resource
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ import unittest
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 ROOT = os.geteuid() == 0
 TRE_UID, TRE_GID, AGENT_UID, AGENT_GID = (61060, 61061, 61062, 61063) if ROOT else (0, 0, 0, 0)
+COVERAGE = "__LLVM_PROFILE_RT_INIT_ONCE="  # what the runtime of a coverage build sets in its own process
 
 
 class Device:
@@ -193,7 +195,7 @@ class Running(Case):
         given = sorted(line for line in self.seen if line.startswith("agent fd "))
         self.assertEqual(given, [f"agent fd {fd}" for fd in range(4)])
         environment = [line for line in self.seen if line.startswith("agent env ")]
-        self.assertEqual([line for line in environment if "PATH=" not in line and "JOURNAL_STREAM=" not in line], [])
+        self.assertEqual([line for line in environment if not any(name in line for name in ("PATH=", "JOURNAL_STREAM=", COVERAGE))], [])
 
     def test_tre_knows_the_measurement_that_suppliers_publish(self):
         told = self.wait_for(r"agent measurement (\w+)").group(1)
@@ -247,6 +249,13 @@ class Running(Case):
         self.wait_for(r"program=samara-tre event=tre.started")
         os.kill(agent, 0)
 
+    def test_sighup_changes_nothing(self):
+        agent = self.pid_of("samara-m2me")
+        self.process.send_signal(signal.SIGHUP)
+        os.kill(self.pid_of("samara-tre"), signal.SIGKILL)  # it still sees what happens
+        self.wait_for(r"event=child.ended name=samara-tre how=signal status=9")
+        os.kill(agent, 0)
+
     def test_sigterm_ends_the_agent_first_then_the_tre(self):
         tre, agent = self.pid_of("samara-tre"), self.pid_of("samara-m2me")
         self.process.terminate()
@@ -285,6 +294,52 @@ class Refusing(Case):
         result = self.run_launch()
         self.assertEqual(result.returncode, 1)
         self.assertIn("bin/absent", result.stderr)
+
+    def test_shared_user_is_told(self):
+        self.device.configure(launch="", agent="interval = 2h")
+        with open(self.device.config, encoding="ascii") as f:
+            text = f.read().replace(f"agent-user = {AGENT_UID}", f"agent-user = {TRE_UID}")
+        with open(self.device.config, "w", encoding="ascii") as f:
+            f.write(text)
+        with open(os.path.join(self.device.dir, "d"), "wb"):
+            pass  # where a directory has to be made, so that it goes no further
+        result = self.run_launch()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("event=users.shared", result.stderr)
+        self.assertIn("cannot be made", result.stderr)
+
+    def test_too_few_descriptors_are_told_and_it_ends_in_order(self):
+        """From where it cannot start to where it can start the TRE alone: it says what failed, and heeds SIGTERM."""
+        seen = set()
+        for limit in range(6, 14):
+            with open(os.path.join(self.base, "log"), "w+", encoding="utf-8") as log:
+                process = subprocess.Popen([self.device.launch, "--config", self.device.config], stdout=log, stderr=log,
+                                           preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+                seen.add(self.outcome(process, log))
+            if "launch.ready" in seen:
+                break
+        self.assertTrue({"exit", "child.failed", "launch.ready"} <= seen, seen)
+
+    def outcome(self, process, log):
+        end = time.monotonic() + 60
+        while process.poll() is None:
+            log.seek(0)
+            words = log.read()
+            found = [event for event in ("child.failed", "child.ended", "launch.ready") if "event=" + event in words]
+            if found:
+                process.terminate()
+                self.assertEqual(process.wait(timeout=60), 0)
+                return found[0]
+            self.assertLess(time.monotonic(), end, words)
+            time.sleep(0.02)
+        self.assertGreater(process.returncode, 0, "an exit status, no signal")
+        return "exit"
+
+    def test_help_on_the_configuration_starts_nothing(self):
+        result = subprocess.run([self.device.launch, "--help-config"], stdout=subprocess.PIPE, check=True, text=True, timeout=30)
+        self.assertIn("[launch]", result.stdout)
+        self.assertIn("tre-socket", result.stdout)
+        self.assertEqual(sorted(os.listdir(self.device.dir)), ["bin", "m2me.ini"])
 
     @unittest.skipUnless(ROOT, "needs root to become somebody else")
     def test_other_users_need_root(self):

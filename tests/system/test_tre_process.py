@@ -28,7 +28,7 @@ MEASUREMENT = bytes(range(32))
 PACKET_MAX = 4096
 
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
-OK, MALFORMED, UNSUPPORTED, DISK_FULL, ROLLBACK, TAMPERED, NOT_ENROLLED = 0, 0x0101, 0x0102, 0x0204, 0x0307, 0x030F, 0x030A
+OK, MALFORMED, UNSUPPORTED, IO, DISK_FULL, ROLLBACK, TAMPERED, NOT_ENROLLED = 0, 0x0101, 0x0102, 0x0203, 0x0204, 0x0307, 0x030F, 0x030A
 EID = bytes.fromhex("89049032123451234512345678901235")
 
 
@@ -88,7 +88,7 @@ class Tre:
         shutil.rmtree(self.base)
 
     def words(self):
-        with open(self.log, encoding="ascii") as log:
+        with open(self.log, encoding="utf-8") as log:
             return log.read()
 
     def connect(self):
@@ -296,7 +296,8 @@ class Confinement(Case):
 
         def own():
             links = [os.readlink(os.path.join(fd_dir, fd)) for fd in os.listdir(fd_dir)]
-            return sorted(link for link in links if not link.startswith(("/dev/", "pipe:", "socket:")) and link != self.tre.log)
+            return sorted(link for link in links if not link.startswith(("/dev/", "pipe:", "socket:")) and link != self.tre.log
+                          and not link.endswith(".profraw"))  # the counters of a coverage build
 
         self.assertEqual(own(), [self.tre.path("lock"), "anon_inode:[signalfd]"])
 
@@ -361,6 +362,56 @@ class Starting(Case):
     def test_missing_argument_is_wrong_usage(self):
         result = subprocess.run([self.tre.program, "--dir", self.tre.dir], stderr=subprocess.PIPE, check=False)
         self.assertEqual(result.returncode, 2)
+
+    def refused(self, words, **options):
+        """The exit status of one that does not start, and says why."""
+        process = self.tre.spawn(**options)
+        status = process.wait(timeout=30)
+        self.assertIn(words, self.tre.words())
+        return status
+
+    def test_socket_that_cannot_be_made_is_refused_with_its_path(self):
+        directory = os.path.join(self.tre.run, "other")
+        absent = os.path.join(self.tre.run, "absent", "tre.sock")
+        self.assertEqual(self.refused(absent, directory=directory, sock=absent), 1)
+        self.assertEqual(self.refused("at most 107 octets", directory=directory, sock=os.path.join(self.tre.run, "s" * 108)), 1)
+        self.still_answers("another instance that failed")
+
+    def test_too_few_descriptors_are_an_error_that_is_told(self):
+        self.tre.stop()
+        for limit in range(5, 40):
+            said = len(self.tre.words())
+            process = self.tre.spawn(preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+            if self.serves(process):
+                process.terminate()
+                self.assertEqual(process.wait(timeout=30), 0)
+                break
+            self.assertGreater(process.returncode, 0, "an exit status, no signal")
+            self.assertRegex(self.tre.words()[said:], r"(samara-tre: \S+.*|shared libraries.*)\n$")
+        self.assertTrue(5 < limit < 39, limit)
+
+    def serves(self, process):
+        """Waits until it answers or has ended."""
+        end = time.monotonic() + 60
+        while process.poll() is None:
+            try:
+                return self.tre.health() == OK
+            except OSError:
+                self.assertLess(time.monotonic(), end, self.tre.words())
+                time.sleep(0.01)
+        return False
+
+    def test_argument_that_is_no_number_is_wrong_usage(self):
+        self.assertEqual(self.refused("socket-group", arguments=["--socket-group", "many"]), 2)
+
+    def test_memory_that_may_not_be_locked_is_told_and_it_serves(self):
+        self.tre.stop()
+        self.tre.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0)))
+        with open(PROGRAM, "rb") as f:
+            if b"__asan_init" in f.read():
+                self.skipTest("this sanitizer makes mlock do nothing")
+        self.assertIn("memory.unlocked", self.tre.words())
+        self.assertIn("state.unlocked", self.tre.words())
 
     def test_sigterm_ends_it_and_removes_the_socket(self):
         self.assertEqual(self.tre.stop(), 0)
@@ -429,6 +480,19 @@ class Directory(Case):
             self.tre.write("record", octets)
             self.tre.start()
             self.assert_refuses(TAMPERED, "enrol the device anew")
+
+    def test_record_that_cannot_be_read_is_told_and_nothing_is_lost(self):
+        self.tre.enrol_begin()
+        self.tre.stop()
+        os.rename(self.tre.path("record"), self.tre.path("aside"))
+        os.mkdir(self.tre.path("record"))
+        self.tre.start()
+        self.assert_refuses(IO, "repair the cause")
+        self.tre.stop()
+        os.rmdir(self.tre.path("record"))
+        os.rename(self.tre.path("aside"), self.tre.path("record"))
+        self.tre.start()
+        self.assertEqual((self.tre.health(), self.tre.eid()), (OK, EID))
 
     def test_older_record_is_rollback(self):
         self.tre.enrol_begin()
@@ -532,7 +596,6 @@ class Directory(Case):
         self.restart()
         self.assertEqual((self.tre.health(), self.tre.eid()), (OK, EID))
         self.assertEqual(self.tre.enrol_begin()[0], OK)
-
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "core/kdf.h"
+#include "core/sealed.h"
 #include "tests/unit/scene.h"
 
 static void test_attack_m2_of_another_request_is_not_opened(void **state)
@@ -204,6 +206,61 @@ static void test_attack_relayed_evidence_changed_does_not_verify(void **state)
 	run_wipe(&run);
 }
 
+/* ---- requests of a device that keeps to the encoding, but not to its limits ---- */
+
+struct oversize {
+	struct smr_bytes evidence;
+	size_t certificate_len;
+};
+
+static void put_oversize(struct smr_writer *w, const void *content)
+{
+	static const uint8_t octets[SMR_M1_MAX];
+	const struct oversize *o = content;
+
+	smr_put_array(w, 2);
+	smr_put_raw(w, o->evidence);
+	smr_put_bytes(w, smr_bytes_of(octets, o->certificate_len));
+}
+
+/* M1 of this flight with another plaintext: signed evidence of @p ev_len octets, and a certificate of @p certificate_len. */
+static enum smr_err open_oversize(struct run *run, struct scene *s, size_t ev_len, size_t certificate_len)
+{
+	static const uint8_t ev[SMR_M1_MAX];
+	uint8_t e[SMR_POINT_COMPRESSED_LEN], q[SMR_POINT_COMPRESSED_LEN];
+	const struct smr_bytes ikm = SMR_ARRAY(run->flight.dh_eq), points[] = {SMR_ARRAY(e), SMR_ARRAY(q)};
+	uint8_t encoded[SMR_M1_MAX], room[SMR_M1_MAX + 64], prk[SMR_HASH_LEN], k1[SMR_AEAD_KEY_LEN];
+	struct smr_writer w = smr_writer_init((struct smr_space){encoded, sizeof(encoded)});
+	struct oversize plain = {.certificate_len = certificate_len};
+	struct smr_bytes m1;
+
+	smr_point_compress(run->flight.e.point, e);
+	smr_point_compress(s->q.own.point, q);
+	assert_int_equal(smr_cose_sign(&w, &s->d.own, SMR_LABEL_EVIDENCE, SMR_NONE, smr_bytes_of(ev, ev_len)), SMR_OK);
+	assert_int_equal(smr_writer_done(&w, &plain.evidence), SMR_OK);
+	assert_int_equal(smr_hkdf_extract(SMR_TEXT("samara1 flight"), &ikm, 1, prk), SMR_OK);
+	assert_int_equal(smr_kdf(SMR_ARRAY(prk), "k1", points, 2, (struct smr_space){k1, sizeof(k1)}), SMR_OK);
+	w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	smr_put_array(&w, 4);
+	smr_put_uint(&w, SMR_SUITE_1);
+	smr_put_uint(&w, SCENE_Q_NUMBER);
+	smr_put_bytes(&w, SMR_ARRAY(e));
+	assert_int_equal(smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), put_oversize, &plain), SMR_OK);
+	assert_int_equal(smr_writer_done(&w, &m1), SMR_OK);
+	return open_request(run, &s->q.own, m1);
+}
+
+static void test_attack_m1_with_a_part_longer_than_any_is_malformed(void **state)
+{
+	struct run run;
+
+	run_start(&run, *state, SMR_NONE);
+	assert_int_equal(open_oversize(&run, *state, SMR_EV_MAX + 1, 10), SMR_E_MALFORMED);
+	assert_int_equal(open_oversize(&run, *state, 10, SMR_CERTIFICATE_MAX + 1), SMR_E_MALFORMED);
+	assert_true(is_zero(&run.opened.evidence, sizeof(run.opened.evidence)));
+	run_wipe(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_attack_m1_spliced_is_not_opened),
 		cmocka_unit_test(test_attack_q_number_replaced_is_not_opened),
 		cmocka_unit_test(test_attack_relayed_evidence_changed_does_not_verify),
+		cmocka_unit_test(test_attack_m1_with_a_part_longer_than_any_is_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

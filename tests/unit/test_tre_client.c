@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -102,6 +103,23 @@ static void test_client_given_error_returns_it_as_it_is(void **state)
 	close_line(&line);
 }
 
+static void test_client_asking_for_a_message_given_error_returns_it_and_leaves_the_room(void **state)
+{
+	struct smr_tre_answer answer = {.err = SMR_E_COUNTER};
+	uint8_t octets[SMR_M1_MAX] = {0x55};
+	struct smr_space m1 = {octets, sizeof(octets)};
+	struct packet packet;
+	struct line line;
+
+	(void)state;
+	encode_answer(SMR_TRE_FLIGHT_START, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_flight_start(&line.client, false, &m1), SMR_E_COUNTER);
+	assert_int_equal(octets[0], 0x55);
+	assert_int_equal(m1.len, sizeof(octets));
+	close_line(&line);
+}
+
 static void test_client_unanswered_is_unavailable_and_closed(void **state)
 {
 	struct smr_tre_state out;
@@ -174,17 +192,36 @@ static void test_connect_where_nobody_listens_is_unavailable(void **state)
 	assert_int_equal(smr_tre_connect(&client, ""), SMR_E_INVALID);
 }
 
+static void test_connect_without_a_descriptor_left_is_an_error_of_ours(void **state)
+{
+	struct smr_tre_client client;
+	struct rlimit before;
+	struct rlimit none;
+	enum smr_err err;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	err = smr_tre_connect(&client, "/nonexistent/tre.sock");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(err, SMR_E_IO);
+	assert_int_equal(client.fd, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_answered_returns_result_and_stays_connected),
 		cmocka_unit_test(test_client_room_too_small_is_no_room),
 		cmocka_unit_test(test_client_given_error_returns_it_as_it_is),
+		cmocka_unit_test(test_client_asking_for_a_message_given_error_returns_it_and_leaves_the_room),
 		cmocka_unit_test(test_client_unanswered_is_unavailable_and_closed),
 		cmocka_unit_test(test_client_left_alone_is_unavailable),
 		cmocka_unit_test(test_client_given_nonsense_is_unavailable_and_closed),
 		cmocka_unit_test(test_client_message_too_long_is_malformed_before_it_is_sent),
 		cmocka_unit_test(test_connect_where_nobody_listens_is_unavailable),
+		cmocka_unit_test(test_connect_without_a_descriptor_left_is_an_error_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

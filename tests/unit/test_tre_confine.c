@@ -138,12 +138,21 @@ static void test_confined_process_reaches_no_other_files_where_the_kernel_has_la
 	assert_int_equal(confined(try_write_beside_socket), 0);
 }
 
+/* Less confined, and it says so; the filter is there all the same. */
+static void test_confinement_to_a_missing_directory_is_told(void **state)
+{
+	(void)state; /* nothing was made */
+	assert_int_equal(confined(NULL), NO_LANDLOCK);
+	assert_int_equal(confined(try_socket), -SIGSYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scratch_test(test_confined_process_is_killed_by_what_serving_does_not_need),
 		scratch_test(test_confined_process_still_does_its_own_work),
 		scratch_test(test_confined_process_reaches_no_other_files_where_the_kernel_has_landlock),
+		scratch_test(test_confinement_to_a_missing_directory_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -304,6 +306,56 @@ static void test_tamper_file_is_read_as_a_mask(void **state)
 	close_place(p);
 }
 
+/* Our own trouble in reading is no event: it would be latched for good. */
+static void test_tamper_file_that_cannot_be_read_is_an_error_and_no_event(void **state)
+{
+	struct place *p = *state;
+	uint32_t events = 77;
+
+	open_place(p);
+	assert_int_equal(mkdir(in_place(p, "tamper"), 0700), 0);
+	assert_int_equal(p->port.tamper(p->port.context, &events), SMR_E_IO);
+	assert_int_equal(events, 77);
+	close_place(p);
+}
+
+static void test_directory_that_cannot_be_made_or_locked_is_an_error(void **state)
+{
+	struct place *p = *state;
+	struct place below = {.dir = "file/tre"};
+
+	scratch_text("file", "");
+	assert_int_not_equal(try_open(&below), SMR_OK);
+	assert_int_equal(mkdir(p->dir, 0700), 0);
+	assert_int_equal(mkdir(in_place(p, "lock"), 0700), 0);
+	assert_int_not_equal(try_open(p), SMR_OK);
+	assert_int_equal(rmdir(in_place(p, "lock")), 0);
+	open_place(p);
+	close_place(p);
+}
+
+/* A limit on file size, with its signal ignored, makes every write fail as on a full disk. */
+static void test_first_start_on_a_full_disk_makes_no_key_and_may_be_repeated(void **state)
+{
+	struct place *p = *state;
+	struct rlimit before;
+	struct rlimit none;
+	enum smr_err err;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	err = try_open(p);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(err, SMR_E_DISK_FULL);
+	assert_int_equal(access(in_place(p, "storage.key"), F_OK), -1);
+	open_place(p);
+	assert_true(counter_of(p) == 0);
+	close_place(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +376,9 @@ int main(void)
 		PORT_TEST(test_storage_key_missing_beside_a_record_is_tampered),
 		PORT_TEST(test_storage_key_malformed_is_tampered),
 		PORT_TEST(test_tamper_file_is_read_as_a_mask),
+		PORT_TEST(test_tamper_file_that_cannot_be_read_is_an_error_and_no_event),
+		PORT_TEST(test_directory_that_cannot_be_made_or_locked_is_an_error),
+		PORT_TEST(test_first_start_on_a_full_disk_makes_no_key_and_may_be_repeated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

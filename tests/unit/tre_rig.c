@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "core/hpke.h"
 #include "tests/unit/tre_rig.h"
 
 /* ---- the platform ---- */
@@ -184,27 +183,41 @@ static struct smr_bytes seal_challenge(const struct rig *rig, const uint8_t chal
 	return smr_bytes_of(room.ptr, room.len);
 }
 
-enum smr_err rig_try_enrol(struct rig *rig, bool owner_bound)
-{
-	uint8_t challenge[SMR_HASH_LEN] = {1};
-	uint8_t certificate[SMR_CERTIFICATE_MAX];
-	uint8_t shelf[SMR_FLIGHT_KEY_MAX];
-	uint8_t sealed[SMR_HASH_LEN + SMR_HPKE_OVERHEAD];
-	uint8_t answer[SMR_HASH_LEN];
-	struct smr_tre_identity identity;
-	struct smr_tre_enrolment e = {.owner_bound = owner_bound, .anchor_count = owner_bound ? 0 : 1};
+static const uint8_t enrol_challenge[SMR_HASH_LEN] = {1};
 
-	SMR_TRY(smr_tre_enrol_begin(rig->tre, &rig->eid, challenge, &identity));
+enum smr_err rig_enrol_begin(struct rig *rig)
+{
+	struct smr_tre_identity identity;
+
+	SMR_TRY(smr_tre_enrol_begin(rig->tre, &rig->eid, enrol_challenge, &identity));
 	memcpy(rig->d, identity.d, sizeof(rig->d));
 	memcpy(rig->t, identity.t, sizeof(rig->t));
-	e.certificate = sign_certificate(rig, certificate);
-	e.shelf_key = sign_key(rig, &rig->q, 1, shelf);
-	e.sealed_challenge = seal_challenge(rig, challenge, (struct smr_space){sealed, sizeof(sealed)});
-	memcpy(e.supplier, rig->supplier.point, sizeof(e.supplier));
-	memcpy(e.ro_root, rig->root.point, sizeof(e.ro_root));
-	memcpy(e.owner, rig->owner.point, sizeof(e.owner));
-	memcpy(e.anchors[0], rig->op.point, sizeof(e.anchors[0]));
-	return smr_tre_enrol_finish(rig->tre, &e, answer);
+	return SMR_OK;
+}
+
+void rig_enrolment(struct rig *rig, bool owner_bound, struct rig_enrolment *out)
+{
+	struct smr_tre_enrolment *e = &out->enrolment;
+
+	*e = (struct smr_tre_enrolment){.owner_bound = owner_bound, .anchor_count = owner_bound ? 0 : 1};
+	e->certificate = sign_certificate(rig, out->certificate);
+	e->shelf_key = sign_key(rig, &rig->q, 1, out->shelf);
+	e->sealed_challenge =
+		seal_challenge(rig, enrol_challenge, (struct smr_space){out->sealed, sizeof(out->sealed)});
+	memcpy(e->supplier, rig->supplier.point, sizeof(e->supplier));
+	memcpy(e->ro_root, rig->root.point, sizeof(e->ro_root));
+	memcpy(e->owner, rig->owner.point, sizeof(e->owner));
+	memcpy(e->anchors[0], rig->op.point, sizeof(e->anchors[0]));
+}
+
+enum smr_err rig_try_enrol(struct rig *rig, bool owner_bound)
+{
+	struct rig_enrolment e;
+	uint8_t answer[SMR_HASH_LEN];
+
+	SMR_TRY(rig_enrol_begin(rig));
+	rig_enrolment(rig, owner_bound, &e);
+	return smr_tre_enrol_finish(rig->tre, &e.enrolment, answer);
 }
 
 void rig_enrol(struct rig *rig, bool owner_bound)
@@ -330,6 +343,7 @@ struct smr_space rig_answer_checkin(struct rig *rig, struct smr_bytes c1, struct
 				    enum smr_refusal refusal, uint8_t room[SMR_C2_MAX])
 {
 	uint8_t ticket_room[SMR_TICKET_MAX];
+	uint8_t key[SMR_FLIGHT_KEY_MAX];
 	struct smr_space out = {room, SMR_C2_MAX};
 	struct smr_c2 c2 = {.refusal = refusal};
 	struct smr_ticket ticket;
@@ -347,6 +361,9 @@ struct smr_space rig_answer_checkin(struct rig *rig, struct smr_bytes c1, struct
 	assert_int_equal(smr_c2_keys(&opened.keys, &keys), SMR_OK);
 	if (refusal == SMR_REFUSAL_NONE) {
 		c2.ticket = seal_ticket(rig, keys.rk, ticket.lineage, ticket_room);
+		c2.beacon = rig->beacon;
+		if (rig->send_epoch)
+			c2.flight_key = sign_key(rig, &rig->epoch, 2, key);
 		if (object.len)
 			c2.objects[c2.object_count++] = object;
 	}

@@ -6,6 +6,7 @@
 #ifndef SMR_TESTS_UNIT_TRE_RIG_H
 #define SMR_TESTS_UNIT_TRE_RIG_H
 
+#include "core/hpke.h"
 #include "tre/tre.h"
 
 struct rig_key {
@@ -38,6 +39,8 @@ struct rig {
 	uint8_t t[SMR_POINT_COMPRESSED_LEN];
 	struct smr_aka_params aka; /* of the subscription that rig_package seals */
 	struct smr_ticket_key tk;
+	struct smr_beacon beacon; /* goes into every answer to a check-in; number 0: none */
+	bool send_epoch;	  /* the epoch key too */
 	/* the server's memory of the last flight and check-in */
 	struct smr_evidence seen;
 	uint8_t hash_ev[SMR_HASH_LEN];
@@ -49,6 +52,17 @@ void rig_init(struct rig *rig);
 void rig_free(struct rig *rig);
 /** Power off and on. */
 enum smr_err rig_restart(struct rig *rig);
+/** What the supplier brings to a TRE whose keys rig->d and rig->t are; in memory of its own. */
+struct rig_enrolment {
+	struct smr_tre_enrolment enrolment;
+	uint8_t certificate[SMR_CERTIFICATE_MAX];
+	uint8_t shelf[SMR_FLIGHT_KEY_MAX];
+	uint8_t sealed[SMR_HASH_LEN + SMR_HPKE_OVERHEAD];
+};
+/** The first half of enrolment: keys are made. */
+enum smr_err rig_enrol_begin(struct rig *rig);
+/** What the second half needs. */
+void rig_enrolment(struct rig *rig, bool owner_bound, struct rig_enrolment *out);
 /** Enrol: bound to the owner, or to the anchor `op`. Fails the test on any error. */
 void rig_enrol(struct rig *rig, bool owner_bound);
 enum smr_err rig_try_enrol(struct rig *rig, bool owner_bound);

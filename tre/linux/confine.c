@@ -69,25 +69,22 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* Calls that have to make no executable memory: the third argument is the protection. */
+static const int not_executable[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+
 static int allow_all(scmp_filter_ctx filter)
 {
-	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp condition = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int result = 0;
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-
+	for (size_t i = 0; result == 0 && i < SMR_COUNT(allowed); i++) {
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 		/* EDOM: newer architectures do not have the older calls. */
-		if (result != 0 && result != -EDOM)
-			return result;
+		result = result == -EDOM ? 0 : result;
 	}
-	for (int i = 0; i < 2; i++) {
-		int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, i == 0 ? SCMP_SYS(mmap) : SCMP_SYS(mprotect), 1,
-					      not_executable);
-
-		if (result != 0)
-			return result;
-	}
-	return 0;
+	for (size_t i = 0; result == 0 && i < SMR_COUNT(not_executable); i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, not_executable[i], 1, condition);
+	return result;
 }
 
 static enum smr_err filter_calls(struct smr_problem *problem)
@@ -100,6 +97,7 @@ static enum smr_err filter_calls(struct smr_problem *problem)
 	if (filter != NULL)
 		seccomp_release(filter);
 	if (result != 0)
+		/* uncovered: a kernel without system call filters */
 		return smr_problem(
 			problem, SMR_E_IO,
 			"the system call filter cannot be installed (%s): the kernel needs CONFIG_SECCOMP_FILTER",
@@ -138,7 +136,7 @@ static bool confine_files(const char *dir, const char *socket_dir)
 	bool ok;
 
 	if (ruleset < 0)
-		return false;
+		return false; /* uncovered: a kernel without Landlock */
 	ok = permit(ruleset, dir, FILE_ACCESS) && permit(ruleset, socket_dir, LANDLOCK_ACCESS_FS_REMOVE_FILE) &&
 	     syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	(void)close(ruleset);

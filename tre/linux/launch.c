@@ -71,7 +71,7 @@ static enum smr_err prepare_directory(const char *path, uid_t uid, gid_t gid, mo
 		return SMR_OK;
 	err = smr_fs_mkdir(path, mode);
 	if (err == SMR_OK && geteuid() == 0 && chown(path, uid, gid) != 0)
-		err = smr_fs_err(errno);
+		err = smr_fs_err(errno); /* uncovered: a file system that refuses root */
 	return err == SMR_OK ? SMR_OK : smr_problem(problem, err, "%s: cannot be made: %s", path, strerror(errno));
 }
 
@@ -84,6 +84,7 @@ static enum smr_err prepare_directories(const struct smr_m2me_config *c, struct 
 	enum smr_err err;
 
 	if (socket_dir == NULL)
+		/* uncovered: out of memory */
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	err = prepare_directory(c->tre_dir, tre, group_of(c->tre_group), 0700, problem);
 	if (err == SMR_OK)
@@ -107,12 +108,14 @@ static enum smr_err program_path(const char *configured, const char *name, char 
 	} else {
 		len = readlink("/proc/self/exe", own, sizeof(own) - 1);
 		if (len <= 0)
+			/* uncovered: a machine without /proc */
 			return smr_problem(problem, SMR_E_IO, "/proc/self/exe: %s", strerror(errno));
 		own[len] = '\0';
 		*strrchr(own, '/') = '\0';
 		written = snprintf(out, PATH_MAX, "%s/%s", own, name);
 	}
 	if (written < 0 || written >= PATH_MAX)
+		/* uncovered: paths are as long only where nothing can be opened */
 		return smr_problem(problem, SMR_E_NO_ROOM, "the path of %s is too long", name);
 	return SMR_OK;
 }
@@ -140,7 +143,7 @@ static enum smr_err measurement_pipe(const struct launch *l, int *reader)
 	err = smr_fs_write_all(ends[1], SMR_ARRAY(l->measured.measurement));
 	(void)close(ends[1]);
 	if (err != SMR_OK)
-		(void)close(ends[0]);
+		(void)close(ends[0]); /* uncovered: an empty pipe has room for 32 octets */
 	else
 		*reader = ends[0];
 	return err;
@@ -190,7 +193,8 @@ static enum smr_err start_agent(struct launch *l, uint64_t now_ms)
 	(void)snprintf(own, sizeof(own), "/proc/self/fd/%d", l->measured.config.fd);
 	plan.give_fd = open(own, O_RDONLY | O_CLOEXEC);
 	if (plan.give_fd < 0)
-		return smr_fs_err(errno);
+		return smr_fs_err(
+			errno); /* uncovered: the question whether the TRE is ready needs as many descriptors */
 	err = smr_child_start(&l->agent, &plan, now_ms);
 	(void)close(plan.give_fd);
 	return err;
@@ -276,7 +280,7 @@ static enum smr_err supervise(struct launch *l)
 		fds[1].fd = l->tre.pidfd;
 		fds[2].fd = l->agent.pidfd;
 		if (poll(fds, SMR_COUNT(fds), wait_ms(l, smr_clock_ms())) < 0 && errno != EINTR)
-			return SMR_E_IO;
+			return SMR_E_IO; /* uncovered: the kernel is out of memory */
 		if (fds[0].revents != 0 && told_to_end(l->signals))
 			return SMR_OK;
 		if (fds[1].revents != 0)
@@ -294,6 +298,7 @@ static enum smr_err launch(struct launch *l, struct smr_problem *problem)
 	SMR_TRY(prepare_directories(&l->config, problem));
 	err = smr_signals_open(&l->signals);
 	if (err != SMR_OK)
+		/* uncovered: without a descriptor left, what came before would have failed */
 		return smr_problem(problem, err, "signals: %s", strerror(errno));
 	err = supervise(l);
 	smr_notify_stopping();

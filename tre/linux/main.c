@@ -48,7 +48,7 @@ static enum smr_err read_measurement(int fd, uint8_t out[SMR_HASH_LEN], struct s
 		ssize_t got = read(fd, out + len, SMR_HASH_LEN - len);
 
 		if (got < 0 && errno == EINTR)
-			continue;
+			continue; /* uncovered: no signal has a handler yet */
 		if (got <= 0)
 			break;
 		len += (size_t)got;
@@ -78,6 +78,7 @@ static enum smr_err harden(struct smr_problem *problem)
 		return SMR_OK;
 	}
 	if (err != SMR_OK)
+		/* uncovered: both calls can always be made on oneself */
 		return smr_problem(problem, err, "core files and tracing cannot be switched off: %s", strerror(errno));
 	return SMR_OK;
 }
@@ -120,6 +121,7 @@ static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
 	/* Pages of its own, locked even where the limit is too small for the whole process. */
 	p->tre = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p->tre == MAP_FAILED) {
+		/* uncovered: out of memory */
 		p->tre = NULL;
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	}
@@ -137,6 +139,7 @@ static enum smr_err open_sockets(struct program *p, struct smr_problem *problem)
 	enum smr_err err = smr_signals_open(&p->signals);
 
 	if (err != SMR_OK)
+		/* uncovered: without a descriptor left, what came before would have failed */
 		return smr_problem(problem, err, "signals: %s", strerror(errno));
 	err = smr_unix_listen(p->socket, 0660, p->group, BACKLOG, &p->listener);
 	if (err == SMR_E_BUSY)
@@ -183,6 +186,7 @@ static enum smr_err confine(const struct program *p, struct smr_problem *problem
 	enum smr_err err = copy == NULL ? SMR_E_NO_MEMORY : warm_up();
 
 	if (err != SMR_OK)
+		/* uncovered: out of memory, or the crypto library does not work at all */
 		err = smr_problem(problem, err, "%s", smr_err_text(err));
 	else
 		err = smr_tre_confine(p->dir, dirname(copy), &got, problem);
@@ -233,6 +237,8 @@ static int run(const struct smr_args *args)
 	if (err == SMR_OK) {
 		smr_log_event(SMR_LOG_INFO, "tre.started");
 		err = smr_tre_serve(p.tre, p.listener, p.signals);
+		if (err != SMR_OK)
+			err = smr_problem(&problem, err, "poll: %s", strerror(errno));
 		smr_log_event(SMR_LOG_INFO, "tre.stopped");
 	}
 	stop(&p);

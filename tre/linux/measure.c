@@ -33,7 +33,7 @@ enum smr_err smr_image_make(const char *name, struct smr_bytes content, struct s
 		return smr_fs_err(errno);
 	err = smr_fs_write_all(out->fd, content);
 	if (err == SMR_OK && fcntl(out->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-		err = smr_fs_err(errno);
+		err = smr_fs_err(errno); /* uncovered: a file made for sealing can be sealed */
 	if (err == SMR_OK)
 		err = smr_sha256(&content, 1, out->hash);
 	if (err != SMR_OK)
@@ -103,6 +103,7 @@ static enum smr_err put_measured(struct smr_writer *w, const struct smr_m2me_con
 	enum smr_err err = smr_m2me_config_canonical(config, &room);
 
 	if (err != SMR_OK)
+		/* uncovered: what the loader accepts fits */
 		return smr_problem(problem, err, "configuration: %s", smr_err_text(err));
 	smr_put_array(w, 5);
 	smr_put_text(w, SMR_TEXT("samara1 measurement"));
@@ -122,6 +123,7 @@ static enum smr_err hash_all(const struct smr_m2me_config *config, struct smr_me
 	enum smr_err err;
 
 	if (room == NULL)
+		/* uncovered: out of memory */
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	err = put_measured(&w, config, out, problem);
 	if (err == SMR_OK) {
@@ -129,6 +131,7 @@ static enum smr_err hash_all(const struct smr_m2me_config *config, struct smr_me
 		if (err == SMR_OK)
 			err = smr_sha256(&list, 1, out->measurement);
 		if (err != SMR_OK)
+			/* uncovered: the room was counted, and the crypto library works */
 			err = smr_problem(problem, err, "measurement: %s", smr_err_text(err));
 	}
 	free(room);
@@ -144,7 +147,7 @@ static enum smr_err seal_config(const struct smr_m2me_config *config, struct smr
 	enum smr_err err = stream == NULL ? SMR_E_NO_MEMORY : smr_m2me_config_write(config, stream);
 
 	if (stream != NULL && fclose(stream) != 0 && err == SMR_OK)
-		err = SMR_E_NO_MEMORY;
+		err = SMR_E_NO_MEMORY; /* uncovered: out of memory */
 	if (err == SMR_OK)
 		err = smr_image_make("samara-m2me.ini", smr_bytes_of(text, len), out);
 	free(text);

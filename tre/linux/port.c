@@ -189,6 +189,7 @@ static enum smr_err take_directory(const char *dir, struct smr_problem *problem)
 	if (err != SMR_OK)
 		return smr_problem(problem, err, "%s: cannot be made: %s", dir, strerror(errno));
 	if (stat(dir, &st) != 0)
+		/* uncovered: somebody removes it between two calls */
 		return smr_problem(problem, smr_fs_err(errno), "%s: %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return smr_problem(problem, SMR_E_REFUSED, "%s: it is no directory", dir);
@@ -199,16 +200,14 @@ static enum smr_err take_directory(const char *dir, struct smr_problem *problem)
 	return SMR_OK;
 }
 
-static enum smr_err join_paths(struct smr_tre_linux *port, const char *dir)
+static bool join_paths(struct smr_tre_linux *port, const char *dir)
 {
 	port->record_path = smr_fs_join(dir, "record");
 	port->counter_path = smr_fs_join(dir, "counter");
 	port->key_path = smr_fs_join(dir, "storage.key");
 	port->tamper_path = smr_fs_join(dir, "tamper");
-	if (port->record_path == NULL || port->counter_path == NULL || port->key_path == NULL ||
-	    port->tamper_path == NULL)
-		return SMR_E_NO_MEMORY;
-	return SMR_OK;
+	return port->record_path != NULL && port->counter_path != NULL && port->key_path != NULL &&
+	       port->tamper_path != NULL;
 }
 
 /* Without a key: is there nothing else either, but perhaps the counter at 0 of a first start that was cut short? */
@@ -264,9 +263,9 @@ enum smr_err smr_tre_linux_open(struct smr_tre_linux *linux_port, const char *di
 	if (err != SMR_OK)
 		return smr_problem(problem, err, "%s/lock: %s", dir, strerror(errno));
 	smr_fs_remove_leftovers(dir, "");
-	err = join_paths(linux_port, dir);
-	if (err != SMR_OK)
-		err = smr_problem(problem, err, "%s", smr_err_text(err));
+	if (!join_paths(linux_port, dir))
+		/* uncovered: out of memory */
+		err = smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	else
 		err = take_key(linux_port, problem);
 	if (err != SMR_OK)

@@ -42,7 +42,7 @@ static void accept_client(struct service *s)
 	int fd = accept4(s->fds[LISTENER].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
-		return;
+		return; /* uncovered: no descriptor or no memory left; poll asks again */
 	if (place == NULL) {
 		(void)close(fd);
 		smr_log(SMR_LOG_WARN, "client.refused", "reason=too-many max=%u", SMR_TRE_CLIENTS_MAX);
@@ -86,7 +86,7 @@ static void serve_client(struct service *s, struct pollfd *client)
 	ssize_t got = recv(client->fd, room, sizeof(room), MSG_DONTWAIT);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return; /* uncovered: poll said that there is something */
 	if (got <= 0) {
 		drop_client(client, got == 0 ? "left" : "error");
 		return;
@@ -119,7 +119,7 @@ static enum smr_err serve_until_told(struct service *s)
 	for (;;) {
 		if (poll(s->fds, SMR_COUNT(s->fds), -1) < 0) {
 			if (errno == EINTR)
-				continue;
+				continue; /* uncovered: signals come by their descriptor */
 			return SMR_E_IO;
 		}
 		if (s->fds[SIGNALS].revents != 0 && told_to_end(s->fds[SIGNALS].fd))

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sealed parts of messages, by themselves: what does not fit, what cannot be written, what is too short to have a tag. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/sealed.h"
+
+static const uint8_t key[SMR_AEAD_KEY_LEN] = {7};
+static const uint8_t ad[] = {1, 2, 3};
+
+static void put_text(struct smr_writer *w, const void *content)
+{
+	smr_put_text(w, *(const struct smr_bytes *)content);
+}
+
+/* A plaintext that does not exist: the encoder finds an error of its own. */
+static void put_nothing(struct smr_writer *w, const void *content)
+{
+	(void)content;
+	w->err = SMR_E_INVALID;
+}
+
+typedef enum smr_err put_sealed(struct smr_writer *w, const uint8_t *k, struct smr_bytes a, smr_put_plain *put,
+				const void *content);
+
+static put_sealed *const ways[] = {smr_put_sealed, smr_put_sealed_raw};
+
+static void test_sealed_opens_with_the_same_key_and_data_alone(void **state)
+{
+	const struct smr_bytes text = SMR_TEXT("plaintext");
+	uint8_t room[64];
+	uint8_t scratch[64];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes sealed;
+	struct smr_bytes plain;
+
+	(void)state;
+	assert_int_equal(smr_put_sealed_raw(&w, key, SMR_ARRAY(ad), put_text, &text), SMR_OK);
+	assert_int_equal(smr_writer_done(&w, &sealed), SMR_OK);
+	assert_int_equal(
+		smr_open_sealed(key, SMR_ARRAY(ad), sealed, (struct smr_space){scratch, sizeof(scratch)}, &plain),
+		SMR_OK);
+	assert_int_equal(plain.len, text.len + 1);
+	assert_memory_equal(plain.ptr + 1, text.ptr, text.len);
+	assert_int_equal(smr_open_sealed(key, SMR_NONE, sealed, (struct smr_space){scratch, sizeof(scratch)}, &plain),
+			 SMR_E_UNOPENED);
+	assert_int_equal(
+		smr_open_sealed(key, SMR_ARRAY(ad), sealed, (struct smr_space){scratch, plain.len - 1}, &plain),
+		SMR_E_NO_ROOM);
+}
+
+static void test_sealed_shorter_than_a_tag_does_not_open(void **state)
+{
+	static const uint8_t octets[SMR_AEAD_TAG_LEN - 1];
+	uint8_t scratch[64];
+	struct smr_bytes plain;
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(octets); len++)
+		assert_int_equal(smr_open_sealed(key, SMR_ARRAY(ad), smr_bytes_of(octets, len),
+						 (struct smr_space){scratch, sizeof(scratch)}, &plain),
+				 SMR_E_UNOPENED);
+}
+
+static void test_plaintext_that_cannot_be_written_sticks_and_seals_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(ways); i++) {
+		uint8_t room[64] = {0};
+		static const uint8_t untouched[64];
+		struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+		struct smr_bytes out;
+
+		assert_int_equal(ways[i](&w, key, SMR_ARRAY(ad), put_nothing, NULL), SMR_E_INVALID);
+		assert_int_equal(smr_writer_done(&w, &out), SMR_E_INVALID);
+		assert_memory_equal(room, untouched, sizeof(room));
+	}
+}
+
+static void test_sealed_without_room_for_its_tag_sticks(void **state)
+{
+	const struct smr_bytes text = SMR_TEXT("plaintext");
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(ways); i++) {
+		uint8_t room[64];
+		struct smr_writer w = smr_writer_init((struct smr_space){room, text.len + SMR_AEAD_TAG_LEN});
+		struct smr_bytes out;
+
+		assert_int_equal(ways[i](&w, key, SMR_ARRAY(ad), put_text, &text), SMR_E_NO_ROOM);
+		assert_int_equal(smr_writer_done(&w, &out), SMR_E_NO_ROOM);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sealed_opens_with_the_same_key_and_data_alone),
+		cmocka_unit_test(test_sealed_shorter_than_a_tag_does_not_open),
+		cmocka_unit_test(test_plaintext_that_cannot_be_written_sticks_and_seals_nothing),
+		cmocka_unit_test(test_sealed_without_room_for_its_tag_sticks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

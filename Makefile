@@ -2,7 +2,7 @@
 # The commands of the README. Meson does the work; packages come from Debian and are installed when missing.
 BUILD ?= build
 
-.PHONY: all setup build test test-long demo check lint proofs fuzz bench-seal clean help
+.PHONY: all setup build test test-long demo check coverage valgrind lint proofs fuzz bench-seal clean help
 
 all: build
 
@@ -30,7 +30,15 @@ test-long: build
 demo: build
 	@python3 tests/demo/demo.py --build $(BUILD)
 
-## make lint    clang-format, clang-tidy, cppcheck
+## make coverage  which lines of core/ and tre/ the tests run, each that they do not with its reason
+coverage: setup
+	@tools/coverage
+
+## make valgrind  the TRE, engine and program, under memcheck
+valgrind: build
+	@tools/valgrind $(BUILD)
+
+## make lint    clang-format, clang-tidy, cppcheck, lengths of functions
 lint: setup
 	@tools/lint
 
@@ -38,7 +46,7 @@ lint: setup
 proofs:
 	@proofs/run
 
-## make fuzz    short fuzzing of every parser (SECONDS_EACH=30)
+## make fuzz    short fuzzing of every parser (SECONDS_EACH=30), with the coverage of each
 fuzz: setup
 	@tools/fuzz
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz/fuzz.h"
 
+#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static FILE *report;
@@ -54,6 +57,47 @@ const char *fuzz_file(struct smr_bytes content)
 	}
 	FUZZ_CHECK(ftruncate(fd, 0) == 0);
 	FUZZ_CHECK(content.len == 0 || pwrite(fd, content.ptr, content.len, 0) == (ssize_t)content.len);
+	return path;
+}
+
+/* ---- a directory ---- */
+
+static char directory[64];
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+	(void)st;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+static void remove_directory(void)
+{
+	(void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *fuzz_dir(void)
+{
+	if (directory[0] != '\0')
+		return directory;
+	(void)snprintf(directory, sizeof(directory), "%s/samara-fuzz.XXXXXX",
+		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	FUZZ_CHECK(mkdtemp(directory) != NULL);
+	FUZZ_CHECK(atexit(remove_directory) == 0);
+	return directory;
+}
+
+const char *fuzz_dir_file(const char *name, struct smr_bytes content)
+{
+	static char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", fuzz_dir(), name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FUZZ_CHECK(fd >= 0);
+	FUZZ_CHECK(content.len == 0 || write(fd, content.ptr, content.len) == (ssize_t)content.len);
+	(void)close(fd);
 	return path;
 }
 

@@ -4,6 +4,9 @@
  * What the fuzz targets share. A target is one file fuzz_<x>.c; it runs under libFuzzer (`make fuzz`) and, over
  * fuzz/corpus/<x>/, as an ordinary test (replay.c), so that it cannot rot.
  *
+ * The first comments of a target say what tools/fuzz needs: «Covers:», the sources whose line coverage counts for it;
+ * «Dictionary:», where another than fuzz/dict/<x>.dict serves; «Longest:», octets of an input (4096).
+ *
  * A message behind encryption is tried twice: the octets as they come, and the octets as the plaintext of a message
  * that was sealed well, or nothing would ever get past the tag.
  */
@@ -55,6 +58,11 @@ void fuzz_dh(enum fuzz_number own, enum fuzz_number peer, uint8_t out[SMR_DH_LEN
 
 /** Name of a file in memory with this content; valid until the next call. */
 const char *fuzz_file(struct smr_bytes content);
+
+/** A directory in memory where there is one; removed when the process ends. */
+const char *fuzz_dir(void);
+/** A file in it, of mode 0600. Its path; valid until the next call. */
+const char *fuzz_dir_file(const char *name, struct smr_bytes content);
 
 /** A smr_put_plain: @p content is a struct smr_bytes, written as it is. */
 void fuzz_put_octets(struct smr_writer *w, const void *content);

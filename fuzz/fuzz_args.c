@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: sys/args.c. */
 /* Command lines: words are separated by NUL. */
 #include "fuzz/fuzz.h"
 

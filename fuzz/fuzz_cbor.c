@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: core/cbor.c. */
 /* The reader: whole items, and its calls in an order that the first octets choose. */
 #include "fuzz/fuzz.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: server/coap.c. Longest: 1300. */
 /* The CoAP header at the server. */
 #include "fuzz/fuzz.h"
 

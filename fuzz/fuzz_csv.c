@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: sys/csv.c. */
 /* CSV files. */
 #include "fuzz/fuzz.h"
 

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of records: as they come, and with a good signature put behind them by a sender with bad intentions (the first
- * octet is the number of records that it claims). */
+/* Covers: file/reader.c file/stream.c file/frame.c. Dictionary: cbor. */
+/*
+ * Files of records: as they come; with a good signature put behind them by a sender with bad intentions (the first octet is the
+ * number of records that it claims); and the same with its records sealed well.
+ */
 #include "fuzz/fuzz.h"
 
+#include "core/hpke.h"
+#include "core/sealed.h"
 #include "file/formats.h"
 #include "file/frame.h"
 
 #define BODY_MAX 8192u
 
-/* Of the types that are not sealed; a sealed one that was altered opens no record. */
-static void decode(enum smr_file_type type, struct smr_bytes record)
+static void decode_clear(enum smr_file_type type, struct smr_bytes record)
 {
+	const struct smr_pubkey *key = &fuzz_key(FUZZ_SIGNER)->pub;
 	struct smr_shipment_record shipment;
 	struct smr_reference_record reference;
 	struct smr_command_record command;
+	struct smr_flight_key flight_key;
 	struct smr_ack_record ack;
+	struct smr_order order;
 
-	FUZZ_CHECK(record.len > 0 && record.len <= SMR_FILE_RECORD_MAX);
 	if (type == SMR_FILE_SHIPMENT)
 		fuzz_any(smr_get_shipment_record(record, &shipment));
 	else if (type == SMR_FILE_REFERENCES)
@@ -25,6 +31,27 @@ static void decode(enum smr_file_type type, struct smr_bytes record)
 		fuzz_any(smr_get_command_record(record, &command));
 	else if (type == SMR_FILE_ACK)
 		fuzz_any(smr_get_ack_record(record, &ack));
+	else if (type == SMR_FILE_ORDERS)
+		fuzz_any(smr_order_open(record, key, &order));
+	else if (type == SMR_FILE_FLIGHT_KEYS)
+		fuzz_any(smr_flight_key_open(record, key, &flight_key));
+}
+
+static void decode(enum smr_file_type type, struct smr_bytes record)
+{
+	struct smr_subscription_record subscription;
+	struct smr_evidence_record evidence;
+	struct smr_batch_record batch;
+
+	FUZZ_CHECK(record.len > 0 && record.len <= SMR_FILE_RECORD_MAX);
+	if (type == SMR_FILE_BATCH)
+		fuzz_any(smr_get_batch_record(record, &batch));
+	else if (type == SMR_FILE_SUBSCRIPTIONS)
+		fuzz_any(smr_get_subscription_record(record, &subscription));
+	else if (type == SMR_FILE_EVIDENCE)
+		fuzz_any(smr_get_evidence_record(record, &evidence));
+	else
+		decode_clear(type, record);
 }
 
 static void read_all(struct smr_bytes octets, enum smr_file_type type)
@@ -87,13 +114,58 @@ static void read_signed(struct smr_bytes body, uint8_t count)
 	read_all(whole, type);
 }
 
+/* The header, its seal replaced by a good one. */
+static void put_sealed_header(struct smr_writer *w, const struct smr_file_info *info,
+			      const uint8_t key[SMR_FILE_KEY_LEN])
+{
+	uint8_t ad_room[SMR_FILE_HEADER_MAX];
+	uint8_t room[SMR_FILE_SEAL_MAX];
+	struct smr_space seal = {room, sizeof(room)};
+	struct smr_bytes ad;
+
+	FUZZ_CHECK(smr_file_seal_ad(info, (struct smr_space){ad_room, sizeof(ad_room)}, &ad) == SMR_OK);
+	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_READER)->pub,
+				      SMR_TEXT(SMR_LABEL_FILE_SEAL), ad, smr_bytes_of(key, SMR_FILE_KEY_LEN),
+				      &seal) == SMR_OK);
+	smr_put_array(w, 7);
+	smr_put_header_members(w, info);
+	smr_put_bytes(w, smr_bytes_of(seal.ptr, seal.len));
+}
+
+/* The byte strings behind the header as records. */
+static void read_resealed(struct smr_bytes body, uint8_t count)
+{
+	static const uint8_t file_key[SMR_FILE_KEY_LEN] = {0x4b};
+	uint8_t room[BODY_MAX + 2048];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_reader r = smr_reader_init(body);
+	uint8_t key[SMR_AEAD_KEY_LEN];
+	struct smr_file_info info = {0};
+	struct smr_bytes record;
+	struct smr_bytes sealed;
+
+	if (smr_get_header(&r, &info, &sealed) != SMR_OK)
+		return;
+	put_sealed_header(&w, &info, file_key);
+	for (uint64_t n = 1; r.pos < r.len; n++) {
+		record = smr_get_bytes(&r, 0, BODY_MAX);
+		FUZZ_CHECK(smr_file_record_key(file_key, n, key) == SMR_OK);
+		if (r.err != SMR_OK || smr_put_sealed(&w, key, SMR_NONE, fuzz_put_octets, &record) != SMR_OK)
+			return;
+	}
+	if (smr_writer_done(&w, &sealed) == SMR_OK && sealed.len <= BODY_MAX)
+		read_signed(sealed, count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct smr_file_info info;
 	struct smr_bytes octets = smr_bytes_of(data, len);
 
 	read_all(octets, type_of(octets, &info));
-	if (len > 1 && len <= BODY_MAX)
+	if (len > 1 && len <= BODY_MAX) {
 		read_signed(smr_bytes_of(data + 1, len - 1), data[0]);
+		read_resealed(smr_bytes_of(data + 1, len - 1), data[0]);
+	}
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: file/formats.c file/formats_operator.c file/formats_relay.c. Dictionary: cbor. */
 /* Records and abouts of every file type; the first octet chooses. What is accepted has one encoding. */
 #include "fuzz/fuzz.h"
 

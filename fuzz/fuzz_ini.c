@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: sys/ini.c m2me/config.c. */
 /* Configuration files: one of every type of value, and the device's own. */
 #include "fuzz/fuzz.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: core/mcim.c core/evidence.c. Longest: 800. Dictionary: cbor. */
 /* The package that carries X and W, and ev. What is accepted has one encoding. */
 #include "fuzz/fuzz.h"
 

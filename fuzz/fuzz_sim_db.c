@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: auc/sim.c. Longest: 300. */
 /* hostapd's eap_sim_db datagrams at the authentication centre. */
 #include "fuzz/fuzz.h"
 

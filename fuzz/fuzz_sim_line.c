@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: m2me/sim_line.c. Longest: 1100. */
 /* Lines of wpa_supplicant's control interface at the agent, and the answer to whatever they ask. */
 #include "fuzz/fuzz.h"
 

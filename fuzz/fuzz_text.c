@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: sys/text.c core/ident.c. */
 /* Text of people and files: hex, base64, numbers, durations, EID, ICCID, IMSI, IMEI. What is accepted prints the same.
  */
 #include "fuzz/fuzz.h"

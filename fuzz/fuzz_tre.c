@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: tre/engine.c tre/flight.c tre/install.c tre/checkin.c tre/command.c tre/enrol.c tre/authenticate.c tre/linux/dispatch.c. Dictionary: cbor. */
 /*
  * The TRE's engine behind its dispatcher: an enrolled device gets packets in any order. The input is
  * (kind, be16 length, octets)…; kind 0: a packet as it is; 1: the octets as the plaintext of M2, sealed by the RO to
- * the open request; 2: the same for C2; 3: M2 with a package that the device takes; 4: C2 with a command that it obeys.
+ * the open request; 2: the same for C2; 3: M2 with a package that the device takes; 4: C2 with a command that it obeys; 5: a challenge
+ * of the operator, with the octets as SQN and AMF.
  * So both a hostile agent and a dishonest RO are tried, before and after the subscription is installed.
  */
 #include <setjmp.h>
@@ -152,6 +154,25 @@ static struct smr_bytes honest(struct smr_space space, smr_put_own *own, const v
 	return plain;
 }
 
+/* A challenge that only the SQN can make wrong: at most 6 octets of SQN, 2 of AMF. */
+static void challenge(struct smr_bytes octets)
+{
+	uint8_t values[8] = {0};
+	uint8_t room[64];
+	struct smr_tre_request request = {.op = SMR_TRE_AUTHENTICATE};
+	struct smr_aka_vector v;
+	struct smr_bytes packet;
+
+	if (octets.len > 0)
+		memcpy(values, octets.ptr, octets.len < sizeof(values) ? octets.len : sizeof(values));
+	FUZZ_CHECK(smr_aka_vector(&rig.aka, request.u.authenticate.rand, smr_get_be64(values) >> 16, values + 6, &v) ==
+		   SMR_OK);
+	memcpy(request.u.authenticate.rand, v.rand, sizeof(v.rand));
+	memcpy(request.u.authenticate.autn, v.autn, sizeof(v.autn));
+	FUZZ_CHECK(smr_tre_request_encode(&request, (struct smr_space){room, sizeof(room)}, &packet) == SMR_OK);
+	dispatch(packet);
+}
+
 static void step(unsigned kind, struct smr_bytes octets)
 {
 	uint8_t room[SMR_M2_MAX];
@@ -170,8 +191,11 @@ static void step(unsigned kind, struct smr_bytes octets)
 	case 3:
 		answer_flight(honest(space, put_own_package, &package.package));
 		break;
-	default:
+	case 4:
 		answer_checkin(honest(space, put_own_command, &command));
+		break;
+	default:
+		challenge(octets);
 		break;
 	}
 }
@@ -185,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		size_t want = smr_get_be16(data + pos + 1);
 		size_t got = want < len - pos - 3 ? want : len - pos - 3;
 
-		step(data[pos] % 5, smr_bytes_of(data + pos + 3, got));
+		step(data[pos] % 6, smr_bytes_of(data + pos + 3, got));
 		pos += 3 + got;
 	}
 	return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: tre/ipc.c. Dictionary: cbor. */
 /* Packets between the TRE and its clients, both ways. What is accepted has one encoding. */
 #include "fuzz/fuzz.h"
 

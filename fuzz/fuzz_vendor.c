@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Covers: file/vendor.c. */
 /* Output files of SIM vendors. */
 #include "fuzz/fuzz.h"
 

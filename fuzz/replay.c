@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Run a target over a corpus without libFuzzer: every file, and every beginning of it. */
+/* Run a target over a corpus without libFuzzer: every file, and every beginning of it; with --whole no beginnings, over several directories. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,32 +35,47 @@ static void run(const uint8_t *octets, size_t len)
 	free(copy);
 }
 
-static void replay(const uint8_t *octets, size_t len)
+static void replay(const uint8_t *octets, size_t len, bool whole)
 {
 	size_t step = len / STEPS_MAX + 1;
 
-	for (size_t part = 0; part < len; part += step)
+	for (size_t part = 0; part < len && !whole; part += step)
 		run(octets, part);
 	run(octets, len);
 }
 
-int main(int argc, char **argv)
+/* @return how many files there were. */
+static unsigned replay_directory(const char *name, bool whole)
 {
 	static uint8_t room[INPUT_MAX];
 	const struct dirent *entry;
 	unsigned count = 0;
-	DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
+	DIR *dir = opendir(name);
 
-	if (dir == NULL) {
-		(void)fprintf(stderr, "usage: %s DIRECTORY\n", argc > 0 ? argv[0] : "replay");
-		return 2;
-	}
+	if (dir == NULL)
+		return 0;
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
 		if (entry->d_name[0] == '.')
 			continue;
-		replay(room, read_file(argv[1], entry->d_name, room));
+		replay(room, read_file(name, entry->d_name, room), whole);
 		count++;
 	}
 	(void)closedir(dir);
-	return count == 0; /* an empty corpus tests nothing */
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	bool whole = argc > 1 && strcmp(argv[1], "--whole") == 0;
+	unsigned count = 0;
+
+	for (int i = whole ? 2 : 1; i < argc; i++)
+		count += replay_directory(argv[i], whole);
+	if (count == 0) {
+		/* An empty corpus tests nothing. */
+		(void)fprintf(stderr, "usage: %s [--whole] DIRECTORY ...    (with files in it)\n",
+			      argc > 0 ? argv[0] : "replay");
+		return 2;
+	}
+	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the corpus: small, good inputs of every target, made by the encoders that the programs use. */
+/* Writes the corpus: small, good inputs of every target, made by the encoders that the programs use. Messages, files between players, the
+ * TRE's packets; what a program keeps for itself is in seeds_local.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,7 +12,9 @@
 #include "core/sealed.h"
 #include "file/card.h"
 #include "file/formats.h"
+#include "file/frame.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/seeds.h"
 #include "tre/ipc.h"
 
 #define ROOM 4096u
@@ -32,7 +35,7 @@ static const uint8_t ticket[SMR_TICKET_OVERHEAD + 40] = {1};
 
 /* ---- output ---- */
 
-static void save(const char *target, const char *name, struct smr_bytes octets)
+void seed_save(const char *target, const char *name, struct smr_bytes octets)
 {
 	char path[4096];
 	FILE *file;
@@ -62,11 +65,11 @@ static struct smr_bytes written(const struct room *room)
 
 static void save_room(const char *target, const char *name, const struct room *room)
 {
-	save(target, name, written(room));
+	seed_save(target, name, written(room));
 }
 
 /* With the octet that chooses in front. */
-static void save_choice(const char *target, const char *name, uint8_t choice, struct smr_bytes octets)
+void seed_choice(const char *target, const char *name, uint8_t choice, struct smr_bytes octets)
 {
 	struct room room;
 	const struct smr_bytes head = smr_bytes_of(&choice, 1);
@@ -76,9 +79,9 @@ static void save_choice(const char *target, const char *name, uint8_t choice, st
 	save_room(target, name, &room);
 }
 
-static void save_text(const char *target, const char *name, const char *text)
+void seed_text(const char *target, const char *name, const char *text)
 {
-	save(target, name, smr_bytes_of(text, strlen(text)));
+	seed_save(target, name, smr_bytes_of(text, strlen(text)));
 }
 
 /* ---- objects ---- */
@@ -128,10 +131,11 @@ static void save_object(const char *name, uint8_t kind, struct smr_bytes encoded
 	struct smr_reader r = smr_reader_init(encoded);
 	char payload[64];
 
-	save_choice("object", name, kind, encoded);
-	save("cbor", name, encoded);
+	seed_choice("object", name, kind, encoded);
+	seed_save("cbor", name, encoded);
+	seed_save("cose", name, encoded);
 	(void)snprintf(payload, sizeof(payload), "%s-payload", name);
-	save_choice("object", payload, kind, smr_get_signed(&r).payload);
+	seed_choice("object", payload, kind, smr_get_signed(&r).payload);
 }
 
 static void objects(void)
@@ -182,7 +186,7 @@ static void save_mcim(const char *name, bool tuak)
 	FUZZ_CHECK(smr_mcim_seal(&fuzz_key(FUZZ_T)->pub, &binding, &mcim, &x) == SMR_OK);
 	FUZZ_CHECK(smr_hpke_open(&fuzz_key(FUZZ_T)->own, SMR_TEXT("samara1 mcim"), smr_bytes_of(w.out, w.len),
 				 smr_bytes_of(x.ptr, x.len), &out) == SMR_OK);
-	save("mcim", name, smr_bytes_of(out.ptr, out.len));
+	seed_save("mcim", name, smr_bytes_of(out.ptr, out.len));
 }
 
 static void make_package(void)
@@ -232,11 +236,14 @@ static void packages(void)
 	save_room("package", "order", &room);
 	smr_put_ev(start(&room), &small);
 	save_room("package", "ev", &room);
+	save_room("evidence", "ev", &room);
 	smr_put_ev(start(&room), &full);
+	save_room("m1", "ev-full", &room);
 	save_room("package", "ev-full", &room);
+	save_room("evidence", "ev-full", &room);
 	save_mcim("milenage", false);
 	save_mcim("tuak", true);
-	save("mcim", "sealed", package.x);
+	seed_save("mcim", "sealed", package.x);
 }
 
 /* ---- messages ---- */
@@ -266,7 +273,7 @@ static void m1_datagram(void)
 
 	FUZZ_CHECK(smr_m1_build(&fuzz_key(FUZZ_Q)->pub, 1, &fuzz_key(FUZZ_D)->own, &ev, SMR_NONE, &m1, &flight) ==
 		   SMR_OK);
-	save("m1", "datagram", smr_bytes_of(m1.ptr, m1.len));
+	seed_save("m1", "datagram", smr_bytes_of(m1.ptr, m1.len));
 	smr_flight_wipe(&flight);
 }
 
@@ -304,8 +311,8 @@ static void answers(const char *target, smr_put_own *own, const void *content)
 }
 
 /* The plaintext of a sealed part; the key's label and context as in docs/protocol.md, «Keys». */
-static void save_opened(const char *name, struct smr_bytes secret, const char *label, struct smr_bytes context,
-			struct smr_bytes ad, struct smr_bytes sealed)
+static void save_opened(const char *target, const char *name, struct smr_bytes secret, const char *label,
+			struct smr_bytes context, struct smr_bytes ad, struct smr_bytes sealed)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	uint8_t scratch[ROOM];
@@ -313,7 +320,7 @@ static void save_opened(const char *name, struct smr_bytes secret, const char *l
 
 	FUZZ_CHECK(smr_kdf(secret, label, &context, 1, (struct smr_space){key, sizeof(key)}) == SMR_OK);
 	FUZZ_CHECK(smr_open_sealed(key, ad, sealed, (struct smr_space){scratch, sizeof(scratch)}, &plain) == SMR_OK);
-	save("c1", name, plain);
+	seed_save(target, name, plain);
 }
 
 static void c1(void)
@@ -330,13 +337,13 @@ static void c1(void)
 	report.receipts[0] = (struct smr_receipt){SMR_RECEIPT_INSTALL, iccid, 9, 0, {1}};
 	report.receipts[1] = (struct smr_receipt){SMR_RECEIPT_COMMAND, iccid, 10, SMR_E_SERIAL, {2}};
 	FUZZ_CHECK(smr_c1_build(rk, SMR_ARRAY(ticket), 5, &report, &message, &kept) == SMR_OK);
-	save("c1", "datagram", smr_bytes_of(message.ptr, message.len));
+	seed_save("c1", "datagram", smr_bytes_of(message.ptr, message.len));
 	r = smr_reader_init(smr_bytes_of(message.ptr, message.len));
 	(void)smr_get_array(&r, 3, 3);
 	(void)smr_get_bytes(&r, 1, SMR_TICKET_MAX);
 	(void)smr_get_bytes(&r, sizeof(ctr), sizeof(ctr));
 	ad = smr_reader_consumed(&r);
-	save_opened("report", SMR_ARRAY(rk), "req", SMR_ARRAY(ctr), ad, smr_get_bytes(&r, 1, SMR_C1_MAX));
+	save_opened("c1", "report", SMR_ARRAY(rk), "req", SMR_ARRAY(ctr), ad, smr_get_bytes(&r, 1, SMR_C1_MAX));
 }
 
 static void ticket_plain(void)
@@ -348,8 +355,8 @@ static void ticket_plain(void)
 	const size_t clear = 4 + SMR_TICKET_SALT_LEN;
 
 	FUZZ_CHECK(smr_ticket_seal(&tk, &content, &sealed) == SMR_OK);
-	save("c1", "ticket-sealed", smr_bytes_of(octets, sealed.len));
-	save_opened("ticket", SMR_ARRAY(tk.key), "ticket", smr_bytes_of(octets + 4, SMR_TICKET_SALT_LEN),
+	seed_save("ticket", "sealed", smr_bytes_of(octets, sealed.len));
+	save_opened("ticket", "plain", SMR_ARRAY(tk.key), "ticket", smr_bytes_of(octets + 4, SMR_TICKET_SALT_LEN),
 		    smr_bytes_of(octets, clear), smr_bytes_of(octets + clear, sealed.len - clear));
 }
 
@@ -373,15 +380,15 @@ static void coap(void)
 	static const uint8_t echo[] = {0x54, 0x02, 0x12, 0x34, 1, 2, 3, 4,    0xb1,
 				       'c',  0xd4, 228,	 9,    9, 9, 9, 0xff, 0x83};
 
-	save("coap", "flight", SMR_ARRAY(small));
-	save("coap", "checkin-echo", SMR_ARRAY(echo));
+	seed_save("coap", "flight", SMR_ARRAY(small));
+	seed_save("coap", "checkin-echo", SMR_ARRAY(echo));
 }
 
 /* ---- files ---- */
 
 static void save_format(const char *name, uint8_t choice, const struct room *room)
 {
-	save_choice("formats", name, choice, written(room));
+	seed_choice("formats", name, choice, written(room));
 }
 
 static struct smr_bytes card(struct smr_card *out)
@@ -402,8 +409,8 @@ static void cards(void)
 	struct smr_reader r = smr_reader_init(encoded);
 	char path[4096];
 
-	save("card", "encoded", encoded);
-	save("card", "payload", smr_get_signed(&r).payload);
+	seed_save("card", "encoded", encoded);
+	seed_save("card", "payload", smr_get_signed(&r).payload);
 	(void)snprintf(path, sizeof(path), "%s/card/text", root);
 	FUZZ_CHECK(smr_card_write(path, &c) == SMR_OK);
 }
@@ -531,7 +538,7 @@ static void save_body(const char *path, const char *name, uint8_t count)
 	len = fread(octets, 1, sizeof(octets), file);
 	(void)fclose(file);
 	FUZZ_CHECK(len > 2 + 2 + SMR_SIG_LEN && len < 4000);
-	save_choice("file", name, count, smr_bytes_of(octets, len - (2 + 2 + SMR_SIG_LEN)));
+	seed_choice("file", name, count, smr_bytes_of(octets, len - (2 + 2 + SMR_SIG_LEN)));
 }
 
 static void write_file(const char *name, enum smr_file_type type, struct smr_bytes about, struct smr_bytes record,
@@ -549,6 +556,22 @@ static void write_file(const char *name, enum smr_file_type type, struct smr_byt
 	save_body(path, body, 2);
 }
 
+/* A file in clear of a type that is only read sealed: fuzz_file seals the records itself. */
+static void clear_body(const char *name, enum smr_file_type type, struct smr_bytes about, struct smr_bytes record)
+{
+	struct smr_file_info info = {.type = type, .number = 1};
+	struct room room;
+
+	memcpy(info.sender, fuzz_key(FUZZ_SIGNER)->point, sizeof(info.sender));
+	memcpy(info.about, about.ptr, about.len);
+	info.about_len = about.len;
+	smr_put_array(start(&room), 7);
+	smr_put_header_members(&room.w, &info);
+	smr_put_null(&room.w);
+	smr_put_bytes(&room.w, record);
+	seed_choice("file", name, 1, written(&room));
+}
+
 static void files(void)
 {
 	const struct smr_shipment_about about = {.id = shipment};
@@ -558,13 +581,16 @@ static void files(void)
 	struct room first;
 	struct room second;
 
-	save("file", "empty", SMR_NONE);
+	seed_save("file", "empty", SMR_NONE);
 	smr_put_shipment_about(start(&first), &about);
 	smr_put_shipment_record(start(&second), &record);
 	write_file("shipment", SMR_FILE_SHIPMENT, written(&first), written(&second), NULL);
 	smr_put_batch_about(start(&first), card(&auc));
 	smr_put_batch_record(start(&second), &batch);
 	write_file("batch", SMR_FILE_BATCH, written(&first), written(&second), &fuzz_key(FUZZ_READER)->pub);
+	clear_body("batch-clear", SMR_FILE_BATCH, written(&first), written(&second));
+	smr_put_empty_about(start(&first));
+	clear_body("order-clear", SMR_FILE_ORDERS, written(&first), sign_order(&second, false));
 }
 
 /* ---- TRE ---- */
@@ -608,7 +634,7 @@ static void tre_requests(void)
 			request.u.enrolment.sealed_challenge = smr_bytes_of(x_room, 97);
 			request.u.enrolment.anchor_count = 1;
 		}
-		save("tre_ipc", names[i], packet(&room, &request));
+		seed_save("tre_ipc", names[i], packet(&room, &request));
 		put_step(&steps.w, 0, packet(&room, &request));
 	}
 	save_room("tre", "each", &steps);
@@ -621,7 +647,7 @@ static void tre_answer(const char *name, enum smr_tre_op op, const struct smr_tr
 
 	FUZZ_CHECK(smr_tre_answer_encode(op, answer, (struct smr_space){room.octets, sizeof(room.octets)}, &out) ==
 		   SMR_OK);
-	save("tre_ipc", name, out);
+	seed_save("tre_ipc", name, out);
 }
 
 static void tre_answers(void)
@@ -652,6 +678,7 @@ static void tre_session(void)
 	const struct smr_tre_request checkin = {.op = SMR_TRE_CHECKIN_START};
 	const struct smr_tre_request authenticate = {.op = SMR_TRE_AUTHENTICATE};
 	const struct smr_answer small = {.ticket = SMR_ARRAY(ticket)};
+	static const uint8_t sqn[] = {0, 0, 0, 0, 0, 64, 0x80, 0};
 	struct room command;
 	const struct smr_bytes object = sign_command(&command);
 	struct room answer;
@@ -669,6 +696,8 @@ static void tre_session(void)
 	save_room("tre", "session", &steps);
 	put_step(start(&steps), 0, packet(&room, &flight));
 	put_step(&steps.w, 3, SMR_NONE);
+	put_step(&steps.w, 5, SMR_ARRAY(sqn));
+	put_step(&steps.w, 5, SMR_ARRAY(sqn));
 	put_step(&steps.w, 0, packet(&room, &checkin));
 	put_step(&steps.w, 4, SMR_NONE);
 	put_step(&steps.w, 0, packet(&room, &authenticate));
@@ -687,42 +716,42 @@ static void texts(void)
 	static const char help[] = "one\0two\0--help";
 	static const char usage[] = "one\0--name\0x\0--unknown";
 
-	save("args", "all", SMR_TEXT(words));
-	save("args", "help", SMR_TEXT(help));
-	save("args", "unknown", SMR_TEXT(usage));
-	save_text("csv", "plain", "eid,imei\n89049032123451234512345678901235,490154203237518\n");
-	save_text("csv", "quoted", "\xef\xbb\xbfimei,eid,a\r\n\"1\"\"2\",\"a,\nb\",\r\n\r\n,x,y\r\n");
-	save_text("vendor", "milenage",
+	seed_save("args", "all", SMR_TEXT(words));
+	seed_save("args", "help", SMR_TEXT(help));
+	seed_save("args", "unknown", SMR_TEXT(usage));
+	seed_text("csv", "plain", "eid,imei\n89049032123451234512345678901235,490154203237518\n");
+	seed_text("csv", "quoted", "\xef\xbb\xbfimei,eid,a\r\n\"1\"\"2\",\"a,\nb\",\r\n\r\n,x,y\r\n");
+	seed_text("vendor", "milenage",
 		  "* cards\n*HEADER\nCustomer: Example\nQuantity: 2\nTransport_Key: 1\nTransport Key Check: 35e5bb\n"
 		  "*OUTPUT VARIABLES\nVAR_OUT: IMSI/ICCID/PIN1/EKI/OPC\n"
 		  "001010000000001 8988211000000000011 1234 00112233445566778899aabbccddeeff "
 		  "0123456789abcdef0123456789abcdef\n"
 		  "001010000000002 8988211000000000029 0000 00112233445566778899aabbccddeeff "
 		  "0123456789abcdef0123456789abcdef\n");
-	save_text("vendor", "tuak",
+	seed_text("vendor", "tuak",
 		  "Quantity:1\r\nTransportKeyIndex:1\r\nTransportAlgorithm: AES\r\nAlgorithm: TUAK\r\n"
 		  "var_out:iccid,imsi,k4_ind,eKI,eTOPc\r\n"
 		  "8988211000000000011\t001010000000001 2 00112233445566778899aabbccddeeff "
 		  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n");
-	save_text("vendor", "clear", "Quantity: 1\nTransportKey: 0\nVAR_OUT: IMSI/ICCID/KI/OPC\n");
-	save_text("ini", "types",
+	seed_text("vendor", "clear", "Quantity: 1\nTransportKey: 0\nVAR_OUT: IMSI/ICCID/KI/OPC\n");
+	seed_text("ini", "types",
 		  "; c\n[a]\ntext = abc # x\nnumber=9\n[b]\nduration = 90s\nflag = yes\nchoice = two\n"
 		  "list = p\nlist = q\n");
-	save_text("ini", "device",
+	seed_text("ini", "device",
 		  "[launch]\ntre-user = 1\ntre-group = 1\nagent-user = 2\nagent-group = 2\n"
 		  "tre-dir = d/tre\ntre-socket = r/s\n[server]\naddress = coap://192.0.2.1:5683\n"
 		  "[agent]\nstate = d/agent\ninterval = 2h\n[sim]\ncontrol = /run/x\n");
-	save_text("sim_db", "request", "AKA-REQ-AUTH 262019999999999");
-	save_text("sim_db", "auts",
+	seed_text("sim_db", "request", "AKA-REQ-AUTH 262019999999999");
+	seed_text("sim_db", "auts",
 		  "AKA-AUTS 262019999999999 000102030405060708090a0b0c0d "
 		  "000102030405060708090a0b0c0d0e0f");
-	save_text("sim_db", "triplets", "SIM-REQ-AUTH 262019999999999 3");
-	save_text("sim_line", "challenge",
+	seed_text("sim_db", "triplets", "SIM-REQ-AUTH 262019999999999 3");
+	seed_text("sim_line", "challenge",
 		  "<3>CTRL-REQ-SIM-0:UMTS-AUTH:000102030405060708090a0b0c0d0e0f:"
 		  "000102030405060708090a0b0c0d0e0f needed for SSID x");
-	save_text("sim_line", "triplet", "<3>CTRL-REQ-SIM-1:GSM-AUTH:00:01 needed for SSID x");
-	save_text("sim_line", "success", "<3>CTRL-EVENT-EAP-SUCCESS EAP authentication completed");
-	save_text("sim_line", "ok", "OK\n");
+	seed_text("sim_line", "triplet", "<3>CTRL-REQ-SIM-1:GSM-AUTH:00:01 needed for SSID x");
+	seed_text("sim_line", "success", "<3>CTRL-EVENT-EAP-SUCCESS EAP authentication completed");
+	seed_text("sim_line", "ok", "OK\n");
 }
 
 static void numbers(void)
@@ -730,15 +759,15 @@ static void numbers(void)
 	char text[SMR_EID_TEXT];
 
 	smr_eid_text(&eid, text);
-	save_text("text", "eid", text);
+	seed_text("text", "eid", text);
 	smr_iccid_text(&iccid, text);
-	save_text("text", "iccid", text);
-	save("text", "eid-packed", smr_eid_bytes(&eid));
-	save_text("text", "imei", "490154203237518");
-	save_text("text", "duration", "24h");
-	save_text("text", "hex", "00ffA5");
-	save_text("text", "base64", "AAECAw==");
-	save_text("text", "flag", "yes");
+	seed_text("text", "iccid", text);
+	seed_save("text", "eid-packed", smr_eid_bytes(&eid));
+	seed_text("text", "imei", "490154203237518");
+	seed_text("text", "duration", "24h");
+	seed_text("text", "hex", "00ffA5");
+	seed_text("text", "base64", "AAECAw==");
+	seed_text("text", "flag", "yes");
 }
 
 int main(int argc, char **argv)
@@ -766,5 +795,6 @@ int main(int argc, char **argv)
 	tre_session();
 	texts();
 	numbers();
+	seeds_local();
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
+#include "m2me/coap_reply.h"
 #include "sys/clock.h"
 #include "sys/fault.h"
 #include "sys/log.h"
@@ -67,53 +68,15 @@ static void count_datagram(coap_log_t level, const char *message)
 
 /* ---- replies ---- */
 
-static uint32_t max_age_of(const coap_pdu_t *pdu)
-{
-	coap_opt_iterator_t iterator;
-	coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_MAXAGE, &iterator);
-
-	return option == NULL ? SMR_MAX_AGE_DEFAULT
-			      : coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-}
-
 /* The challenge is a hint in clear: it makes us repeat the same request, at most CHALLENGES_MAX times. */
 static bool take_challenge(struct smr_coap_client *client, const coap_pdu_t *pdu)
 {
-	coap_opt_iterator_t iterator;
-	coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_ECHO, &iterator);
-
-	if (option == NULL || coap_opt_length(option) != SMR_COAP_ECHO_LEN || client->challenges >= CHALLENGES_MAX)
+	if (client->challenges >= CHALLENGES_MAX || !smr_coap_reply_echo(pdu, client->echo))
 		return false;
-	memcpy(client->echo, coap_opt_value(option), SMR_COAP_ECHO_LEN);
 	client->has_echo = true;
 	client->challenged = true;
 	client->challenges++;
 	return true;
-}
-
-static bool read_reply(const coap_pdu_t *pdu, struct smr_reply *reply)
-{
-	const uint8_t *data = NULL;
-	size_t len = 0;
-
-	(void)coap_get_data(pdu, &len, &data);
-	if (len > SMR_REPLY_MAX)
-		return false;
-	*reply = (struct smr_reply){.payload = smr_bytes_of(data, len)};
-	switch (coap_pdu_get_code(pdu)) {
-	case COAP_RESPONSE_CODE_CHANGED:
-		reply->kind = SMR_REPLY_SEALED;
-		return len > 0;
-	case COAP_RESPONSE_CODE_NOT_FOUND:
-		reply->kind = SMR_REPLY_UNKNOWN;
-		return true;
-	case COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE:
-		reply->kind = SMR_REPLY_LATER;
-		reply->max_age_s = max_age_of(pdu);
-		return true;
-	default:
-		return false;
-	}
 }
 
 static bool is_ours(const struct smr_coap_client *client, const coap_session_t *session, const coap_pdu_t *pdu)
@@ -136,9 +99,9 @@ static coap_response_t on_reply(coap_session_t *session, const coap_pdu_t *sent,
 		return COAP_RESPONSE_OK;
 	client->stopped = true;
 	if (is_ours(client, session, received)) {
-		if (coap_pdu_get_code(received) == COAP_RESPONSE_CODE_UNAUTHORIZED && take_challenge(client, received))
+		if (take_challenge(client, received))
 			return COAP_RESPONSE_OK;
-		if (read_reply(received, &reply) && client->judge(client->judge_context, &reply)) {
+		if (smr_coap_reply_read(received, &reply) && client->judge(client->judge_context, &reply)) {
 			client->accepted = true;
 			return COAP_RESPONSE_OK;
 		}

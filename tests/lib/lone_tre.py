@@ -17,7 +17,7 @@ from world import luhn
 PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
 ROOT = os.geteuid() == 0
 UID, GID = (61050, 61051) if ROOT else (os.geteuid(), os.getegid())
-PATIENCE = 30  # seconds; a loaded machine is slow
+PATIENCE = 60  # seconds; a loaded machine is slow, and valgrind makes it slower
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
 OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
 EID = bytes.fromhex("89049032123451234512345678901235")

@@ -61,7 +61,7 @@ class Tre:
 
     def start(self, **options):
         self.process = self.spawn(**options)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60  # under valgrind, on a loaded machine
         while time.monotonic() < end:
             try:
                 self.ask([STATE])
@@ -98,7 +98,7 @@ class Tre:
         except OSError:
             s.close()
             raise
-        s.settimeout(5)
+        s.settimeout(30)
         return s
 
     def send(self, octets):

@@ -69,6 +69,7 @@ class Tre:
                 return self.ask(STATE)
             except OSError:
                 time.sleep(0.01)
+        self.kill()
         raise AssertionError("samara-tre did not start")
 
     def kill(self):

@@ -64,9 +64,9 @@ def lines(profile, objects, wanted):
 
 
 def archives():
-    """All static libraries and programs below build-cov that hold product code."""
+    """All static libraries and programs below build-cov that hold product code; pages and completions bear the programs' names."""
     found = []
     for directory, inner, names in os.walk(BUILD):
         inner[:] = [d for d in inner if not d.endswith(".p") and d not in ("meson-logs", "meson-info", "meson-private")]
-        found += [os.path.join(directory, name) for name in names if name.endswith(".a") or name.startswith("samara")]
+        found += [os.path.join(directory, name) for name in names if name.endswith(".a") or re.fullmatch("samara[a-z0-9-]*", name)]
     return sorted(found)

@@ -72,6 +72,49 @@ static void test_client_answered_returns_result_and_stays_connected(void **state
 	close_line(&line);
 }
 
+static void test_client_hands_over_a_flight_key(void **state)
+{
+	static const uint8_t sent_octets[] = {0x82, SMR_TRE_FLIGHT_KEY, 0x43, 1, 2, 3};
+	static const uint8_t key[] = {1, 2, 3};
+	struct smr_tre_answer answer = {0};
+	struct packet packet;
+	struct line line;
+	uint8_t sent[16];
+
+	(void)state;
+	encode_answer(SMR_TRE_FLIGHT_KEY, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_flight_key(&line.client, SMR_ARRAY(key)), SMR_OK);
+	assert_int_equal(recv(line.peer, sent, sizeof(sent), 0), sizeof(sent_octets));
+	assert_memory_equal(sent, sent_octets, sizeof(sent_octets));
+	close_line(&line);
+}
+
+/* The one error with a result: what the network needs to find the device's sequence number. */
+static void test_client_authenticating_is_given_the_result_or_the_resynchronisation(void **state)
+{
+	static const uint8_t rand[SMR_AKA_RAND_LEN];
+	static const enum smr_err errors[] = {SMR_OK, SMR_E_SQN};
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(errors); i++) {
+		struct smr_tre_answer answer = {
+			.err = errors[i], .u.aka = {.res = {7, 8}, .res_len = 8, .ck = {9}, .ik = {10}, .auts = {11}}};
+		struct smr_aka_result result;
+		struct packet packet;
+		struct line line;
+
+		encode_answer(SMR_TRE_AUTHENTICATE, &answer, &packet);
+		open_line(&line, packet.octets);
+		assert_int_equal(smr_tre_client_authenticate(&line.client, rand, rand, &result), errors[i]);
+		assert_int_equal(result.res_len, i == 0 ? 8 : 0);
+		assert_int_equal(result.res[1], i == 0 ? 8 : 0);
+		assert_int_equal(result.ck[0], i == 0 ? 9 : 0);
+		assert_int_equal(result.auts[0], i == 0 ? 0 : 11);
+		close_line(&line);
+	}
+}
+
 static void test_client_room_too_small_is_no_room(void **state)
 {
 	struct smr_tre_answer answer = {.u.message = SMR_ARRAY(message_octets)};
@@ -213,6 +256,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_answered_returns_result_and_stays_connected),
+		cmocka_unit_test(test_client_hands_over_a_flight_key),
+		cmocka_unit_test(test_client_authenticating_is_given_the_result_or_the_resynchronisation),
 		cmocka_unit_test(test_client_room_too_small_is_no_room),
 		cmocka_unit_test(test_client_given_error_returns_it_as_it_is),
 		cmocka_unit_test(test_client_asking_for_a_message_given_error_returns_it_and_leaves_the_room),

@@ -87,7 +87,14 @@ class Flight(ServerBites):
                 answer = udp.socket.recv(2048)  # late, for an earlier socket of this port
             answers.append(racer.open_m2(wire.coap_answer(answer)[1]))
             udp.close()
+        wait_until("a server with nothing under way", self.is_quiet, timeout=60)
         return answers
+
+    def is_quiet(self):
+        """The requests sent twice are done with: what follows races with none of them."""
+        before = self.o.world.counters()
+        time.sleep(0.2)
+        return before is not None and before == self.o.world.counters()
 
     def test_requests_that_race_get_one_subscription(self):
         answers = self.race(self.new(), range(1, 17))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Point decompression on P-256, with a field of its own: PSA has no arithmetic, and behind a PSA service (a secure
- * partition, a chip) there is no other library to ask. docs/decisions/0012-psa-points.md.
+ * partition, a chip) there is no other library to ask. docs/decisions/0010-psa-points.md.
  *
  * Numbers are eight limbs of 32 bits, least significant first, always below p. They are public: time varies.
  */

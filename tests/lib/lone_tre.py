@@ -12,7 +12,7 @@ import time
 import cbor2
 
 import wire
-from world import luhn
+from world import copy_program, luhn
 
 PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", "samara-tre")
 ROOT = os.geteuid() == 0
@@ -36,7 +36,7 @@ class Tre:
         self.eid = eid
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
         os.chmod(self.base, 0o755)
-        self.program = shutil.copy(program, os.path.join(self.base, "samara-tre"))
+        self.program = copy_program(program, os.path.join(self.base, "samara-tre"))
         self.run = os.path.join(self.base, "run")
         os.mkdir(self.run)
         if ROOT:

@@ -69,6 +69,13 @@ def ip(words):
         raise Failed(f"ip {words}: {done.stderr}")
 
 
+def copy_program(source, target):
+    """Copied by a process of its own: while this process writes a file, a child that another thread starts at that moment holds it open for
+    writing, and it cannot be run («text file busy»)."""
+    subprocess.run(["cp", "--", source, target], check=True, stdin=subprocess.DEVNULL)
+    return target
+
+
 def free_udp_port():
     """Not one of those that clients' sockets are given: while the server is down, a client could get its port, and hear itself."""
     while True:
@@ -349,7 +356,7 @@ class World:
             name = os.path.basename(path)
             if os.path.exists(self.bin(name)):
                 os.remove(self.bin(name))  # what runs goes on running
-            shutil.copy(self.replace.get(name, os.path.join(self.build, path)), self.bin(name))
+            copy_program(self.replace.get(name, os.path.join(self.build, path)), self.bin(name))
 
     def use(self, replace=None):
         """What is started from now on: the real programs, but for these."""

@@ -28,7 +28,7 @@ test-long: build
 
 ## make demo    build, then provision ten devices end to end and show the result
 demo: build
-	@python3 tests/demo/demo.py --build $(BUILD)
+	@/usr/bin/python3 tests/demo/demo.py --build $(BUILD)
 
 ## make coverage  which lines of core/ and tre/ the tests run, each that they do not with its reason
 coverage: setup
@@ -53,7 +53,7 @@ fuzz: setup
 ## make bench-seal  how near sealing comes to the bare public-key operations (DEVICES=100000)
 bench-seal: build
 	@ninja -C $(BUILD) tests/bench/seal_bare >/dev/null
-	@python3 tests/bench/bench_seal.py --build $(BUILD) --devices $(or $(DEVICES),100000)
+	@/usr/bin/python3 tests/bench/bench_seal.py --build $(BUILD) --devices $(or $(DEVICES),100000)
 
 clean:
 	rm -rf $(BUILD) build-*

@@ -156,11 +156,14 @@ enum smr_err smr_seal_journal_add(struct smr_seal_journal *journal, const struct
 static enum smr_err open_file(const char *dir, const char *mode, struct smr_seal_journal *j)
 {
 	char *path = smr_fs_join(dir, NAME);
-	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC | (*mode == 'w' ? O_CREAT | O_EXCL : 0), 0600);
+	int fd;
 
+	if (path == NULL)
+		return SMR_E_NO_MEMORY;
+	fd = open(path, O_RDWR | O_CLOEXEC | (*mode == 'w' ? O_CREAT | O_EXCL : 0), 0600);
 	free(path);
 	if (fd < 0)
-		return path == NULL ? SMR_E_NO_MEMORY : smr_fs_err(errno);
+		return smr_fs_err(errno);
 	j->file = fdopen(fd, mode);
 	if (j->file == NULL) {
 		(void)close(fd);

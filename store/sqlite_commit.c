@@ -3,9 +3,10 @@
  * The writing half of the hot path: a batch of changes in one transaction, each only if its row is still what it was.
  *
  * What goes to the operator, and when. An install receipt takes the row's evidence with it into `relay`: one record,
- * one piece of evidence. So does the evidence of a flight that says that the package is not there. A device that repeats its receipt because the answer got lost adds nothing to what is durable
- * there already, and a second record could only come without evidence; it is dropped. The same goes for the receipt of
- * a command that has had one. So nothing that a device repeats makes the relay grow.
+ * one piece of evidence. So does the evidence of a flight that says that the package is not there. A device that repeats
+ * its receipt because the answer got lost adds nothing to what is durable there already, and a second record could only
+ * come without evidence; it is dropped. The same goes for the receipt of a command that has had one, until the operator
+ * rejects that one. So nothing that a device repeats makes the relay grow.
  */
 #include "store/sqlite_local.h"
 
@@ -115,8 +116,6 @@ static enum smr_err end_command(struct smr_store *store, const struct smr_eid *e
 	return smr_bump_sequence(store); /* servers: its check-ins need the store no more */
 }
 
-/* A receipt for a command that this store does not know still goes to the operator of the subscription: the store may
- * have been restored from an older copy, and only the operator can judge it. */
 static enum smr_err take_command(struct smr_store *store, const struct smr_eid *eid, const struct smr_receipt *receipt)
 {
 	struct command_row command;

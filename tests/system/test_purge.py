@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a sealed subscription X lives at the RO after its receipt: nowhere in its directory, nor in the relay's spool, once samarad has truncated
 the store's log; also after kill -9 between purge and truncation. Octet by octet, in every file."""
+import contextlib
 import os
-import sqlite3
+import subprocess
 import sys
 import unittest
 
@@ -13,6 +14,20 @@ from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 PIECE = 16  # octets that stand together
+
+
+@contextlib.contextmanager
+def reading(db):
+    """A reader within a transaction. In a process of its own: who opens and closes a file, as the search does, drops every POSIX lock that its
+    process has on it, also those of the reader."""
+    program = ("import sqlite3, sys\nc = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\nc.execute('BEGIN')\n"
+               "c.execute('SELECT count(*) FROM device').fetchall()\nprint(flush=True)\nsys.stdin.read()\n")
+    with subprocess.Popen([sys.executable, "-c", program, db], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        try:
+            assert reader.stdout.readline() == b"\n", "the reader did not start"
+            yield
+        finally:
+            reader.stdin.close()
 
 
 class Purge(unittest.TestCase):
@@ -59,14 +74,10 @@ class Purge(unittest.TestCase):
 
     def test_gone_after_kill_between_purge_and_truncation(self):
         """A reader of the store keeps its log from being copied: the purge stands in the log, X in the database."""
-        reader = sqlite3.connect(f"file:{self.live.ro.path('samara.db')}?mode=ro", uri=True)
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM device").fetchall()
-        self.receipt()
-        self.live.wait_row(self.device, "installed")
-        self.live.server.kill()
-        reader.execute("COMMIT")
-        reader.close()
+        with reading(self.live.ro.path("samara.db")):
+            self.receipt()
+            self.live.wait_row(self.device, "installed")
+            self.live.server.kill()
         self.assert_there()
         self.live.start()
         self.wait_gone()

@@ -8,175 +8,87 @@
  *        seal_bare points COUNT      prints so many pairs of different points, «d,t», for lists of devices
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/obj_mac.h>
-#include <openssl/rand.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define THREADS_MAX 256
+#include "bare.h"
+
 #define POINTS 64 /* different T, so that no step meets the same numbers each time */
-#define SAMPLE 16 /* of so many devices one is timed step by step: reading the clock costs too */
 
-enum operation { GENERATE, IMPORT, MULTIPLY, SIGN, OPERATIONS };
-static const char *const names[OPERATIONS] = {"generate", "import", "multiply", "sign"};
-
-struct bench {
-	pthread_t thread;
-	double until;
-	unsigned long devices;
-	unsigned long sampled;
-	double processor;
-	double spent[OPERATIONS];
-	EC_GROUP *group;
+struct sealing {
 	EC_KEY *signer;
 	unsigned char t[POINTS][33];
-	EC_POINT *point;
-	EC_POINT *product;
-	BIGNUM *scalar;
-	BIGNUM *x;
-	BN_CTX *room;
-	bool failed;
 };
 
-static double now(clockid_t clock)
+static const unsigned char *t_of(const struct bare *b)
 {
-	struct timespec t;
+	const struct sealing *s = b->own;
 
-	(void)clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return s->t[b->devices % POINTS];
 }
 
-static bool draw(struct bench *b)
-{
-	unsigned char octets[32];
-
-	return RAND_priv_bytes(octets, sizeof(octets)) == 1 && BN_bin2bn(octets, sizeof(octets), b->scalar) != NULL;
-}
-
-static bool generate(struct bench *b)
+static bool generate(struct bare *b)
 {
 	unsigned char encoded[65];
 
-	return draw(b) && EC_POINT_mul(b->group, b->product, b->scalar, NULL, NULL, b->room) == 1 &&
-	       EC_POINT_point2oct(b->group, b->product, POINT_CONVERSION_UNCOMPRESSED, encoded, sizeof(encoded),
-				  b->room) == sizeof(encoded);
+	return bare_generate(b, encoded);
 }
 
-static bool import(struct bench *b, const unsigned char *t)
+static bool import(struct bare *b)
 {
-	return EC_POINT_oct2point(b->group, b->point, t, 33, b->room) == 1;
+	return EC_POINT_oct2point(b->group, b->point, t_of(b), 33, b->room) == 1;
 }
 
-static bool multiply(struct bench *b)
+static bool multiply(struct bare *b)
 {
-	return EC_POINT_mul(b->group, b->product, NULL, b->point, b->scalar, b->room) == 1 &&
-	       EC_POINT_get_affine_coordinates(b->group, b->product, b->x, NULL, b->room) == 1;
+	return bare_multiply(b, b->scalar);
 }
 
-static bool sign(struct bench *b, const unsigned char *hash)
+static bool sign(struct bare *b)
 {
-	ECDSA_SIG *sig = ECDSA_do_sign(hash, 32, b->signer);
+	const struct sealing *s = b->own;
+	ECDSA_SIG *sig = ECDSA_do_sign(t_of(b) + 1, 32, s->signer);
 
 	ECDSA_SIG_free(sig);
 	return sig != NULL;
 }
 
-static bool step(struct bench *b, enum operation operation, const unsigned char *t)
+static const struct bare_operation operations[] = {
+	{"generate", generate},
+	{"import", import},
+	{"multiply", multiply},
+	{"sign", sign},
+};
+static const struct bare_loop loop = {operations, sizeof(operations) / sizeof(operations[0])};
+
+static bool prepare(struct bare *b)
 {
-	switch (operation) {
-	case GENERATE:
-		return generate(b);
-	case IMPORT:
-		return import(b, t);
-	case MULTIPLY:
-		return multiply(b);
-	case SIGN:
-		return sign(b, t + 1);
-	case OPERATIONS:
-		break;
-	}
-	return false;
-}
+	struct sealing *s = calloc(1, sizeof(*s));
 
-static bool one_device(struct bench *b, const unsigned char *t)
-{
-	bool timed = b->devices % SAMPLE == 0;
-
-	for (int i = 0; i < OPERATIONS; i++) {
-		double before = timed ? now(CLOCK_THREAD_CPUTIME_ID) : 0;
-
-		if (!step(b, (enum operation)i, t))
-			return false;
-		if (timed)
-			b->spent[i] += now(CLOCK_THREAD_CPUTIME_ID) - before;
-	}
-	b->sampled += timed;
-	b->devices++;
-	return true;
-}
-
-static bool prepare(struct bench *b)
-{
-	b->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	b->signer = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
-	b->point = EC_POINT_new(b->group);
-	b->product = EC_POINT_new(b->group);
-	b->scalar = BN_secure_new();
-	b->x = BN_secure_new();
-	b->room = BN_CTX_secure_new();
-	if (b->room == NULL || b->x == NULL || b->scalar == NULL || EC_KEY_generate_key(b->signer) != 1)
+	if (s == NULL || !bare_prepare(b))
+		return false;
+	b->own = s;
+	s->signer = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+	if (s->signer == NULL || EC_KEY_generate_key(s->signer) != 1)
 		return false;
 	for (int i = 0; i < POINTS; i++)
-		if (!draw(b) || EC_POINT_mul(b->group, b->product, b->scalar, NULL, NULL, b->room) != 1 ||
-		    EC_POINT_point2oct(b->group, b->product, POINT_CONVERSION_COMPRESSED, b->t[i], 33, b->room) != 33)
+		if (!bare_draw(b) || EC_POINT_mul(b->group, b->product, b->scalar, NULL, NULL, b->room) != 1 ||
+		    EC_POINT_point2oct(b->group, b->product, POINT_CONVERSION_COMPRESSED, s->t[i], 33, b->room) != 33)
 			return false;
 	return true;
-}
-
-static void *run(void *context)
-{
-	struct bench *b = context;
-
-	while (!b->failed && now(CLOCK_MONOTONIC) < b->until)
-		b->failed = !one_device(b, b->t[b->devices % POINTS]);
-	b->processor = now(CLOCK_THREAD_CPUTIME_ID);
-	return NULL;
-}
-
-static void report(const struct bench *all, long threads, double seconds)
-{
-	struct bench sum = {0};
-
-	for (long i = 0; i < threads; i++) {
-		sum.devices += all[i].devices;
-		sum.sampled += all[i].sampled;
-		sum.processor += all[i].processor;
-		for (int j = 0; j < OPERATIONS; j++)
-			sum.spent[j] += all[i].spent[j];
-	}
-	(void)printf(
-		"{\"threads\": %ld, \"devices\": %lu, \"seconds\": %.3f, \"per_second\": %.1f, \"processor_us\": %.2f",
-		threads, sum.devices, seconds, (double)sum.devices / seconds,
-		sum.processor / (double)sum.devices * 1e6);
-	for (int j = 0; j < OPERATIONS; j++)
-		(void)printf(", \"%s_us\": %.2f", names[j], sum.spent[j] / (double)sum.sampled * 1e6);
-	(void)printf("}\n");
 }
 
 /* ---- points for lists of devices ---- */
 
 /* A random point and its successors: much cheaper than as many keys, and as good for whoever only seals to them. */
-static bool print_points(struct bench *b, long count)
+static bool print_points(struct bare *b, long count)
 {
 	char *text = NULL;
 
-	if (!draw(b) || EC_POINT_mul(b->group, b->product, b->scalar, NULL, NULL, b->room) != 1)
+	if (!bare_draw(b) || EC_POINT_mul(b->group, b->product, b->scalar, NULL, NULL, b->room) != 1)
 		return false;
 	for (long i = 0; i < 2 * count; i++) {
 		text = EC_POINT_point2hex(b->group, b->product, POINT_CONVERSION_COMPRESSED, b->room);
@@ -195,31 +107,24 @@ static int usage(void)
 	return 2;
 }
 
-static int measure(struct bench *all, double seconds, long threads)
+static int measure(struct bare *all, double seconds, size_t threads)
 {
 	double start;
 
-	for (long i = 0; i < threads; i++)
+	for (size_t i = 0; i < threads; i++)
 		if (!prepare(&all[i]))
 			return 1;
-	start = now(CLOCK_MONOTONIC);
-	for (long i = 0; i < threads; i++) {
-		all[i].until = start + seconds;
-		if (pthread_create(&all[i].thread, NULL, run, &all[i]) != 0)
-			return 1;
-	}
-	for (long i = 0; i < threads; i++) {
-		(void)pthread_join(all[i].thread, NULL);
-		if (all[i].failed)
-			return 1;
-	}
-	report(all, threads, now(CLOCK_MONOTONIC) - start);
+	start = bare_now(CLOCK_MONOTONIC);
+	if (!bare_measure(all, threads, &loop, seconds))
+		return 1;
+	bare_report(all, threads, bare_now(CLOCK_MONOTONIC) - start);
+	(void)putchar('\n');
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench all[THREADS_MAX];
+	static struct bare all[BARE_THREADS_MAX];
 	long number = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	double seconds = argc == 3 ? strtod(argv[1], NULL) : 0;
 
@@ -227,7 +132,7 @@ int main(int argc, char **argv)
 		return usage();
 	if (strcmp(argv[1], "points") == 0)
 		return prepare(&all[0]) && print_points(&all[0], number) ? 0 : 1;
-	if (seconds <= 0 || number > THREADS_MAX)
+	if (seconds <= 0 || (unsigned long)number > BARE_THREADS_MAX)
 		return usage();
-	return measure(all, seconds, number);
+	return measure(all, seconds, (size_t)number);
 }

@@ -16,6 +16,8 @@ static const struct smr_ini_key keys[] = {
 	KEY("listen", "address", TEXT, address, "0.0.0.0", 1, 64, "IPv4 or IPv6 address to listen on"),
 	KEY("listen", "port", UINT, port, "5683", 1, 65535, "UDP port (CoAP's default)"),
 	KEY("listen", "threads", UINT, threads, "0", 0, 256, "worker threads; 0: one per core"),
+	KEY("listen", "batch", UINT, batch, "64", 1, SMR_WORKER_BATCH_MAX,
+	    "datagrams that a worker takes, looks up and answers at a time, at most"),
 	KEY("store", "path", TEXT, store, "samara.db", 1, 400, "SQLite file of the store"),
 	KEY("relay", "spool", TEXT, spool, "spool", 1, 400, "directory shared with the operators' AuCs"),
 	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400, "how often evidence is put into files"),

@@ -18,6 +18,7 @@ struct smr_server_config {
 	char *address;
 	uint64_t port;
 	uint64_t threads; /* 0: one per core */
+	uint64_t batch;	  /* datagrams taken and answered at a time, at most */
 	/* [store] */
 	char *store;
 	/* [relay] */
@@ -49,6 +50,7 @@ struct smr_keyring *smr_server_ring(struct smr_server *server);
 void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring);
 
 /* worker.c: one per core */
+#define SMR_WORKER_BATCH_MAX 64u
 struct smr_worker;
 enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out) SMR_MUST_USE;
 /** Wait until it has answered everything it received (after stop_fd became readable), and free it. */

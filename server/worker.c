@@ -14,7 +14,7 @@
 #include "sys/fault.h"
 #include "sys/log.h"
 
-#define BATCH_ITEMS 64u
+#define BATCH_ITEMS SMR_WORKER_BATCH_MAX
 #define BATCHES 4u
 
 struct batch {
@@ -66,7 +66,7 @@ static size_t receive(struct smr_worker *w, struct batch *b)
 						     .msg_control = item->control,
 						     .msg_controllen = sizeof(item->control)};
 	}
-	n = recvmmsg(w->udp_fd, headers, BATCH_ITEMS, MSG_DONTWAIT, NULL);
+	n = recvmmsg(w->udp_fd, headers, (unsigned)w->server->config->batch, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return 0;
 	for (size_t i = 0; i < (size_t)n; i++) {
@@ -278,7 +278,7 @@ static void take_requests(struct smr_worker *w)
 		if (b->count == 0)
 			return;
 		begin(w, b);
-		if (b->count < BATCH_ITEMS)
+		if (b->count < w->server->config->batch)
 			return;
 	}
 }

@@ -40,6 +40,14 @@ uint64_t smr_store_round_trips(const struct smr_store *store);
 
 /* ---- the hot path ---- */
 
+/** What a back end wants to know again when it commits to a row. Not the caller's business. */
+struct smr_store_grip {
+	uint64_t operator_number; /* references: 0 when there is none */
+	uint64_t package;
+	uint64_t evidence;
+	bool has_x;
+};
+
 /** A device with its subscription, as looked up. Fixed room, so that a batch is one array of the caller. */
 struct smr_store_device {
 	struct smr_eid eid; /* [in] */
@@ -48,7 +56,8 @@ struct smr_store_device {
 	enum smr_err err;   /* [out] SMR_OK; SMR_E_NOT_FOUND */
 	uint64_t revision;
 	struct smr_row row; /* measurement_approved is the caller's to fill */
-	bool known_d;	    /* the device came with a shipment */
+	struct smr_store_grip grip;
+	bool known_d; /* the device came with a shipment */
 	uint8_t d[SMR_POINT_LEN];
 	bool has_shipment; /* else zeros. Without known_d: the one that the package was sealed for */
 	struct smr_shipment_id shipment;

@@ -8,7 +8,7 @@
  * come without evidence; it is dropped. The same goes for the receipt of a command that has had one, until the operator
  * rejects that one. So nothing that a device repeats makes the relay grow.
  */
-#include "store/sqlite_local.h"
+#include "store/sqlite/local.h"
 
 static bool same_iccid(const struct smr_iccid *a, const struct smr_iccid *b)
 {
@@ -29,7 +29,7 @@ static enum smr_err put_evidence(struct smr_store *store, const struct smr_store
 	smr_query_blob(&q, change->q, sizeof(change->q));
 	SMR_TRY(smr_query_run(&q));
 	if (held->evidence == 0)
-		held->evidence = (uint64_t)sqlite3_last_insert_rowid(store->db);
+		held->evidence = smr_sqlite_appended(store);
 	return SMR_OK;
 }
 
@@ -59,7 +59,7 @@ static enum smr_err take_missing(struct smr_store *store, const struct smr_eid *
 	if (held->operator_number == 0)
 		return SMR_OK;
 	SMR_TRY(put_relay(store, held->operator_number, eid, &none, held->evidence));
-	SMR_TRY(smr_evidence_delete(store, held->evidence));
+	SMR_TRY(smr_evidence_delete(store, eid, held->evidence));
 	held->evidence = 0;
 	return SMR_OK;
 }
@@ -74,7 +74,7 @@ static enum smr_err take_install(struct smr_store *store, const struct smr_eid *
 	if (!is_ours || is_repeated)
 		return SMR_OK;
 	SMR_TRY(put_relay(store, held->operator_number, eid, receipt, held->evidence));
-	SMR_TRY(smr_evidence_delete(store, held->evidence));
+	SMR_TRY(smr_evidence_delete(store, eid, held->evidence));
 	held->evidence = 0;
 	held->row.state = SMR_ROW_INSTALLED; /* a second receipt in the same report is a repeated one */
 	return SMR_OK;
@@ -167,7 +167,7 @@ static enum smr_err purge(struct smr_store *store, const struct smr_store_change
 	if (!held->has_x || (!change->purge_x && change->state != SMR_ROW_RESEAL))
 		return SMR_OK;
 	held->has_x = false;
-	return smr_package_purge(store, held->package);
+	return smr_sqlite_purge_package(store, &change->eid, held->package);
 }
 
 static enum smr_err commit_one(struct smr_store *store, struct smr_store_change *change)
@@ -197,20 +197,8 @@ static enum smr_err commit_all(struct smr_store *store, struct smr_store_change 
 	return SMR_OK;
 }
 
-enum smr_err smr_store_commit(struct smr_store *store, struct smr_store_change *changes, size_t count)
+enum smr_err smr_sqlite_commit(struct smr_store *store, struct smr_store_change *changes, size_t count)
 {
-	enum smr_err err;
-
-	if (count > SMR_STORE_BATCH_MAX || store->loading)
-		return smr_store_say(store, SMR_E_INVALID, "commit: more than %u changes, or amid a load",
-				     SMR_STORE_BATCH_MAX);
-	if (count == 0)
-		return SMR_OK;
-	store->round_trips++;
-	err = smr_write_begin(store);
-	if (err == SMR_OK)
-		err = smr_write_end(store, commit_all(store, changes, count));
-	for (size_t i = 0; err != SMR_OK && i < count; i++)
-		changes[i].err = err;
-	return err;
+	SMR_TRY(smr_write_begin(store));
+	return smr_write_end(store, commit_all(store, changes, count));
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "store/sqlite_local.h"
+#include "store/sqlite/local.h"
 #include "sys/fault.h"
 #include "sys/fsio.h"
 
@@ -40,6 +39,7 @@ static enum smr_err make_file(struct smr_store *store, const char *where)
 
 static enum smr_err open_file(struct smr_store *store, const char *where)
 {
+	struct smr_sqlite *sqlite = smr_sqlite_of(store);
 	int flags =
 		SQLITE_OPEN_NOMUTEX | (store->mode == SMR_STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 
@@ -47,83 +47,59 @@ static enum smr_err open_file(struct smr_store *store, const char *where)
 		SMR_TRY(make_file(store, where));
 	if (!smr_fs_exists(where))
 		return smr_store_say(store, SMR_E_NOT_FOUND, "%s: there is no store", where);
-	if (sqlite3_open_v2(where, &store->db, flags, NULL) != SQLITE_OK)
-		return store->db == NULL ? SMR_E_NO_MEMORY : smr_store_fail(store, where);
+	if (sqlite3_open_v2(where, &sqlite->db, flags, NULL) != SQLITE_OK)
+		return sqlite->db == NULL ? SMR_E_NO_MEMORY : smr_sqlite_fail(store, where);
 	return SMR_OK;
 }
 
 static enum smr_err configure(struct smr_store *store, const char *where)
 {
 	const char *settings = store->mode == SMR_STORE_READ ? read_settings : write_settings;
+	sqlite3 *db = smr_sqlite_of(store)->db;
 
-	(void)sqlite3_extended_result_codes(store->db, 1);
-	(void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-	if (store->mode != SMR_STORE_READ && sqlite3_db_readonly(store->db, "main") == 1)
+	(void)sqlite3_extended_result_codes(db, 1);
+	(void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	if (store->mode != SMR_STORE_READ && sqlite3_db_readonly(db, "main") == 1)
 		return smr_store_say(store, SMR_E_DISK_FULL, "%s: the store is read-only", where);
-	if (sqlite3_exec(store->db, settings, NULL, NULL, NULL) != SQLITE_OK)
-		return smr_store_fail(store, where);
+	if (sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK)
+		return smr_sqlite_fail(store, where);
 	/* A checkpoint in the committing thread would make every thousandth batch wait 200 ms. */
-	(void)sqlite3_wal_autocheckpoint(store->db, 0);
+	(void)sqlite3_wal_autocheckpoint(db, 0);
 	return SMR_OK;
 }
 
-static void release(struct smr_store *store)
+void smr_sqlite_close(struct smr_store *store)
 {
-	for (size_t i = 0; i < SMR_COUNT(store->statements); i++) {
-		(void)sqlite3_finalize(store->statements[i]);
-		store->statements[i] = NULL;
-	}
-	(void)sqlite3_close(store->db);
-	store->db = NULL;
+	struct smr_sqlite *sqlite = smr_sqlite_of(store);
+
+	smr_sqlite_finalize(sqlite);
+	/* An open load is rolled back by closing. */
+	(void)sqlite3_close(sqlite->db);
+	sqlite->db = NULL;
 }
 
-enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out)
+enum smr_err smr_sqlite_open(struct smr_store *store, const char *where)
 {
-	struct smr_store *store = calloc(1, sizeof(*store));
-	enum smr_err err;
+	enum smr_err err = open_file(store, where);
 
-	*out = store;
-	if (store == NULL)
-		return SMR_E_NO_MEMORY;
-	store->mode = mode;
-	err = open_file(store, where);
 	if (err == SMR_OK)
 		err = configure(store, where);
 	if (err == SMR_OK)
-		err = smr_schema_settle(store);
+		err = smr_sqlite_settle(store);
 	if (err != SMR_OK)
-		release(store);
+		smr_sqlite_close(store);
 	return err;
 }
 
-void smr_store_close(struct smr_store *store)
-{
-	if (store == NULL)
-		return;
-	/* An open load is rolled back by closing. */
-	release(store);
-	free(store);
-}
-
-const char *smr_store_problem(const struct smr_store *store)
-{
-	return store->problem.text;
-}
-
-uint64_t smr_store_round_trips(const struct smr_store *store)
-{
-	return store->round_trips;
-}
-
 /* Copy beside running commits, again while they have added much meanwhile. */
-static int copy_log(struct smr_store *store)
+static int copy_log(sqlite3 *db)
 {
 	int frames = 0;
 	int copied = 0;
 	int rc = SQLITE_OK;
 
 	for (int round = 0; rc == SQLITE_OK && round < CHECKPOINT_ROUNDS; round++) {
-		rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
 		if (frames - copied <= CHECKPOINT_REST)
 			break;
 	}
@@ -132,21 +108,20 @@ static int copy_log(struct smr_store *store)
 
 /* Commits have to wait for the truncation, so there should be little left to copy by then, and readers and writers in
  * the way are given a moment only. */
-enum smr_err smr_store_checkpoint(struct smr_store *store)
+enum smr_err smr_sqlite_checkpoint(struct smr_store *store)
 {
+	sqlite3 *db = smr_sqlite_of(store)->db;
 	int rc;
 
-	if (store->loading)
-		return SMR_E_INVALID;
 	SMR_FAULT("before-checkpoint", "store");
-	rc = copy_log(store);
+	rc = copy_log(db);
 	if (rc == SQLITE_OK) {
-		(void)sqlite3_busy_timeout(store->db, CHECKPOINT_TIMEOUT_MS);
-		rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-		(void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+		(void)sqlite3_busy_timeout(db, CHECKPOINT_TIMEOUT_MS);
+		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		(void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
 	}
 	SMR_FAULT("after-checkpoint", "store");
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		return smr_store_say(store, SMR_E_BUSY, "the log could not be truncated now: others are using it");
-	return rc == SQLITE_OK ? SMR_OK : smr_store_fail(store, "checkpoint");
+	return rc == SQLITE_OK ? SMR_OK : smr_sqlite_fail(store, "checkpoint");
 }

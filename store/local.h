@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * @file sqlite_local.h
- * What the files of the SQLite back end share: the handle, queries, transactions, rows and packages.
+ * @file local.h
+ * What the files of the store share. What decides (loading, re-enrolment, the relay, keys) stands once, over queries;
+ * a back end is a table of operations (struct smr_driver) and the text of every query in its SQL.
  */
-#ifndef SMR_STORE_SQLITE_LOCAL_H
-#define SMR_STORE_SQLITE_LOCAL_H
+#ifndef SMR_STORE_LOCAL_H
+#define SMR_STORE_LOCAL_H
 
-#include <sqlite3.h>
-
-#include "store/sqlite_sql.h"
+#include "store/sql.h"
 #include "store/store.h"
 #include "sys/problem.h"
 
+struct smr_driver;
+
+/** The handle; a back end's own begins with it. */
 struct smr_store {
-	sqlite3 *db; /* NULL: opening failed, only the problem is left */
+	const struct smr_driver *driver;
+	bool open; /* else opening failed, and only the problem is left */
 	enum smr_store_mode mode;
 	uint64_t round_trips;
 	struct smr_problem problem;
-	sqlite3_stmt *statements[SMR_SQL_COUNT];
 	/* the load in progress */
 	bool loading;
 	enum smr_err load_err; /* first failure: the file is not kept then */
@@ -29,9 +31,7 @@ struct smr_store {
 
 /* ---- errors ---- */
 
-/** The error that the last failed call on this handle's database means; writes the problem's text. */
-enum smr_err smr_store_fail(struct smr_store *store, const char *doing);
-/** The same for an error of our own; returns @p err. */
+/** Writes the problem's text; returns @p err. */
 enum smr_err smr_store_say(struct smr_store *store, enum smr_err err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -39,8 +39,10 @@ enum smr_err smr_store_say(struct smr_store *store, enum smr_err err, const char
 
 struct smr_query {
 	struct smr_store *store;
-	sqlite3_stmt *stmt;
+	enum smr_sql which;
+	void *cursor; /* the driver's */
 	int bound;
+	int row; /* the driver's */
 	enum smr_err err;
 };
 struct smr_query smr_query_begin(struct smr_store *store, enum smr_sql which);
@@ -108,10 +110,8 @@ enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid,
 /** The row's package is spoilt: overwrite its X if it is there, state RESEAL. */
 enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 			     const struct smr_held *held) SMR_MUST_USE;
-enum smr_err smr_evidence_delete(struct smr_store *store, uint64_t seq) SMR_MUST_USE;
-/** Overwrite the X of a package in place. */
-enum smr_err smr_package_purge(struct smr_store *store, uint64_t slot) SMR_MUST_USE;
-/** Columns d and shipment's id of a query; d is stored without its first octet. */
+enum smr_err smr_evidence_delete(struct smr_store *store, const struct smr_eid *eid, uint64_t number) SMR_MUST_USE;
+/** A point of a query; it is stored without its first octet. */
 void smr_column_point(struct smr_query *q, int column, uint8_t out[SMR_POINT_LEN]);
 
 /** A party of a query: columns role, name, sign, kem from @p column on. */
@@ -145,15 +145,56 @@ enum smr_err smr_device_again(struct smr_store *store, const struct smr_eid *eid
 enum smr_err smr_device_consent(struct smr_store *store, const struct smr_batch_record *record,
 				const struct smr_held *held) SMR_MUST_USE;
 
-/* ---- parts of the public calls that others use too ---- */
+/* ---- loads ---- */
 
-/** One device, inside a transaction. @p has_evidence may be NULL. */
-enum smr_err smr_lookup_one(struct smr_store *store, struct smr_store_device *device, bool *has_evidence) SMR_MUST_USE;
 /** Is a load open and still good? */
 enum smr_err smr_load_check(struct smr_store *store) SMR_MUST_USE;
 /** Record the result of one call within the load. */
 enum smr_err smr_load_result(struct smr_store *store, enum smr_err err);
-/** Bring the schema to the present version, or say why not. */
-enum smr_err smr_schema_settle(struct smr_store *store) SMR_MUST_USE;
+
+/* ---- back ends ---- */
+
+struct smr_driver {
+	/** A closed handle of the back end's size, zeroed. */
+	struct smr_store *(*allocate)(void);
+	/** mode is set. On failure nothing is left open. */
+	enum smr_err (*open)(struct smr_store *store, const char *where);
+	/** Rolls back what is open; the handle itself is the caller's. */
+	void (*close)(struct smr_store *store);
+
+	/* The hot path; counts are within limits. */
+	enum smr_err (*lookup)(struct smr_store *store, struct smr_store_device *devices, size_t count);
+	enum smr_err (*commit)(struct smr_store *store, struct smr_store_change *changes, size_t count);
+	enum smr_err (*checkpoint)(struct smr_store *store);
+
+	/* Queries: the first error is put into the query, with the problem's text. Not called once there is one. */
+	void (*query_begin)(struct smr_query *q);
+	void (*bind_blob)(struct smr_query *q, const void *ptr, size_t len);
+	void (*bind_null)(struct smr_query *q);
+	void (*bind_text)(struct smr_query *q, const char *text);
+	void (*bind_int)(struct smr_query *q, uint64_t value);
+	bool (*step)(struct smr_query *q);
+	void (*query_end)(struct smr_query *q); /* also after an error */
+	bool (*column_null)(const struct smr_query *q, int column);
+	uint64_t (*column_int)(const struct smr_query *q, int column);
+	struct smr_bytes (*column_bytes)(const struct smr_query *q, int column);
+
+	/* Transactions. */
+	enum smr_err (*begin)(struct smr_store *store, bool write);
+	enum smr_err (*commit_transaction)(struct smr_store *store);
+	/** Leaves the problem's text alone unless rolling back fails. */
+	void (*roll_back)(struct smr_store *store);
+	/** False also when the back end has rolled back by itself, as some failures make it. */
+	bool (*in_transaction)(struct smr_store *store);
+
+	/* Where packages lie is the back end's. */
+	/** Put the package beside the row, in the place of the one that is there; @p package [out] its number for the row. */
+	enum smr_err (*put_package)(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
+				    const struct smr_package *package, uint64_t *number);
+	/** Overwrite X as well as the back end can. */
+	enum smr_err (*purge_package)(struct smr_store *store, const struct smr_eid *eid, uint64_t number);
+};
+
+extern const struct smr_driver smr_driver_sqlite;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading files: one transaction from begin to end, kept whole or not at all. Shipments, devices, references. */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 /* ---- begin and end ---- */
 
@@ -10,8 +10,8 @@ enum smr_err smr_load_check(struct smr_store *store)
 		return smr_store_say(store, SMR_E_INVALID, "no load has begun");
 	if (store->load_err != SMR_OK)
 		return store->load_err;
-	/* Some failures make SQLite roll back by itself; what came after would be kept on its own. */
-	if (sqlite3_get_autocommit(store->db))
+	/* Some failures make the back end roll back by itself; what came after would be kept on its own. */
+	if (!store->driver->in_transaction(store))
 		return store->load_err = smr_store_say(store, SMR_E_IO, "the store has rolled the load back");
 	store->problem.text[0] = '\0'; /* of an earlier call */
 	return SMR_OK;

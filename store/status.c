@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What changed, what is pending, how much there is of everything. */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 enum smr_err smr_store_change_sequence(struct smr_store *store, uint64_t *sequence)
 {
@@ -95,9 +95,10 @@ static enum smr_err read_status(struct smr_store *store, struct smr_store_device
 	struct smr_waiting_keys waiting;
 	struct smr_query q;
 
-	SMR_TRY(smr_lookup_one(store, &out->device, &out->has_evidence));
+	SMR_TRY(store->driver->lookup(store, &out->device, 1));
 	if (out->device.err != SMR_OK)
 		return out->device.err;
+	out->has_evidence = out->device.grip.evidence != 0;
 	q = smr_query_begin(store, SMR_SQL_COUNT_DEVICE);
 	smr_query_blob(&q, out->device.eid.octets, sizeof(out->device.eid.octets));
 	if (smr_query_step(&q)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parties, operators, and the lists that a server keeps in memory. */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 static struct smr_bytes kem_of(const struct smr_store_party *party)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Flight keys and ticket keys. They are few, and to erase one the whole table is written anew: SQLite then zeroes all
- * its pages, so that no copy of the erased key stays behind in a page that was rebalanced once (see sqlite_schema.c).
+ * its pages, so that no copy of the erased key stays behind in a page that was rebalanced once (see sqlite/schema.c).
  */
 #include <stdlib.h>
 
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 #define EPOCH_MASK 0xffffffu
 

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 static enum smr_err known_operator(struct smr_store *store, const struct smr_key_id *id, struct smr_operator_row *out)
 {

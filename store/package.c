@@ -1,58 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading packages and commands of operators. */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 /* ---- packages ---- */
-
-static void bind_package(struct smr_query *q, const struct smr_package *package)
-{
-	smr_query_bytes(q, package->x);
-	smr_query_blob(q, package->w, sizeof(package->w));
-	smr_query_bytes(q, package->order);
-}
-
-/* Only a package of the same lengths may take the place of another: these rows must not move (sqlite_schema.c). */
-static enum smr_err fits_slot(struct smr_store *store, uint64_t slot, const struct smr_package *package, bool *fits)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_SIZES);
-
-	*fits = false;
-	smr_query_int(&q, slot);
-	if (smr_query_step(&q))
-		*fits = smr_column_int(&q, 0) == package->x.len && smr_column_int(&q, 1) == package->order.len;
-	return smr_query_end(&q);
-}
-
-static enum smr_err append_package(struct smr_store *store, const struct smr_package *package, uint64_t *slot)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_INSERT);
-
-	bind_package(&q, package);
-	SMR_TRY(smr_query_run(&q));
-	*slot = (uint64_t)sqlite3_last_insert_rowid(store->db);
-	return SMR_OK;
-}
-
-static enum smr_err write_package(struct smr_store *store, const struct smr_held *held,
-				  const struct smr_package *package, uint64_t *slot)
-{
-	struct smr_query q;
-	bool fits;
-
-	if (held->package == 0)
-		return append_package(store, package, slot);
-	SMR_TRY(fits_slot(store, held->package, package, &fits));
-	if (!fits) {
-		if (held->has_x)
-			SMR_TRY(smr_package_purge(store, held->package));
-		return append_package(store, package, slot);
-	}
-	*slot = held->package;
-	q = smr_query_begin(store, SMR_SQL_PACKAGE_OVERWRITE);
-	smr_query_int(&q, *slot);
-	bind_package(&q, package);
-	return smr_query_run(&q);
-}
 
 static enum smr_err set_package(struct smr_store *store, const struct smr_batch_record *record,
 				uint64_t operator_number, uint64_t slot)
@@ -125,9 +75,9 @@ static enum smr_err put_package(struct smr_store *store, const struct smr_batch_
 	SMR_TRY(smr_device_consent(store, record, &held));
 	if (!held.found)
 		SMR_TRY(smr_held_create(store, &record->eid, NULL, 0));
-	SMR_TRY(write_package(store, &held, &record->package, &slot));
+	SMR_TRY(store->driver->put_package(store, &record->eid, &held, &record->package, &slot));
 	/* Evidence of a flight for the package before: nobody can use it any more. */
-	SMR_TRY(smr_evidence_delete(store, held.evidence));
+	SMR_TRY(smr_evidence_delete(store, &record->eid, held.evidence));
 	return set_package(store, record, operator_row.number, slot);
 }
 

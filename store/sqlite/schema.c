@@ -16,7 +16,7 @@
  * `bucket` (first 12 bits of SHA-256(EID)) is not used by SQLite: it is the distribution key where the same tables are
  * spread over a cluster.
  */
-#include "store/sqlite_local.h"
+#include "store/sqlite/local.h"
 
 #define PRESENT_VERSION 3u
 #define APPLICATION_ID 0x534d5241 /* «SMRA» */
@@ -79,7 +79,7 @@ static const char version_2[] =
 	"CREATE INDEX device_waiting ON device (eid) WHERE revoked OR (state = 1 AND lineage <> 0);";
 
 /* file_number: the supplier's number of the shipment; sealed_for: id of the shipment that the package was sealed for;
- * reenrolment: keys of devices that were enrolled anew, until their operator seals for them (sqlite_reenrol.c). */
+ * reenrolment: keys of devices that were enrolled anew, until their operator seals for them (store/reenrol.c). */
 static const char version_3[] = "ALTER TABLE shipment ADD COLUMN file_number INTEGER NOT NULL DEFAULT 0;"
 				"ALTER TABLE device ADD COLUMN sealed_for BLOB;"
 				"CREATE TABLE reenrolment ("
@@ -88,8 +88,8 @@ static const char version_3[] = "ALTER TABLE shipment ADD COLUMN file_number INT
 
 static enum smr_err run_script(struct smr_store *store, const char *script)
 {
-	if (sqlite3_exec(store->db, script, NULL, NULL, NULL) != SQLITE_OK)
-		return smr_store_fail(store, "making the schema");
+	if (sqlite3_exec(smr_sqlite_of(store)->db, script, NULL, NULL, NULL) != SQLITE_OK)
+		return smr_sqlite_fail(store, "making the schema");
 	return SMR_OK;
 }
 
@@ -115,8 +115,9 @@ static enum smr_err pragma(struct smr_store *store, const char *text, uint64_t *
 {
 	sqlite3_stmt *stmt = NULL;
 
-	if (sqlite3_prepare_v2(store->db, text, -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW) {
-		enum smr_err err = smr_store_fail(store, "opening");
+	if (sqlite3_prepare_v2(smr_sqlite_of(store)->db, text, -1, &stmt, NULL) != SQLITE_OK ||
+	    sqlite3_step(stmt) != SQLITE_ROW) {
+		enum smr_err err = smr_sqlite_fail(store, "opening");
 
 		(void)sqlite3_finalize(stmt);
 		return err;
@@ -183,7 +184,7 @@ static enum smr_err upgrade(struct smr_store *store)
 	return smr_query_run(&q);
 }
 
-enum smr_err smr_schema_settle(struct smr_store *store)
+enum smr_err smr_sqlite_settle(struct smr_store *store)
 {
 	uint64_t version;
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reading half of the hot path: a batch of devices in one read transaction. */
-#include "store/sqlite_local.h"
-
-/* Columns of SMR_SQL_LOOKUP that decide what else is fetched. */
-#define COLUMN_SLOT 11
-#define COLUMN_HAS_X 12
-#define COLUMN_EVIDENCE 13
+#include "store/sqlite/local.h"
 
 static void clear_outputs(struct smr_store_device *device)
 {
@@ -41,6 +36,10 @@ static void read_row(struct smr_query *q, struct smr_store_device *device)
 	row->shipment = device->shipment;
 	if (!smr_column_null(q, 10))
 		smr_column_fixed(q, 10, device->operator_id.octets, sizeof(device->operator_id.octets));
+	device->grip.package = smr_column_int(q, 11);
+	device->grip.has_x = smr_column_int(q, 12) != 0;
+	device->grip.evidence = smr_column_int(q, 13);
+	device->grip.operator_number = smr_column_int(q, 14);
 }
 
 static enum smr_err fetch_package(struct smr_store *store, uint64_t slot, struct smr_store_device *device)
@@ -71,39 +70,35 @@ static enum smr_err fetch_commands(struct smr_store *store, struct smr_store_dev
 	return smr_query_end(&q);
 }
 
-enum smr_err smr_lookup_one(struct smr_store *store, struct smr_store_device *device, bool *has_evidence)
+static enum smr_err lookup_one(struct smr_store *store, struct smr_store_device *device)
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_LOOKUP);
-	uint64_t slot = 0;
 
 	clear_outputs(device);
 	smr_query_blob(&q, device->eid.octets, sizeof(device->eid.octets));
 	if (smr_query_step(&q)) {
 		read_row(&q, device);
-		slot = smr_column_int(&q, COLUMN_HAS_X) != 0 ? smr_column_int(&q, COLUMN_SLOT) : 0;
-		if (has_evidence != NULL)
-			*has_evidence = !smr_column_null(&q, COLUMN_EVIDENCE);
 		device->err = SMR_OK;
 	}
 	SMR_TRY(smr_query_end(&q));
 	if (device->err != SMR_OK)
 		return SMR_OK;
-	if (device->want_package && slot != 0)
-		SMR_TRY(fetch_package(store, slot, device));
+	if (device->want_package && device->grip.has_x)
+		SMR_TRY(fetch_package(store, device->grip.package, device));
 	return device->want_commands ? fetch_commands(store, device) : SMR_OK;
 }
 
-enum smr_err smr_store_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count)
+static enum smr_err lookup_all(struct smr_store *store, struct smr_store_device *devices, size_t count)
 {
-	enum smr_err err = SMR_OK;
+	for (size_t i = 0; i < count; i++)
+		SMR_TRY(lookup_one(store, &devices[i]));
+	return SMR_OK;
+}
 
-	if (count > SMR_STORE_BATCH_MAX)
-		return smr_store_say(store, SMR_E_INVALID, "lookup: more than %u devices", SMR_STORE_BATCH_MAX);
-	if (count == 0)
-		return SMR_OK;
-	store->round_trips++;
+enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count)
+{
+	if (smr_sqlite_in_transaction(store))
+		return lookup_all(store, devices, count);
 	SMR_TRY(smr_read_begin(store));
-	for (size_t i = 0; err == SMR_OK && i < count; i++)
-		err = smr_lookup_one(store, &devices[i], NULL);
-	return smr_read_end(store, err);
+	return smr_read_end(store, lookup_all(store, devices, count));
 }

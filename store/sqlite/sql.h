@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * @file sqlite_sql.h
- * Every statement of the SQLite back end, in one list: X(name, text). Each is prepared once per handle and kept.
- *
- * Serials and file numbers use all 64 bits but SQLite's integers are signed: they are compared in C, never here.
+ * @file sql.h
+ * Every statement of the SQLite back end, in one list: X(name, text), with the names of store/sql.h.
  */
 #ifndef SMR_STORE_SQLITE_SQL_H
 #define SMR_STORE_SQLITE_SQL_H
 
-#define SMR_SQL_LIST(X)                                                                                                \
+#define SMR_SQLITE_LIST(X)                                                                                             \
 	/* transactions */                                                                                             \
 	X(BEGIN_READ, "BEGIN")                                                                                         \
 	X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                              \
@@ -21,7 +19,7 @@
 	/* the hot path */                                                                                             \
 	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
 		  "coalesce(s.id, d.sealed_for), "                                                                     \
-		  "o.id, d.package, d.has_x, d.evidence FROM device d "                                                \
+		  "o.id, d.package, d.has_x, d.evidence, d.operator FROM device d "                                    \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
 		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
@@ -51,7 +49,7 @@
 	X(REENROLMENT_DELETE, "DELETE FROM reenrolment WHERE eid = ?1")                                                \
 	X(EVIDENCE_PUT, "INSERT INTO evidence (seq, evidence, e, q) VALUES (?1, ?2, ?3, ?4) "                          \
 			"ON CONFLICT (seq) DO UPDATE SET evidence = ?2, e = ?3, q = ?4")                               \
-	X(EVIDENCE_DELETE, "DELETE FROM evidence WHERE seq = ?1")                                                      \
+	X(EVIDENCE_DELETE, "DELETE FROM evidence WHERE seq = ?2")                                                      \
 	/* packages */                                                                                                 \
 	X(PACKAGE_INSERT, "INSERT INTO package (x, w, \"order\") VALUES (?1, ?2, ?3)")                                 \
 	X(PACKAGE_SIZES, "SELECT length(x), length(\"order\") FROM package WHERE slot = ?1")                           \
@@ -125,12 +123,5 @@
 		      "(SELECT count(*) FROM reference)")                                                              \
 	X(COUNT_DEVICE, "SELECT (SELECT count(*) FROM command WHERE eid = ?1 AND pending), "                           \
 			"(SELECT count(*) FROM relay WHERE eid = ?1)")
-
-enum smr_sql {
-#define SMR_SQL_MEMBER(name, text) SMR_SQL_##name,
-	SMR_SQL_LIST(SMR_SQL_MEMBER)
-#undef SMR_SQL_MEMBER
-		SMR_SQL_COUNT
-};
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "store/sqlite_local.h"
+#include "store/sqlite/local.h"
 #include "sys/fsio.h"
 
 /* The system's error in the database file or in its log; SQLite keeps it there for most calls. */
@@ -61,24 +58,15 @@ static enum smr_err meaning(sqlite3 *db)
 	}
 }
 
-enum smr_err smr_store_fail(struct smr_store *store, const char *doing)
+enum smr_err smr_sqlite_fail(struct smr_store *store, const char *doing)
 {
-	enum smr_err err = meaning(store->db);
+	sqlite3 *db = smr_sqlite_of(store)->db;
+	enum smr_err err = meaning(db);
 
 	if (err == SMR_E_UNAVAILABLE)
 		return smr_store_say(store, err, "%s: another process is writing to the store; try again", doing);
 	if (err == SMR_E_DISK_FULL)
 		return smr_store_say(store, err, "%s: the disk is full or the store is read-only: make room (%s)",
-				     doing, sqlite3_errmsg(store->db));
-	return smr_store_say(store, err, "%s: %s", doing, sqlite3_errmsg(store->db));
-}
-
-enum smr_err smr_store_say(struct smr_store *store, enum smr_err err, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(store->problem.text, sizeof(store->problem.text), format, args);
-	va_end(args);
-	return err;
+				     doing, sqlite3_errmsg(db));
+	return smr_store_say(store, err, "%s: %s", doing, sqlite3_errmsg(db));
 }

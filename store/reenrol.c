@@ -4,7 +4,7 @@
  * other keys; they are kept beside the row and count for nothing, until a batch of the operator whose subscription is on
  * the row names that shipment. Then keys, counter and package change in one transaction.
  */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 struct shipment_row {
 	struct smr_shipment_id id;

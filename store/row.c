@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of devices as the write side uses them. */
-#include "store/sqlite_local.h"
+#include "store/local.h"
 
 #define BUCKET_BITS 12
-
-void smr_column_point(struct smr_query *q, int column, uint8_t out[SMR_POINT_LEN])
-{
-	out[0] = 4;
-	smr_column_fixed(q, column, out + 1, SMR_POINT_LEN - 1);
-}
 
 static void read_held(struct smr_query *q, struct smr_held *out)
 {
@@ -72,28 +66,21 @@ enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 	struct smr_query q;
 
 	if (held->has_x)
-		SMR_TRY(smr_package_purge(store, held->package));
+		SMR_TRY(store->driver->purge_package(store, eid, held->package));
 	q = smr_query_begin(store, SMR_SQL_ROW_SET_RESEAL);
 	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
 	return smr_query_run(&q);
 }
 
-enum smr_err smr_evidence_delete(struct smr_store *store, uint64_t seq)
+enum smr_err smr_evidence_delete(struct smr_store *store, const struct smr_eid *eid, uint64_t number)
 {
 	struct smr_query q;
 
-	if (seq == 0)
+	if (number == 0)
 		return SMR_OK;
 	q = smr_query_begin(store, SMR_SQL_EVIDENCE_DELETE);
-	smr_query_int(&q, seq);
-	return smr_query_run(&q);
-}
-
-enum smr_err smr_package_purge(struct smr_store *store, uint64_t slot)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_PURGE);
-
-	smr_query_int(&q, slot);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_int(&q, number);
 	return smr_query_run(&q);
 }
 

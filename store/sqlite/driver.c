@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "store/sqlite/local.h"
+
+static struct smr_store *allocate(void)
+{
+	struct smr_sqlite *sqlite = calloc(1, sizeof(*sqlite));
+
+	return sqlite == NULL ? NULL : &sqlite->base;
+}
+
+struct smr_sqlite *smr_sqlite_of(struct smr_store *store)
+{
+	return (struct smr_sqlite *)store;
+}
+
+const struct smr_driver smr_driver_sqlite = {
+	.allocate = allocate,
+	.open = smr_sqlite_open,
+	.close = smr_sqlite_close,
+	.lookup = smr_sqlite_lookup,
+	.commit = smr_sqlite_commit,
+	.checkpoint = smr_sqlite_checkpoint,
+	.query_begin = smr_sqlite_query_begin,
+	.bind_blob = smr_sqlite_bind_blob,
+	.bind_null = smr_sqlite_bind_null,
+	.bind_text = smr_sqlite_bind_text,
+	.bind_int = smr_sqlite_bind_int,
+	.step = smr_sqlite_step,
+	.query_end = smr_sqlite_query_end,
+	.column_null = smr_sqlite_column_null,
+	.column_int = smr_sqlite_column_int,
+	.column_bytes = smr_sqlite_column_bytes,
+	.begin = smr_sqlite_begin,
+	.commit_transaction = smr_sqlite_commit_transaction,
+	.roll_back = smr_sqlite_roll_back,
+	.in_transaction = smr_sqlite_in_transaction,
+	.put_package = smr_sqlite_put_package,
+	.purge_package = smr_sqlite_purge_package,
+};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file local.h
+ * What the files of the SQLite back end share.
+ */
+#ifndef SMR_STORE_SQLITE_LOCAL_H
+#define SMR_STORE_SQLITE_LOCAL_H
+
+#include <sqlite3.h>
+
+#include "store/local.h"
+
+struct smr_sqlite {
+	struct smr_store base; /* first */
+	sqlite3 *db;
+	sqlite3_stmt *statements[SMR_SQL_COUNT];
+};
+
+/** The back end's part of a handle. */
+struct smr_sqlite *smr_sqlite_of(struct smr_store *store);
+/** The error that the last failed call on this handle's database means; writes the problem's text. */
+enum smr_err smr_sqlite_fail(struct smr_store *store, const char *doing);
+/** Number of the row that was appended last. */
+uint64_t smr_sqlite_appended(struct smr_store *store);
+/** Bring the schema to the present version, or say why not. */
+enum smr_err smr_sqlite_settle(struct smr_store *store) SMR_MUST_USE;
+void smr_sqlite_finalize(struct smr_sqlite *sqlite);
+
+/* The driver's operations that stand in files of their own. */
+enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
+enum smr_err smr_sqlite_commit(struct smr_store *store, struct smr_store_change *changes, size_t count) SMR_MUST_USE;
+enum smr_err smr_sqlite_checkpoint(struct smr_store *store) SMR_MUST_USE;
+enum smr_err smr_sqlite_open(struct smr_store *store, const char *where) SMR_MUST_USE;
+void smr_sqlite_close(struct smr_store *store);
+enum smr_err smr_sqlite_put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
+				    const struct smr_package *package, uint64_t *slot) SMR_MUST_USE;
+enum smr_err smr_sqlite_purge_package(struct smr_store *store, const struct smr_eid *eid, uint64_t slot) SMR_MUST_USE;
+void smr_sqlite_query_begin(struct smr_query *q);
+void smr_sqlite_bind_blob(struct smr_query *q, const void *ptr, size_t len);
+void smr_sqlite_bind_null(struct smr_query *q);
+void smr_sqlite_bind_text(struct smr_query *q, const char *text);
+void smr_sqlite_bind_int(struct smr_query *q, uint64_t value);
+bool smr_sqlite_step(struct smr_query *q);
+void smr_sqlite_query_end(struct smr_query *q);
+bool smr_sqlite_column_null(const struct smr_query *q, int column);
+uint64_t smr_sqlite_column_int(const struct smr_query *q, int column);
+struct smr_bytes smr_sqlite_column_bytes(const struct smr_query *q, int column);
+enum smr_err smr_sqlite_begin(struct smr_store *store, bool write) SMR_MUST_USE;
+enum smr_err smr_sqlite_commit_transaction(struct smr_store *store) SMR_MUST_USE;
+void smr_sqlite_roll_back(struct smr_store *store);
+bool smr_sqlite_in_transaction(struct smr_store *store);
+
+#endif

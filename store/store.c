@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handle, and the calls that each back end has its own way for. */
+#include <stdlib.h>
+
+#include "store/local.h"
+
+static const struct smr_driver *driver_for(const char *where)
+{
+	(void)where;
+	return &smr_driver_sqlite;
+}
+
+enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out)
+{
+	const struct smr_driver *driver = driver_for(where);
+	struct smr_store *store = driver->allocate();
+	enum smr_err err;
+
+	*out = store;
+	if (store == NULL)
+		return SMR_E_NO_MEMORY;
+	store->driver = driver;
+	store->mode = mode;
+	err = driver->open(store, where);
+	store->open = err == SMR_OK;
+	return err;
+}
+
+void smr_store_close(struct smr_store *store)
+{
+	if (store == NULL)
+		return;
+	if (store->open)
+		store->driver->close(store);
+	free(store);
+}
+
+const char *smr_store_problem(const struct smr_store *store)
+{
+	return store->problem.text;
+}
+
+uint64_t smr_store_round_trips(const struct smr_store *store)
+{
+	return store->round_trips;
+}
+
+enum smr_err smr_store_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count)
+{
+	if (count > SMR_STORE_BATCH_MAX)
+		return smr_store_say(store, SMR_E_INVALID, "lookup: more than %u devices", SMR_STORE_BATCH_MAX);
+	if (count == 0)
+		return SMR_OK;
+	store->round_trips++;
+	return store->driver->lookup(store, devices, count);
+}
+
+enum smr_err smr_store_commit(struct smr_store *store, struct smr_store_change *changes, size_t count)
+{
+	enum smr_err err;
+
+	if (count > SMR_STORE_BATCH_MAX || store->loading)
+		return smr_store_say(store, SMR_E_INVALID, "commit: more than %u changes, or amid a load",
+				     SMR_STORE_BATCH_MAX);
+	if (count == 0)
+		return SMR_OK;
+	store->round_trips++;
+	err = store->driver->commit(store, changes, count);
+	for (size_t i = 0; err != SMR_OK && i < count; i++)
+		changes[i].err = err;
+	return err;
+}
+
+enum smr_err smr_store_checkpoint(struct smr_store *store)
+{
+	if (store->loading)
+		return SMR_E_INVALID;
+	return store->driver->checkpoint(store);
+}

@@ -90,6 +90,7 @@ void smr_change_from(struct smr_store_change *change, const struct smr_store_dev
 	memset(change, 0, sizeof(*change));
 	change->eid = device->eid;
 	change->revision = device->revision;
+	change->grip = device->grip;
 	change->state = verdict->state;
 	change->ctr = verdict->ctr;
 	change->lineage = verdict->lineage;

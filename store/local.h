@@ -110,6 +110,8 @@ enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid,
 /** The row's package is spoilt: overwrite its X if it is there, state RESEAL. */
 enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 			     const struct smr_held *held) SMR_MUST_USE;
+/** Something beside the row has changed that a decision on it may rest on (a command): a new revision. */
+enum smr_err smr_row_touch(struct smr_store *store, const struct smr_eid *eid) SMR_MUST_USE;
 enum smr_err smr_evidence_delete(struct smr_store *store, const struct smr_eid *eid, uint64_t number) SMR_MUST_USE;
 /** A point of a query; it is stored without its first octet. */
 void smr_column_point(struct smr_query *q, int column, uint8_t out[SMR_POINT_LEN]);

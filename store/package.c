@@ -153,7 +153,8 @@ static enum smr_err put_command(struct smr_store *store, const struct smr_key_id
 	smr_query_int(&q, operator_row.number);
 	smr_query_int(&q, record->serial);
 	smr_query_bytes(&q, record->command);
-	return smr_query_run(&q);
+	SMR_TRY(smr_query_run(&q));
+	return smr_row_touch(store, &record->eid);
 }
 
 enum smr_err smr_store_put_command(struct smr_store *store, const struct smr_key_id *operator_id,

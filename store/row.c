@@ -72,6 +72,14 @@ enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 	return smr_query_run(&q);
 }
 
+enum smr_err smr_row_touch(struct smr_store *store, const struct smr_eid *eid)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_TOUCH);
+
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	return smr_query_run(&q);
+}
+
 enum smr_err smr_evidence_delete(struct smr_store *store, const struct smr_eid *eid, uint64_t number)
 {
 	struct smr_query q;

@@ -40,12 +40,22 @@ uint64_t smr_store_round_trips(const struct smr_store *store);
 
 /* ---- the hot path ---- */
 
-/** What a back end wants to know again when it commits to a row. Not the caller's business. */
+/** What the store wants to know again when it commits to a row: it decides by what was looked up, and the revision
+ * vouches that it is still so. The caller copies it from the device into the change and leaves it alone. */
 struct smr_store_grip {
 	uint64_t operator_number; /* references: 0 when there is none */
 	uint64_t package;
 	uint64_t evidence;
 	bool has_x;
+	enum smr_row_state state;
+	struct smr_iccid iccid;
+	uint64_t serial;
+	struct smr_store_waiting_command {
+		uint64_t operator_number;
+		uint64_t serial;
+		struct smr_iccid iccid;
+	} commands[SMR_OBJECTS_MAX]; /* those of the objects */
+	size_t command_count;
 };
 
 /** A device with its subscription, as looked up. Fixed room, so that a batch is one array of the caller. */
@@ -77,7 +87,8 @@ enum smr_err smr_store_lookup(struct smr_store *store, struct smr_store_device *
 /** A change of one row, as decided by core/rules.h. */
 struct smr_store_change {
 	struct smr_eid eid;
-	uint64_t revision; /* [in] that the decision was made on */
+	uint64_t revision;	    /* [in] that the decision was made on: of the row, its package and its commands */
+	struct smr_store_grip grip; /* [in] of the same look-up */
 	enum smr_row_state state;
 	uint32_t ctr;
 	uint8_t hash[SMR_HASH_LEN];
@@ -89,7 +100,7 @@ struct smr_store_change {
 	uint8_t q[SMR_POINT_COMPRESSED_LEN];
 	bool purge_x; /* X is overwritten and removed (secure_delete) */
 	/* To relay to the operator; an install receipt takes the row's evidence with it, a command receipt ends the
-	 * pending state of its command. One that is in the relay already, or was, is not put there twice. */
+	 * pending state of its command, if the look-up has asked for commands. One that is in the relay already, or was, is not put there twice. */
 	struct smr_receipt receipts[SMR_RECEIPTS_MAX];
 	size_t receipt_count;
 	enum smr_err

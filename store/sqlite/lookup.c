@@ -40,6 +40,9 @@ static void read_row(struct smr_query *q, struct smr_store_device *device)
 	device->grip.has_x = smr_column_int(q, 12) != 0;
 	device->grip.evidence = smr_column_int(q, 13);
 	device->grip.operator_number = smr_column_int(q, 14);
+	device->grip.state = row->state;
+	device->grip.iccid = row->iccid;
+	device->grip.serial = row->serial;
 }
 
 static enum smr_err fetch_package(struct smr_store *store, uint64_t slot, struct smr_store_device *device)
@@ -63,10 +66,16 @@ static enum smr_err fetch_commands(struct smr_store *store, struct smr_store_dev
 	smr_query_blob(&q, device->eid.octets, sizeof(device->eid.octets));
 	smr_query_int(&q, SMR_OBJECTS_MAX);
 	while (smr_query_step(&q)) {
+		struct smr_store_waiting_command *waiting = &device->grip.commands[n];
+
 		device->object_len[n] = smr_column_copy(&q, 0, device->objects[n], sizeof(device->objects[n]));
+		waiting->operator_number = smr_column_int(&q, 1);
+		smr_column_fixed(&q, 2, waiting->iccid.octets, sizeof(waiting->iccid.octets));
+		waiting->serial = smr_column_int(&q, 3);
 		n++;
 	}
 	device->object_count = n;
+	device->grip.command_count = n;
 	return smr_query_end(&q);
 }
 

@@ -23,9 +23,11 @@
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
 		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
-	X(LOOKUP_COMMANDS, "SELECT command FROM command WHERE eid = ?1 AND pending LIMIT ?2")                          \
+	X(LOOKUP_COMMANDS, "SELECT command, operator, iccid, serial FROM command WHERE eid = ?1 AND pending LIMIT ?2") \
 	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d, " \
 		   "sealed_for FROM device WHERE eid = ?1")                                                            \
+	X(ROW_REVISION, "SELECT revision FROM device WHERE eid = ?1")                                                  \
+	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE eid = ?1")                                       \
 	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
 		      "evidence = ?6, has_x = ?7 WHERE eid = ?1")                                                      \
 	X(ROW_INSERT, "INSERT INTO device (eid, bucket, revision, state, revoked, ctr, hash, lineage, has_x, d, "      \

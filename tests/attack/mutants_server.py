@@ -69,9 +69,9 @@ MUTANTS = [
            (("file/reader.c", "err = smr_cose_verify_detached(&sender, SMR_LABEL_FILE, SMR_NONE, payload, sig);", "(void)sig;"),)),
     Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),
     Mutant("package_kept_after_receipt", "overwriting X when its receipt is accepted", ("samarad",),
-           (("store/sqlite/commit.c", "if (!held->has_x || (!change->purge_x && change->state != SMR_ROW_RESEAL))", "if (held != NULL)"),)),
+           (("store/effects.c", "out->purge_x = grip->has_x && (change->purge_x || change->state == SMR_ROW_RESEAL);", "out->purge_x = false;"),)),
     Mutant("row_without_revision", "that a change is for the row it was judged by", ("samarad",),
-           (("store/sqlite/commit.c", "if (!held.found || held.revision != change->revision) {", "if (!held.found) {"),)),
+           (("store/sqlite/commit.c", "smr_query_step(&q) && smr_column_int(&q, 0) == change->revision;", "smr_query_step(&q);"),)),
     Mutant("row_for_any_operator", "that a live row is its operator's alone", ("samara",),
            (("core/rules.c", "return is_live(row->state) ? SMR_E_STATE : SMR_OK;", "return SMR_OK;"),)),
 ]

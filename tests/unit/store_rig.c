@@ -203,6 +203,7 @@ struct smr_store_change rig_change(struct smr_store *store, uint64_t n)
 	struct smr_store_device device = rig_get(store, n);
 	struct smr_store_change change = {.eid = device.eid,
 					  .revision = device.revision,
+					  .grip = device.grip,
 					  .state = device.row.state,
 					  .ctr = device.row.ctr + 1,
 					  .lineage = device.row.lineage,

@@ -326,11 +326,12 @@ static char directory[64];
 
 static void commit(struct smr_store_change *change)
 {
-	struct smr_store_device device = {.eid = sub.eid};
+	struct smr_store_device device = {.eid = sub.eid, .want_commands = true};
 
 	assert_int_equal(smr_store_lookup(store, &device, 1), SMR_OK);
 	change->eid = sub.eid;
 	change->revision = device.revision;
+	change->grip = device.grip;
 	change->ctr = device.row.ctr + 1;
 	change->lineage = 1;
 	assert_int_equal(smr_store_commit(store, change, 1), SMR_OK);

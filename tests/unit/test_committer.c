@@ -318,6 +318,7 @@ static void *work(void *context)
 				return NULL;
 			changes[i] = (struct smr_store_change){.eid = device.eid,
 							       .revision = device.revision,
+							       .grip = device.grip,
 							       .state = device.row.state,
 							       .ctr = device.row.ctr + 1};
 		}

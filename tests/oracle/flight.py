@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 3: the flight, both sides. Every intermediate value is an attribute, for tests and for the annotated examples."""
+import hmac
+
 from oracle.cbor import array_head, decode, encode
 from oracle.keys import Key, compress, extract, kdf, seal, sha256, sig_structure, unseal
 
@@ -65,3 +67,8 @@ def open_m2(request, message):
     keys = answer_keys_of_device(request, f)
     octets = unseal(keys.k2_prime, f, sealed)
     return decode(octets), octets, keys.rk
+
+
+def gate_mac(gate_key, hash_m1):
+    """Section 1, «Under attack»: what follows M1 when it is demanded."""
+    return hmac.digest(kdf(gate_key, "gate", length=32), hash_m1, "sha256")[:12]

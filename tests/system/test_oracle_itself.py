@@ -8,6 +8,9 @@ import sys
 import unittest
 
 import cbor2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
@@ -293,6 +296,19 @@ class Sizes(unittest.TestCase):
         along = self.m2({**content, 4: self.flight_key}) - self.m2(content)
         self.assertEqual([along, self.c2(_4=self.flight_key) - self.c2()], self.octets("flight key"))
         self.assertEqual([7 + len(self.flight_key)], self.octets("4.04 with the flight key"))
+
+    def test_hints_without_payload(self):
+        self.assertEqual([6 + 2 + 8], self.octets("4.01 with Echo"))
+        self.assertEqual([6 + 2 + 2], self.octets("5.03 with Max-Age"))
+
+    def test_gate_mac(self):
+        """By the words of section 1, with HKDF and HMAC of another library."""
+        message = flight.Request(self.key.point, 1, [EID, 1, bytes(32), None, None], self.key).message
+        key = HKDFExpand(hashes.SHA256(), 32, b"samara1 gate\0").derive(bytes(range(16)))
+        mac = HMAC(key, hashes.SHA256())
+        mac.update(sha256(message))
+        self.assertEqual(flight.gate_mac(bytes(range(16)), sha256(message)), mac.finalize()[:12])
+        cddl.Document().check_encoded("gate-mac", cbor.encode(flight.gate_mac(bytes(16), bytes(32))))
 
 
 class Files(unittest.TestCase):

@@ -268,12 +268,17 @@ static void m1_datagram(void)
 {
 	uint8_t octets[SMR_M1_MAX];
 	struct smr_space m1 = {octets, sizeof(octets)};
+	uint8_t with_mac[SMR_FLIGHT_REQUEST_MAX];
+	struct smr_space request = {with_mac, sizeof(with_mac)};
 	struct smr_evidence ev = make_evidence(true);
 	struct smr_flight flight;
 
 	FUZZ_CHECK(smr_m1_build(&fuzz_key(FUZZ_Q)->pub, 1, &fuzz_key(FUZZ_D)->own, &ev, SMR_NONE, &m1, &flight) ==
 		   SMR_OK);
 	seed_save("m1", "datagram", smr_bytes_of(m1.ptr, m1.len));
+	FUZZ_CHECK(smr_gate_append(smr_bytes_of(m1.ptr, m1.len), (const uint8_t[SMR_GATE_MAC_LEN]){1}, &request) ==
+		   SMR_OK);
+	seed_save("m1", "gate-mac", smr_bytes_of(request.ptr, request.len));
 	smr_flight_wipe(&flight);
 }
 
@@ -615,9 +620,9 @@ static void put_step(struct smr_writer *w, uint8_t kind, struct smr_bytes octets
 
 static void tre_requests(void)
 {
-	static const char *const names[] = {"state",	     "enrol-begin",	 "enrol-finish",
-					    "flight-start",  "flight-complete",	 "flight-key",
-					    "checkin-start", "checkin-complete", "authenticate"};
+	static const char *const names[] = {"state",	       "enrol-begin", "enrol-finish",  "flight-start",
+					    "flight-complete", "flight-key",  "checkin-start", "checkin-complete",
+					    "authenticate",    "flight-gate"};
 	struct room room;
 	struct room steps;
 

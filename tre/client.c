@@ -169,6 +169,16 @@ enum smr_err smr_tre_client_flight_start(struct smr_tre_client *client, bool wit
 	return call_for_message(client, &request, m1);
 }
 
+enum smr_err smr_tre_client_flight_gate(struct smr_tre_client *client, uint8_t mac[SMR_GATE_MAC_LEN])
+{
+	const struct smr_tre_request request = {.op = SMR_TRE_FLIGHT_GATE};
+	struct smr_tre_answer answer;
+
+	SMR_TRY(call(client, &request, &answer));
+	memcpy(mac, answer.u.gate_mac, SMR_GATE_MAC_LEN);
+	return SMR_OK;
+}
+
 static enum smr_err complete(struct smr_tre_client *client, enum smr_tre_op op, struct smr_bytes message,
 			     struct smr_tre_outcome *outcome)
 {

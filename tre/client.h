@@ -22,7 +22,8 @@ enum smr_tre_op {
 	SMR_TRE_FLIGHT_KEY = 6,
 	SMR_TRE_CHECKIN_START = 7,
 	SMR_TRE_CHECKIN_COMPLETE = 8,
-	SMR_TRE_AUTHENTICATE = 9
+	SMR_TRE_AUTHENTICATE = 9,
+	SMR_TRE_FLIGHT_GATE = 10
 };
 
 struct smr_tre_client {
@@ -39,6 +40,7 @@ enum smr_err smr_tre_client_enrol_finish(struct smr_tre_client *client, const st
 					 uint8_t answer[SMR_HASH_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_flight_start(struct smr_tre_client *client, bool with_certificate,
 					 struct smr_space *m1) SMR_MUST_USE;
+enum smr_err smr_tre_client_flight_gate(struct smr_tre_client *client, uint8_t mac[SMR_GATE_MAC_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_flight_complete(struct smr_tre_client *client, struct smr_bytes m2,
 					    struct smr_tre_outcome *outcome) SMR_MUST_USE;
 enum smr_err smr_tre_client_flight_key(struct smr_tre_client *client, struct smr_bytes encoded) SMR_MUST_USE;

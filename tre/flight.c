@@ -82,6 +82,23 @@ enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, st
 	return err;
 }
 
+enum smr_err smr_tre_flight_gate(struct smr_tre *tre, uint8_t mac[SMR_GATE_MAC_LEN])
+{
+	struct smr_gate_key key;
+	enum smr_err err;
+
+	SMR_TRY(smr_tre_ready_enrolled(tre));
+	if (!tre->flight_open)
+		return SMR_E_STATE;
+	if (!tre->now.has_gate)
+		return SMR_E_NOTHING;
+	err = smr_gate_key_derive(tre->now.gate, &key);
+	if (err == SMR_OK)
+		err = smr_gate_mac(&key, tre->flight.hash_m1, mac);
+	SMR_WIPE(key);
+	return err;
+}
+
 /** A server that sends no package knows that it is installed, perhaps from our word alone: it may have lost the receipt with an older copy
  * of its store. Its first check-in will tell; a receipt that the operator has is dropped there. */
 static enum smr_err repeat_receipt(struct smr_tre_durable *draft)

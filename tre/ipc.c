@@ -9,6 +9,7 @@ static size_t request_items(enum smr_tre_op op)
 	switch (op) {
 	case SMR_TRE_STATE:
 	case SMR_TRE_CHECKIN_START:
+	case SMR_TRE_FLIGHT_GATE:
 		return 1;
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_FLIGHT_COMPLETE:
@@ -28,7 +29,7 @@ const char *smr_tre_op_name(enum smr_tre_op op)
 {
 	static const char *const names[] = {"unknown",		"state",	   "enrol-begin", "enrol-finish",
 					    "flight-start",	"flight-complete", "flight-key",  "checkin-start",
-					    "checkin-complete", "authenticate"};
+					    "checkin-complete", "authenticate",	   "flight-gate"};
 
 	return names[(size_t)op < SMR_COUNT(names) ? (size_t)op : 0];
 }
@@ -62,6 +63,7 @@ static void put_arguments(struct smr_writer *w, const struct smr_tre_request *re
 	switch (request->op) {
 	case SMR_TRE_STATE:
 	case SMR_TRE_CHECKIN_START:
+	case SMR_TRE_FLIGHT_GATE:
 		break;
 	case SMR_TRE_ENROL_BEGIN:
 		smr_put_bytes(w, smr_eid_bytes(&request->u.enrol_begin.eid));
@@ -123,6 +125,7 @@ static void get_arguments(struct smr_reader *r, struct smr_tre_request *out)
 	switch (out->op) {
 	case SMR_TRE_STATE:
 	case SMR_TRE_CHECKIN_START:
+	case SMR_TRE_FLIGHT_GATE:
 		break;
 	case SMR_TRE_ENROL_BEGIN:
 		smr_get_fixed(r, out->u.enrol_begin.eid.octets, sizeof(out->u.enrol_begin.eid.octets));
@@ -192,6 +195,7 @@ static size_t answer_items(enum smr_tre_op op, enum smr_err err)
 	case SMR_TRE_ENROL_FINISH:
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:
+	case SMR_TRE_FLIGHT_GATE:
 		return 2;
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_CHECKIN_COMPLETE:
@@ -269,6 +273,9 @@ static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct s
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:
 		smr_put_bytes(w, answer->u.message);
+		break;
+	case SMR_TRE_FLIGHT_GATE:
+		smr_put_bytes(w, SMR_ARRAY(answer->u.gate_mac));
 		break;
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_CHECKIN_COMPLETE:
@@ -401,6 +408,9 @@ static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre
 		break;
 	case SMR_TRE_CHECKIN_START:
 		out->u.message = smr_get_bytes(r, 1, SMR_C1_MAX);
+		break;
+	case SMR_TRE_FLIGHT_GATE:
+		smr_get_fixed(r, out->u.gate_mac, sizeof(out->u.gate_mac));
 		break;
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_CHECKIN_COMPLETE:

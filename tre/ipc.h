@@ -18,6 +18,7 @@
  *     CHECKIN_START     → c1
  *     CHECKIN_COMPLETE  c2 → outcome
  *     AUTHENTICATE      rand, autn → res, ck, ik, amf, separation
+ *     FLIGHT_GATE       → gate MAC
  *
  * outcome: refusal, package (smr_err), commands done, has receipts, flight needed, interval.
  *
@@ -55,6 +56,7 @@ struct smr_tre_answer {
 		struct smr_tre_identity identity;
 		uint8_t enrolled[SMR_HASH_LEN];
 		struct smr_bytes message; /* m1 or c1 */
+		uint8_t gate_mac[SMR_GATE_MAC_LEN];
 		struct smr_tre_outcome outcome;
 		struct smr_aka_result aka;
 	} u;

@@ -75,7 +75,7 @@ struct smr_tre_durable {
 	uint8_t anchors[SMR_TRE_ANCHORS_MAX][SMR_POINT_COMPRESSED_LEN];
 	size_t anchor_count;
 	bool has_gate;
-	uint8_t gate[16];
+	uint8_t gate[SMR_GATE_KEY_LEN];
 
 	uint32_t ctr;
 	struct smr_tre_operator operators[SMR_TRE_ANCHORS_MAX];

@@ -13,6 +13,7 @@
 #define SMR_TRE_H
 
 #include "core/checkin.h"
+#include "core/gate.h"
 #include "tre/port.h"
 
 /* What a platform with little memory may set lower (docs/small-device.md); a device's limits never shrink, or its record could no
@@ -66,7 +67,7 @@ struct smr_tre_enrolment {
 	uint8_t anchors[SMR_TRE_ANCHORS_MAX][SMR_POINT_COMPRESSED_LEN];
 	size_t anchor_count; /* an unbound device accepts only these operators */
 	bool has_gate;
-	uint8_t gate[16];
+	uint8_t gate[SMR_GATE_KEY_LEN];
 	/* HPKE to t, info "samara1 enrol", aad eid: 32 octets, proves possession of t */
 	struct smr_bytes sealed_challenge;
 };
@@ -93,6 +94,10 @@ struct smr_tre_outcome {
  * A package that fails its checks is reported in outcome->package and in the next ev. */
 enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datagram,
 				     struct smr_tre_outcome *outcome) SMR_MUST_USE;
+
+/** The gate MAC of the open request, for a server that demands it. SMR_E_STATE: no request is open; SMR_E_NOTHING: the shipment has no
+ * gate key. */
+enum smr_err smr_tre_flight_gate(struct smr_tre *tre, uint8_t mac[SMR_GATE_MAC_LEN]) SMR_MUST_USE;
 
 /** The signed answer to an unknown key id. SMR_E_SIGNATURE; SMR_E_SERIAL: number not above the highest epoch key seen. */
 enum smr_err smr_tre_flight_key(struct smr_tre *tre, struct smr_bytes encoded) SMR_MUST_USE;

@@ -18,7 +18,7 @@ PROGRAM = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "tre", "linux", 
 ROOT = os.geteuid() == 0
 UID, GID = (61050, 61051) if ROOT else (os.geteuid(), os.getegid())
 PATIENCE = 60  # seconds; a loaded machine is slow, and valgrind makes it slower
-STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
+STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE, FLIGHT_GATE = range(1, 11)
 OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
 EID = bytes.fromhex("89049032123451234512345678901235")
 OTHER_EID = bytes.fromhex("89034011560010000000000000000121")
@@ -31,8 +31,8 @@ OTHER_ICCID = wire.packed(luhn("898821100000000002"), 10)
 class Tre:
     """The real TRE with a directory of its own, enrolled by keys that the test holds."""
 
-    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True):
-        """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it."""
+    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True, gate=None):
+        """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it. @gate: the shipment's gate key."""
         self.eid = eid
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
         os.chmod(self.base, 0o755)
@@ -44,7 +44,7 @@ class Tre:
         self.path = os.path.join(self.run, "tre.sock")
         self.supplier, self.root, self.owner, self.op, self.other_op = (wire.Key() for _ in range(5))
         self.server = wire.Server()
-        self.owner_bound = owner_bound
+        self.owner_bound, self.gate = owner_bound, gate
         self.anchors = [] if owner_bound else [self.op.point] + ([self.other_op.point] if second_anchor else [])
         self.start()
         if enrol:
@@ -113,7 +113,7 @@ class Tre:
         assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([self.eid, self.d, self.t]), proof)
         answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, self.eid, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,
-                          self.anchors, None,
+                          self.anchors, self.gate,
                           wire.hpke_seal(self.t, b"samara1 enrol", self.eid, challenge))
         assert answer[0] == OK and answer[1] == wire.sha256(b"samara1 enrol t" + challenge)
 

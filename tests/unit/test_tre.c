@@ -109,6 +109,55 @@ static void test_install_receipt_names_x_and_the_flights_evidence(void **state)
 	assert_int_equal(rig->report.receipt_count, 0);
 }
 
+/* As the server makes it, from what it knows. */
+static void test_gate_mac_is_made_for_the_open_request_alone(void **state)
+{
+	static const uint8_t gate[SMR_GATE_KEY_LEN] = {9, 8, 7};
+	struct rig *rig = *state;
+	uint8_t answer[SMR_HASH_LEN];
+	uint8_t mac[SMR_GATE_MAC_LEN];
+	uint8_t wanted[SMR_GATE_MAC_LEN];
+	uint8_t octets[SMR_M1_MAX];
+	struct smr_space m1 = {octets, sizeof(octets)};
+	struct smr_bytes message;
+	uint8_t hash[SMR_HASH_LEN];
+	struct smr_gate_key key;
+	struct rig_enrolment e;
+
+	assert_int_equal(smr_tre_flight_gate(rig->tre, mac), SMR_E_STATE); /* not enrolled */
+	assert_int_equal(rig_enrol_begin(rig), SMR_OK);
+	rig_enrolment(rig, false, &e);
+	e.enrolment.has_gate = true;
+	memcpy(e.enrolment.gate, gate, sizeof(gate));
+	assert_int_equal(smr_tre_enrol_finish(rig->tre, &e.enrolment, answer), SMR_OK);
+	assert_int_equal(smr_tre_flight_gate(rig->tre, mac), SMR_E_STATE); /* nothing to make it for */
+	assert_int_equal(rig_restart(rig), SMR_OK);			   /* the key is in the record */
+	for (int turn = 0; turn < 2; turn++) {
+		m1.len = sizeof(octets);
+		assert_int_equal(smr_tre_flight_start(rig->tre, turn == 1, &m1), SMR_OK);
+		assert_int_equal(smr_tre_flight_gate(rig->tre, mac), SMR_OK);
+		message = smr_bytes_of(m1.ptr, m1.len);
+		assert_int_equal(smr_sha256(&message, 1, hash), SMR_OK);
+		assert_int_equal(smr_gate_key_derive(gate, &key), SMR_OK);
+		assert_int_equal(smr_gate_mac(&key, hash, wanted), SMR_OK);
+		assert_memory_equal(mac, wanted, sizeof(mac));
+	}
+	assert_int_equal(rig_restart(rig), SMR_OK);
+	assert_int_equal(smr_tre_flight_gate(rig->tre, mac), SMR_E_STATE);
+}
+
+static void test_gate_mac_of_a_shipment_without_key_is_nothing(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t mac[SMR_GATE_MAC_LEN];
+	uint8_t octets[SMR_M1_MAX];
+	struct smr_space m1 = {octets, sizeof(octets)};
+
+	rig_enrol(rig, false);
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_OK);
+	assert_int_equal(smr_tre_flight_gate(rig->tre, mac), SMR_E_NOTHING);
+}
+
 static void expect_refused(struct rig *rig, const struct rig_package *package, enum smr_err why)
 {
 	struct smr_tre_outcome outcome;
@@ -648,6 +697,8 @@ int main(void)
 		TEST(test_undo_finds_no_record_refuses_until_restart),
 		TEST(test_flight_with_package_installs_and_authenticates),
 		TEST(test_autn_used_before_restart_is_refused_after_it),
+		TEST(test_gate_mac_is_made_for_the_open_request_alone),
+		TEST(test_gate_mac_of_a_shipment_without_key_is_nothing),
 		TEST(test_install_receipt_names_x_and_the_flights_evidence),
 		TEST(test_package_of_operator_outside_the_anchors_is_refused),
 		TEST(test_package_signed_by_another_operator_is_refused),

@@ -13,7 +13,8 @@
 static const uint8_t message_octets[300] = {0xde, 0xad};
 static const enum smr_tre_op all_ops[] = {SMR_TRE_STATE,	 SMR_TRE_ENROL_BEGIN,	   SMR_TRE_ENROL_FINISH,
 					  SMR_TRE_FLIGHT_START,	 SMR_TRE_FLIGHT_COMPLETE,  SMR_TRE_FLIGHT_KEY,
-					  SMR_TRE_CHECKIN_START, SMR_TRE_CHECKIN_COMPLETE, SMR_TRE_AUTHENTICATE};
+					  SMR_TRE_CHECKIN_START, SMR_TRE_CHECKIN_COMPLETE, SMR_TRE_AUTHENTICATE,
+					  SMR_TRE_FLIGHT_GATE};
 
 struct packet {
 	uint8_t room[SMR_TRE_PACKET_MAX];
@@ -67,6 +68,7 @@ static struct smr_tre_request sample_request(enum smr_tre_op op)
 		break;
 	case SMR_TRE_STATE:
 	case SMR_TRE_CHECKIN_START:
+	case SMR_TRE_FLIGHT_GATE:
 		break;
 	}
 	return request;
@@ -123,6 +125,9 @@ static struct smr_tre_answer sample_answer(enum smr_tre_op op)
 		fill(answer.u.aka.ck, 16, 2);
 		fill(answer.u.aka.ik, 16, 3);
 		answer.u.aka.separation = true;
+		break;
+	case SMR_TRE_FLIGHT_GATE:
+		fill(answer.u.gate_mac, sizeof(answer.u.gate_mac), 3);
 		break;
 	case SMR_TRE_FLIGHT_KEY:
 		break;
@@ -263,17 +268,17 @@ static void test_request_room_one_short_is_no_room(void **state)
 static void test_request_of_unknown_kind_is_unsupported(void **state)
 {
 	static const uint8_t op_0[] = {0x81, 0x00};
-	static const uint8_t op_10[] = {0x81, 0x0a};
+	static const uint8_t op_11[] = {0x81, 0x0b};
 	static const uint8_t op_65535[] = {0x82, 0x19, 0xff, 0xff, 0xf4};
 	static const uint8_t op_65536[] = {0x81, 0x1a, 0x00, 0x01, 0x00, 0x00};
-	struct smr_tre_request request = {.op = (enum smr_tre_op)10};
+	struct smr_tre_request request = {.op = (enum smr_tre_op)11};
 	struct smr_bytes out;
 	uint8_t room[16];
 
 	(void)state;
 	assert_int_equal(smr_tre_request_encode(&request, (struct smr_space){room, sizeof(room)}, &out), SMR_E_INVALID);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_0), &request), SMR_E_UNSUPPORTED);
-	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_10), &request), SMR_E_UNSUPPORTED);
+	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_11), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65535), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65536), &request), SMR_E_MALFORMED);
 }

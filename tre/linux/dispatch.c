@@ -37,6 +37,8 @@ static enum smr_err act(struct smr_tre *tre, const struct smr_tre_request *reque
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:
 		return start(tre, request, message, answer);
+	case SMR_TRE_FLIGHT_GATE:
+		return smr_tre_flight_gate(tre, answer->u.gate_mac);
 	case SMR_TRE_FLIGHT_COMPLETE:
 		return smr_tre_flight_complete(tre, request->u.message, &answer->u.outcome);
 	case SMR_TRE_FLIGHT_KEY:

@@ -40,8 +40,7 @@ struct smr_coap_client {
 	bool stopped;	   /* libcoap sends no more, but not because of that */
 	uint64_t first_ms; /* this token's first datagram */
 	uint64_t first_count;
-	smr_reply_judge *judge;
-	void *judge_context;
+	const struct smr_asker *asker;
 };
 
 /* libcoap's log handler takes no context. */
@@ -68,7 +67,7 @@ static void count_datagram(coap_log_t level, const char *message)
 
 /* ---- replies ---- */
 
-/* The challenge is a hint in clear: it makes us repeat the same request, at most CHALLENGES_MAX times. */
+/* The challenge is a hint in clear: it makes us repeat the same message, at most CHALLENGES_MAX times. */
 static bool take_challenge(struct smr_coap_client *client, const coap_pdu_t *pdu)
 {
 	if (client->challenges >= CHALLENGES_MAX || !smr_coap_reply_echo(pdu, client->echo))
@@ -101,7 +100,7 @@ static coap_response_t on_reply(coap_session_t *session, const coap_pdu_t *sent,
 	if (is_ours(client, session, received)) {
 		if (take_challenge(client, received))
 			return COAP_RESPONSE_OK;
-		if (smr_coap_reply_read(received, &reply) && client->judge(client->judge_context, &reply)) {
+		if (smr_coap_reply_read(received, &reply) && client->asker->judge(client->asker->context, &reply)) {
 			client->accepted = true;
 			return COAP_RESPONSE_OK;
 		}
@@ -325,6 +324,8 @@ static void wait_turn(struct smr_coap_client *client, uint64_t deadline_ms)
 static enum smr_err answer_challenge(struct smr_coap_client *client)
 {
 	client->challenged = false;
+	if (client->challenges == 1)
+		client->request = client->asker->prove(client->asker->context, client->request);
 	SMR_TRY(smr_random(client->token, TOKEN_LEN));
 	return send_first(client);
 }
@@ -349,16 +350,15 @@ static enum smr_err converse(struct smr_coap_client *client)
 	return SMR_OK;
 }
 
-static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_bytes request, smr_reply_judge *judge,
-			     void *judge_context)
+static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_bytes request,
+			     const struct smr_asker *asker)
 {
 	struct smr_coap_client *client = context;
 	enum smr_err err;
 
 	client->path = path;
 	client->request = request;
-	client->judge = judge;
-	client->judge_context = judge_context;
+	client->asker = asker;
 	client->has_echo = client->challenged = client->accepted = client->gave_up = client->stopped = false;
 	client->challenges = 0;
 	SMR_TRY(open_session(client));

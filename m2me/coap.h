@@ -2,7 +2,7 @@
 /**
  * @file coap.h
  * CoAP client (RFC 7252) over libcoap, as the agent's transport: a confirmable POST to «f» or «c», a token of two
- * octets, no other option. 9 octets beside the payload; with Echo (RFC 9175), when the server demanded it, 11 more.
+ * octets, no other option. 9 octets beside the payload; with Echo (RFC 9175), when the server demanded it, 10 more.
  *
  * libcoap retransmits identical octets. When something that is not the answer makes it stop (a forged acknowledgement,
  * a reset, an ICMP message), the same request is sent again, under a new message id, at the time it was due: a

@@ -8,6 +8,7 @@ struct exchange {
 	const struct smr_tre_link *tre;
 	enum smr_m2me_path path;
 	struct smr_contact *out;
+	uint8_t proven[SMR_FLIGHT_REQUEST_MAX]; /* M1 with its gate MAC */
 };
 
 static bool end(struct smr_contact *out, enum smr_contact_end how, enum smr_err err)
@@ -77,9 +78,24 @@ static bool judge(void *context, const struct smr_reply *reply)
 	return false;
 }
 
+/* A server under attack serves devices first that show which shipment they are of. Without a gate key, or without the TRE, the address
+ * alone has to do. */
+static struct smr_bytes prove(void *context, struct smr_bytes request)
+{
+	struct exchange *x = context;
+	struct smr_space proven = {x->proven, sizeof(x->proven)};
+	uint8_t mac[SMR_GATE_MAC_LEN];
+
+	if (x->path != SMR_M2ME_FLIGHT || x->tre->flight_gate(x->tre->context, mac) != SMR_OK ||
+	    smr_gate_append(request, mac, &proven) != SMR_OK)
+		return request;
+	return smr_bytes_of(proven.ptr, proven.len);
+}
+
 static void run(struct exchange *x, const struct smr_transport *transport, struct smr_bytes request)
 {
-	enum smr_err err = transport->exchange(transport->context, x->path, request, judge, x);
+	const struct smr_asker asker = {judge, prove, x};
+	enum smr_err err = transport->exchange(transport->context, x->path, request, &asker);
 
 	x->out->request_len = request.len;
 	if (err == SMR_E_UNAVAILABLE)
@@ -95,7 +111,7 @@ void smr_contact_flight(const struct smr_tre_link *tre, const struct smr_transpo
 {
 	uint8_t octets[SMR_M1_MAX];
 	struct smr_space m1 = {octets, sizeof(octets)};
-	struct exchange x = {tre, SMR_M2ME_FLIGHT, out};
+	struct exchange x = {.tre = tre, .path = SMR_M2ME_FLIGHT, .out = out};
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
@@ -112,7 +128,7 @@ void smr_contact_checkin(const struct smr_tre_link *tre, const struct smr_transp
 {
 	uint8_t octets[SMR_C1_MAX];
 	struct smr_space c1 = {octets, sizeof(octets)};
-	struct exchange x = {tre, SMR_M2ME_CHECKIN, out};
+	struct exchange x = {.tre = tre, .path = SMR_M2ME_CHECKIN, .out = out};
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));

@@ -14,6 +14,7 @@
 struct smr_tre_link {
 	enum smr_err (*state)(void *context, struct smr_tre_state *out);
 	enum smr_err (*flight_start)(void *context, bool with_certificate, struct smr_space *m1);
+	enum smr_err (*flight_gate)(void *context, uint8_t mac[SMR_GATE_MAC_LEN]);
 	enum smr_err (*flight_complete)(void *context, struct smr_bytes m2, struct smr_tre_outcome *outcome);
 	enum smr_err (*flight_key)(void *context, struct smr_bytes encoded);
 	enum smr_err (*checkin_start)(void *context, struct smr_space *c1);

@@ -25,8 +25,14 @@ struct smr_reply {
 	uint32_t max_age_s;	  /* LATER, as the server wrote it: not capped */
 };
 
-/** Is this the answer? False: somebody else's words, wait on for the real one. */
-typedef bool smr_reply_judge(void *context, const struct smr_reply *reply);
+/** Who asks. */
+struct smr_asker {
+	/** Is this the answer? False: somebody else's words, wait on for the real one. */
+	bool (*judge)(void *context, const struct smr_reply *reply);
+	/** The server wants the address proved: what to send from now on, the same message or with its gate MAC. Called once. */
+	struct smr_bytes (*prove)(void *context, struct smr_bytes request);
+	void *context;
+};
 
 /** Counted at the socket: every UDP datagram, retransmissions too. */
 struct smr_traffic {
@@ -39,12 +45,13 @@ struct smr_traffic {
 
 struct smr_transport {
 	/**
-	 * Send @p request, again and again as identical octets, until @p judge accepts a reply or it is hopeless.
+	 * Send @p request, again and again as identical octets, until @p asker accepts a reply or it is hopeless. A server
+	 * that answers with an Echo (RFC 9175) gets the request once more, with it.
 	 * @return SMR_OK: accepted; SMR_E_UNAVAILABLE: no answer; SMR_E_NOTHING: told to stop; all else: it could not
 	 * be sent.
 	 */
 	enum smr_err (*exchange)(void *context, enum smr_m2me_path path, struct smr_bytes request,
-				 smr_reply_judge *judge, void *judge_context);
+				 const struct smr_asker *asker);
 	/** Totals since the start. */
 	void (*traffic)(void *context, struct smr_traffic *out);
 	void *context;

@@ -50,6 +50,14 @@ static enum smr_err flight_start(void *context, bool with_certificate, struct sm
 	return err != SMR_OK ? err : smr_tre_client_flight_start(client, with_certificate, m1);
 }
 
+static enum smr_err flight_gate(void *context, uint8_t mac[SMR_GATE_MAC_LEN])
+{
+	enum smr_err err;
+	struct smr_tre_client *client = connected(context, &err);
+
+	return err != SMR_OK ? err : smr_tre_client_flight_gate(client, mac);
+}
+
 static enum smr_err flight_complete(void *context, struct smr_bytes m2, struct smr_tre_outcome *outcome)
 {
 	enum smr_err err;
@@ -87,6 +95,6 @@ struct smr_tre_link smr_tre_link_to(struct smr_tre_socket *socket, const char *p
 	socket->path = path;
 	socket->client.fd = -1;
 	socket->complained = false;
-	return (struct smr_tre_link){get_state,	    flight_start,     flight_complete, flight_key,
-				     checkin_start, checkin_complete, socket};
+	return (struct smr_tre_link){get_state,	 flight_start,	flight_gate,	  flight_complete,
+				     flight_key, checkin_start, checkin_complete, socket};
 }

@@ -71,6 +71,7 @@ class Tre(threading.Thread):
         self.enrolled, self.ticket, self.receipts, self.mcims = True, False, 0, 0
         self.wanted, self.certificates, self.pending, self.resends, self.c1 = b"", [], b"", 0, []
         self.refusal = self.package = 0
+        self.gate_mac = None
         self.keys, self.aka, self.challenges = [b"signed key 1", b"signed key 2", b"signed key 3", b"signed key 4"], OK, []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.bind(path)
@@ -106,6 +107,9 @@ class Tre(threading.Thread):
         m1 = os.urandom(370 if with_certificate else 210)
         self.wanted = m2_for(m1)
         return [OK, m1]
+
+    def op10(self):
+        return [OK, self.gate_mac] if self.gate_mac else [NOTHING]
 
     def op5(self, m2):
         if not self.wanted:
@@ -382,6 +386,23 @@ class Hints(Scene):
         self.assertEqual(second.options, [(11, b"f"), (252, b"12345678")])
         self.assertEqual((first.payload, first.source), (second.payload, second.source))
         self.assertEqual(len(second.octets), len(second.payload) + 9 + 10)
+
+    def test_echo_brings_the_gate_mac_of_the_tre_behind_the_same_request(self):
+        """Asked for again, with another Echo, it is the same."""
+        self.tre.gate_mac = b"twelve octet"
+        self.peer.behave = lambda request, number: [request.reply(0x81, options=echo(b"%08d" % number)) if number < 3
+                                                    else request.reply(0x44, self.tre.wanted)]
+        self.once("flight")
+        first, second, third = self.peer.seen
+        self.assertEqual(second.payload, first.payload + b"\x4ctwelve octet")
+        self.assertEqual((third.payload, third.options), (second.payload, [(11, b"f"), (252, b"00000002")]))
+
+    def test_echo_for_a_check_in_brings_no_gate_mac(self):
+        self.tre.gate_mac, self.tre.ticket, self.tre.mcims = b"twelve octet", True, 1
+        self.peer.behave = lambda request, number: [request.reply(0x81, options=echo(b"12345678")) if number == 1 else request.good()]
+        self.once("check-in")
+        first, second = self.peer.seen
+        self.assertEqual(second.payload, first.payload)
 
     def test_echo_without_end_is_not_followed(self):
         self.peer.behave = lambda request, number: [request.reply(0x81, options=echo(b"%08d" % number))]

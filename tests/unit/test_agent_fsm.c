@@ -26,6 +26,10 @@ struct world {
 	struct smr_tre_outcome checkin_outcome;
 	enum smr_err complete_err; /* instead of SMR_OK */
 	unsigned certificates;	   /* flights with one */
+	unsigned gates;		   /* gate MACs made */
+	enum smr_err gate_err;
+	bool challenge; /* the server demands an Echo first */
+	size_t proven_len;
 	/* server: what it says to a flight and to a check-in, before SILENCE */
 	enum answer to_flight;
 	enum answer to_checkin;
@@ -90,6 +94,15 @@ static enum smr_err flight_start(void *context, bool with_certificate, struct sm
 	return w->tre_err;
 }
 
+static enum smr_err flight_gate(void *context, uint8_t mac[SMR_GATE_MAC_LEN])
+{
+	struct world *w = context;
+
+	w->gates++;
+	memset(mac, 'm', SMR_GATE_MAC_LEN);
+	return w->gate_err;
+}
+
 static enum smr_err flight_complete(void *context, struct smr_bytes m2, struct smr_tre_outcome *outcome)
 {
 	struct world *w = context;
@@ -142,8 +155,8 @@ static enum smr_err checkin_complete(void *context, struct smr_bytes c2, struct 
 	return SMR_OK;
 }
 
-static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_bytes request, smr_reply_judge *judge,
-			     void *judge_context)
+static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_bytes request,
+			     const struct smr_asker *asker)
 {
 	struct world *w = context;
 	struct smr_reply reply = {.max_age_s = w->max_age_s};
@@ -152,6 +165,12 @@ static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_
 	assert_true(w->sent_count < sizeof(w->sent) - 1);
 	w->sent[w->sent_count++] = path == SMR_M2ME_FLIGHT ? 'f' : 'c';
 	assert_int_equal(request.ptr[0], w->sent[w->sent_count - 1]);
+	if (w->challenge) {
+		request = asker->prove(asker->context, request);
+		if (path == SMR_M2ME_FLIGHT)
+			w->proven_len = request.len;
+		assert_int_equal(request.ptr[0], w->sent[w->sent_count - 1]);
+	}
 	w->saved_when_sent = w->saved;
 	w->traffic.datagrams_up++;
 	if (answer == SILENCE)
@@ -163,7 +182,7 @@ static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_
 		reply.payload = SMR_TEXT("good");
 	else if (answer != UNKNOWN)
 		reply.payload = SMR_TEXT("bad");
-	return judge(judge_context, &reply) ? SMR_OK : SMR_E_UNAVAILABLE;
+	return asker->judge(asker->context, &reply) ? SMR_OK : SMR_E_UNAVAILABLE;
 }
 
 static void get_traffic(void *context, struct smr_traffic *out)
@@ -177,7 +196,8 @@ static void start(struct world *w, const struct smr_memory *memory)
 {
 	const struct smr_agent_rules rules = {.pause_min_ms = 2000, .pause_max_ms = 3600000};
 	const struct smr_agent_ports ports = {
-		.tre = {tre_state, flight_start, flight_complete, flight_key, checkin_start, checkin_complete, w},
+		.tre = {tre_state, flight_start, flight_gate, flight_complete, flight_key, checkin_start,
+			checkin_complete, w},
 		.transport = {exchange, get_traffic, w},
 		.clock = &test_clock,
 		.random = next_random,
@@ -391,6 +411,35 @@ static void test_failures_pause_longer_and_longer_up_to_the_cap(void **state)
 	w.to_flight = SEALED;
 	(void)run_until_wait(&w, 10000);
 	assert_int_equal(w.saved.level, 0);
+}
+
+static void test_challenge_is_answered_with_the_gate_mac_that_the_tre_makes(void **state)
+{
+	struct world w = new_world();
+	const struct smr_memory nothing = {0};
+
+	(void)state;
+	w.challenge = true;
+	w.to_flight = SEALED;
+	start(&w, &nothing);
+	(void)run_until_wait(&w, 1000);
+	assert_int_equal(w.proven_len, 200 + SMR_GATE_ITEM_LEN);
+	assert_int_equal(w.gates, 1);
+}
+
+/* No gate key, or a TRE that was lost meanwhile: the address alone is proved. */
+static void test_challenge_without_gate_mac_repeats_the_request_alone(void **state)
+{
+	struct world w = new_world();
+	const struct smr_memory nothing = {0};
+
+	(void)state;
+	w.challenge = true;
+	w.gate_err = SMR_E_NOTHING;
+	w.to_flight = SEALED;
+	start(&w, &nothing);
+	(void)run_until_wait(&w, 1000);
+	assert_int_equal(w.proven_len, 200);
 }
 
 static void test_flight_key_hints_are_followed_three_times_running(void **state)
@@ -641,6 +690,8 @@ int main(void)
 		cmocka_unit_test(test_crash_loop_keeps_its_pauses),
 		cmocka_unit_test(test_memory_that_cannot_be_written_sends_nothing),
 		cmocka_unit_test(test_failures_pause_longer_and_longer_up_to_the_cap),
+		cmocka_unit_test(test_challenge_is_answered_with_the_gate_mac_that_the_tre_makes),
+		cmocka_unit_test(test_challenge_without_gate_mac_repeats_the_request_alone),
 		cmocka_unit_test(test_flight_key_hints_are_followed_three_times_running),
 		cmocka_unit_test(test_forged_flight_key_is_silence),
 		cmocka_unit_test(test_forged_answer_is_silence),

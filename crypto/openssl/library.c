@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <pthread.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/rand.h>
@@ -13,34 +12,15 @@ static struct smr_ossl shared;
 static bool shared_is_complete;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
-static EVP_PKEY *make_p256_params(void)
-{
-	char name[] = SN_X9_62_prime256v1;
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	SMR_SCOPED(smr_ossl_free_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	EVP_PKEY *pkey = NULL;
-
-	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1)
-		return NULL;
-	if (EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEY_PARAMETERS, params) != 1)
-		return NULL;
-	return pkey;
-}
-
 /* Never released: the threads that use them may outlive any moment that we could choose, and the process's end
  * releases them anyway. */
 static void fill_shared(void)
 {
 	shared.p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	shared.p256_params = make_p256_params();
 	shared.gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	shared.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
 	shared.ecb256 = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
-	shared_is_complete = shared.p256 != NULL && shared.p256_params != NULL && shared.gcm != NULL &&
-			     shared.ecb != NULL && shared.ecb256 != NULL;
+	shared_is_complete = shared.p256 != NULL && shared.gcm != NULL && shared.ecb != NULL && shared.ecb256 != NULL;
 }
 
 const struct smr_ossl *smr_ossl_get(void)

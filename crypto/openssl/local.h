@@ -20,7 +20,6 @@
  */
 struct smr_ossl {
 	EC_GROUP *p256;
-	EVP_PKEY *p256_params; /* parameters only: the pattern for EVP keys */
 	EVP_CIPHER *gcm;
 	EVP_CIPHER *ecb;
 	EVP_CIPHER *ecb256;
@@ -28,14 +27,26 @@ struct smr_ossl {
 
 /**
  * What `impl` of a key points to. DH works on the point and the scalar as they are; that spares each single-use
- * key of a flight the EVP_PKEY, whose making and unmaking costs 5 to 9 µs. ECDSA goes through EVP.
+ * key of a flight the EVP_PKEY, whose making and unmaking costs 5 to 9 µs. Signing goes through EVP.
  */
 struct smr_ossl_key {
 	EC_POINT *point;
 	BIGNUM *scalar; /* NULL in a public key */
-	/* Initialised for signing or verifying by the first use, then only duplicated: safe for threads. */
+	/* Initialised for signing by the first use, then only duplicated: safe for threads. */
 	_Atomic(EVP_PKEY_CTX *) ecdsa;
 };
+
+/**
+ * What a thread keeps between its calls, because making it costs more than some of the calls themselves. Nothing that
+ * is secret stays in it.
+ */
+struct smr_ossl_room {
+	BN_CTX *numbers;  /* for public values alone: what it lends is not erased when it is given back */
+	EC_KEY *verifier; /* takes one public key after the other */
+};
+
+/** The calling thread's; made by its first call, released at its end. NULL: out of memory. */
+struct smr_ossl_room *smr_ossl_room(const struct smr_ossl *lib);
 
 /** The shared objects; NULL if the library could not provide them. Thread-safe. */
 const struct smr_ossl *smr_ossl_get(void);
@@ -63,11 +74,6 @@ static inline void smr_ossl_free_point(EC_POINT **point)
 static inline void smr_ossl_free_number(BIGNUM **number)
 {
 	BN_clear_free(*number);
-}
-
-static inline void smr_ossl_free_pkey(EVP_PKEY **pkey)
-{
-	EVP_PKEY_free(*pkey);
 }
 
 static inline void smr_ossl_free_pkey_ctx(EVP_PKEY_CTX **ctx)

@@ -6,7 +6,6 @@
  * fixed-window code of its P-256 module, or the Montgomery ladder where that module is not built in. What is secret
  * here and passes through the heap (numbers, points) is released with the clearing functions.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* EC_POINT_get_Jprojective_coordinates_GFp: see decompressed_encode */
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
@@ -139,55 +138,76 @@ static bool point_form_is_ours(struct smr_bytes point)
 	return false;
 }
 
-/* A point just decoded has Z = 1: its coordinates can be read without the inversion that an encoding makes, which is a
- * fifth of the import of a compressed point. */
-static bool decompressed_encode(const struct smr_ossl *lib, const EC_POINT *point, uint8_t out[SMR_POINT_LEN])
+/*
+ * y = (x³ - 3x + b)^((p + 1) / 4), which is a root where there is one, p being 3 modulo 4 (SEC 1 section 2.3.4). What the
+ * library does for the same takes a half longer, since it prepares its arithmetic modulo p each time. The point is
+ * public: variable time. Montgomery's product of a number and one multiplied by R is their plain product.
+ */
+static bool solve(const struct smr_ossl *lib, BN_CTX *numbers, const BIGNUM *x, BIGNUM *y)
 {
-	SMR_SCOPED(smr_ossl_free_number) BIGNUM *x = BN_new();
-	SMR_SCOPED(smr_ossl_free_number) BIGNUM *y = BN_new();
-	SMR_SCOPED(smr_ossl_free_number) BIGNUM *z = BN_new();
+	BIGNUM *xr = BN_CTX_get(numbers);
+	BIGNUM *square = BN_CTX_get(numbers);
 
-	if (x == NULL || y == NULL || z == NULL ||
-	    EC_POINT_get_Jprojective_coordinates_GFp(lib->p256, point, x, y, z, NULL) != 1)
+	return square != NULL && BN_to_montgomery(xr, x, lib->field, numbers) == 1 &&
+	       BN_mod_mul_montgomery(square, xr, x, lib->field, numbers) == 1 &&
+	       BN_mod_add_quick(square, square, lib->a, lib->p) == 1 &&
+	       BN_mod_mul_montgomery(square, square, xr, lib->field, numbers) == 1 &&
+	       BN_mod_add_quick(square, square, lib->b, lib->p) == 1 &&
+	       BN_mod_exp_mont(y, square, lib->root, lib->p, numbers, lib->field) == 1;
+}
+
+/* The library checks that the pair is on the curve, which it is not where there was no root. */
+static bool decompress(const struct smr_ossl *lib, BN_CTX *numbers, const uint8_t in[SMR_POINT_COMPRESSED_LEN],
+		       EC_POINT *point, uint8_t out[SMR_POINT_LEN])
+{
+	BIGNUM *x = BN_CTX_get(numbers);
+	BIGNUM *y = BN_CTX_get(numbers);
+
+	if (y == NULL || BN_bin2bn(in + 1, SMR_SCALAR_LEN, x) == NULL || BN_cmp(x, lib->p) >= 0 ||
+	    !solve(lib, numbers, x, y))
 		return false;
-	if (!BN_is_one(z))
-		return point_encode(lib, point, out);
+	if (BN_is_odd(y) != (in[0] & 1) && BN_sub(y, lib->p, y) != 1)
+		return false;
 	out[0] = POINT_UNCOMPRESSED;
-	return BN_bn2binpad(x, out + 1, SMR_SCALAR_LEN) == (int)SMR_SCALAR_LEN &&
+	memcpy(out + 1, in + 1, SMR_SCALAR_LEN);
+	return EC_POINT_set_affine_coordinates(lib->p256, point, x, y, numbers) == 1 &&
 	       BN_bn2binpad(y, out + 1 + SMR_SCALAR_LEN, SMR_SCALAR_LEN) == (int)SMR_SCALAR_LEN;
 }
 
-static bool same_octets_follow(struct smr_bytes point, struct smr_pubkey *key)
+/* Refuses coordinates that are not below p and pairs that are not on the curve. Nothing more is needed: the group has
+ * prime order, so every point of the curve but infinity generates all of it. */
+static bool decode(const struct smr_ossl *lib, BN_CTX *numbers, struct smr_bytes in, EC_POINT *point,
+		   uint8_t out[SMR_POINT_LEN])
 {
-	if (point.len != SMR_POINT_LEN)
-		return false;
-	memcpy(key->point, point.ptr, SMR_POINT_LEN);
-	return true;
+	bool done;
+
+	if (in.len == SMR_POINT_LEN) {
+		memcpy(out, in.ptr, SMR_POINT_LEN);
+		return EC_POINT_oct2point(lib->p256, point, in.ptr, in.len, numbers) == 1;
+	}
+	BN_CTX_start(numbers);
+	done = decompress(lib, numbers, in.ptr, point, out);
+	BN_CTX_end(numbers);
+	return done;
 }
 
 enum smr_err smr_pubkey_import(struct smr_pubkey *key, struct smr_bytes point)
 {
 	const struct smr_ossl *lib = smr_ossl_get();
+	const struct smr_ossl_room *room = lib != NULL ? smr_ossl_room(lib) : NULL;
 	struct smr_ossl_key *impl;
 
 	memset(key, 0, sizeof(*key));
-	if (lib == NULL)
+	if (room == NULL)
 		return smr_ossl_fail(SMR_E_CRYPTO);
 	if (!point_form_is_ours(point))
 		return SMR_E_BAD_POINT;
 	key->impl = impl = key_new(lib);
 	if (impl == NULL)
 		return smr_ossl_fail(SMR_E_CRYPTO);
-	/* Refuses coordinates that are not below p and pairs that are not on the curve. Nothing more is needed: the
-	 * group has prime order, so every point of the curve but infinity generates all of it. */
-	if (EC_POINT_oct2point(lib->p256, impl->point, point.ptr, point.len, NULL) != 1) {
+	if (!decode(lib, room->numbers, point, impl->point, key->point)) {
 		smr_pubkey_wipe(key);
 		return smr_ossl_fail(SMR_E_BAD_POINT);
-	}
-	/* An uncompressed input is its own encoding. */
-	if (!same_octets_follow(point, key) && !decompressed_encode(lib, impl->point, key->point)) {
-		smr_pubkey_wipe(key);
-		return smr_ossl_fail(SMR_E_CRYPTO);
 	}
 	return SMR_OK;
 }

@@ -12,15 +12,37 @@ static struct smr_ossl shared;
 static bool shared_is_complete;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
+static bool make_curve(void)
+{
+	shared.p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	shared.p = BN_new();
+	shared.a = BN_new();
+	shared.b = BN_new();
+	shared.root = BN_new();
+	shared.field = BN_MONT_CTX_new();
+	return shared.p256 != NULL && shared.p != NULL && shared.a != NULL && shared.b != NULL && shared.root != NULL &&
+	       shared.field != NULL && EC_GROUP_get_curve(shared.p256, shared.p, shared.a, shared.b, NULL) == 1 &&
+	       BN_copy(shared.root, shared.p) != NULL && BN_add_word(shared.root, 1) == 1 &&
+	       BN_rshift(shared.root, shared.root, 2) == 1;
+}
+
+static bool make_field(void)
+{
+	SMR_SCOPED(smr_ossl_free_numbers) BN_CTX *numbers = BN_CTX_new();
+
+	return numbers != NULL && BN_MONT_CTX_set(shared.field, shared.p, numbers) == 1;
+}
+
 /* Never released: the threads that use them may outlive any moment that we could choose, and the process's end
  * releases them anyway. */
 static void fill_shared(void)
 {
-	shared.p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	bool has_curve = make_curve() && make_field();
+
 	shared.gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	shared.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
 	shared.ecb256 = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
-	shared_is_complete = shared.p256 != NULL && shared.gcm != NULL && shared.ecb != NULL && shared.ecb256 != NULL;
+	shared_is_complete = has_curve && shared.gcm != NULL && shared.ecb != NULL && shared.ecb256 != NULL;
 }
 
 const struct smr_ossl *smr_ossl_get(void)

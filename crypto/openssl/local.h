@@ -20,6 +20,9 @@
  */
 struct smr_ossl {
 	EC_GROUP *p256;
+	BIGNUM *p, *a, *b;  /* of the curve's equation */
+	BIGNUM *root;	    /* (p + 1) / 4 */
+	BN_MONT_CTX *field; /* arithmetic modulo p */
 	EVP_CIPHER *gcm;
 	EVP_CIPHER *ecb;
 	EVP_CIPHER *ecb256;
@@ -74,6 +77,11 @@ static inline void smr_ossl_free_point(EC_POINT **point)
 static inline void smr_ossl_free_number(BIGNUM **number)
 {
 	BN_clear_free(*number);
+}
+
+static inline void smr_ossl_free_numbers(BN_CTX **numbers)
+{
+	BN_CTX_free(*numbers);
 }
 
 static inline void smr_ossl_free_pkey_ctx(EVP_PKEY_CTX **ctx)

@@ -63,15 +63,41 @@ enum smr_err smr_ossl_fail(enum smr_err err)
 	return err;
 }
 
+static enum smr_err draw(uint8_t *out, size_t len)
+{
+	if (RAND_bytes(out, (int)len) == 1)
+		return SMR_OK;
+	smr_wipe(out, len);
+	return smr_ossl_fail(SMR_E_CRYPTO);
+}
+
+/* Most of what is asked for are salts of 16 octets, and a draw costs the same for 16 as for 512: 1.4 µs. */
+static enum smr_err draw_from_stock(struct smr_ossl_room *room, uint8_t *out, size_t len)
+{
+	uint8_t *taken;
+
+	if (room->stock_left < len || room->stock_forks != smr_ossl_forks()) {
+		SMR_TRY(draw(room->stock, sizeof(room->stock)));
+		room->stock_left = sizeof(room->stock);
+		room->stock_forks = smr_ossl_forks();
+	}
+	room->stock_left -= len;
+	taken = room->stock + room->stock_left;
+	memcpy(out, taken, len);
+	smr_wipe(taken, len); /* given out once, and nobody finds out later what */
+	return SMR_OK;
+}
+
 enum smr_err smr_random(uint8_t *out, size_t len)
 {
+	const struct smr_ossl *lib = smr_ossl_get();
+	struct smr_ossl_room *room = lib != NULL ? smr_ossl_room(lib) : NULL;
+
 	if (len > INT_MAX)
 		return SMR_E_INVALID;
 	if (len == 0)
 		return SMR_OK;
-	if (RAND_bytes(out, (int)len) != 1) {
-		smr_wipe(out, len);
-		return smr_ossl_fail(SMR_E_CRYPTO);
-	}
-	return SMR_OK;
+	if (len > SMR_OSSL_FROM_STOCK_MAX)
+		return draw(out, len);
+	return room != NULL ? draw_from_stock(room, out, len) : smr_ossl_fail(SMR_E_CRYPTO);
 }

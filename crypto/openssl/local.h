@@ -39,17 +39,26 @@ struct smr_ossl_key {
 	_Atomic(EVP_PKEY_CTX *) ecdsa;
 };
 
+#define SMR_OSSL_STOCK_LEN 512u
+#define SMR_OSSL_FROM_STOCK_MAX 32u
+
 /**
- * What a thread keeps between its calls, because making it costs more than some of the calls themselves. Nothing that
- * is secret stays in it.
+ * What a thread keeps between its calls, because making it costs more than some of the calls themselves. No key and
+ * nothing that was given out stays in it. The stock is what will be given out next: whoever can read it could as well
+ * read the generator's state, from which it was drawn.
  */
 struct smr_ossl_room {
 	BN_CTX *numbers;  /* for public values alone: what it lends is not erased when it is given back */
 	EC_KEY *verifier; /* takes one public key after the other */
+	uint8_t stock[SMR_OSSL_STOCK_LEN]; /* random octets; what was given out is erased */
+	size_t stock_left;		   /* at its beginning */
+	unsigned stock_forks;		   /* smr_ossl_forks when it was drawn */
 };
 
 /** The calling thread's; made by its first call, released at its end. NULL: out of memory. */
 struct smr_ossl_room *smr_ossl_room(const struct smr_ossl *lib);
+/** How often this process was made by fork from one that had a room: parent and child must not give out the same stock. */
+unsigned smr_ossl_forks(void);
 
 /** The shared objects; NULL if the library could not provide them. Thread-safe. */
 const struct smr_ossl *smr_ossl_get(void);

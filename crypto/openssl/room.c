@@ -7,6 +7,7 @@
 static pthread_once_t slot_once = PTHREAD_ONCE_INIT;
 static pthread_key_t slot; /* only for the duty to free: reading goes by `mine` */
 static bool slot_exists;
+static unsigned forks;
 static _Thread_local struct smr_ossl_room *mine;
 
 static void room_free(struct smr_ossl_room *room)
@@ -23,9 +24,20 @@ static void leave(void *context)
 	room_free(context);
 }
 
+/* Runs in the child, which has one thread. */
+static void note_fork(void)
+{
+	forks++;
+}
+
 static void make_slot(void)
 {
-	slot_exists = pthread_key_create(&slot, leave) == 0;
+	slot_exists = pthread_atfork(NULL, NULL, note_fork) == 0 && pthread_key_create(&slot, leave) == 0;
+}
+
+unsigned smr_ossl_forks(void)
+{
+	return forks;
 }
 
 static struct smr_ossl_room *room_new(const struct smr_ossl *lib)

@@ -5,8 +5,9 @@
  * public-key operations of a flight on the fastest way that libcrypto offers. Prints µs of processor per request; under
  * `valgrind --tool=callgrind` it says which functions.
  *
- * usage: hot STORE [--rows N] [--requests N] [--batch N] [--start N]
- *        STORE is made with N rows when it is not there; --start: the first counter, above those of earlier runs
+ * usage: hot STORE [--rows N] [--requests N] [--batch N] [--start N] [--rounds N]
+ *        STORE is made with N rows when it is not there; --start: the first counter, above those of earlier runs; --rounds: how often
+ *        each check-in is made (the server answers an unchanged one as often as it comes)
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <getopt.h>
@@ -31,6 +32,7 @@ struct options {
 	uint64_t requests;
 	size_t batch;
 	uint32_t start;
+	uint64_t rounds;
 };
 
 struct run {
@@ -122,7 +124,6 @@ static void drive(struct run *r, struct hot_request *requests, bool check_in_nex
 {
 	const struct options *o = r->options;
 
-	memset(r->spent, 0, sizeof(r->spent));
 	for (uint64_t first = 0; first < o->requests; first += o->batch) {
 		size_t count = o->requests - first < o->batch ? (size_t)(o->requests - first) : o->batch;
 
@@ -138,13 +139,13 @@ static void drive(struct run *r, struct hot_request *requests, bool check_in_nex
 	}
 }
 
-static double report(const struct run *r, const char *what)
+static double report(const struct run *r, const char *what, uint64_t rounds)
 {
 	double sum = 0;
 
 	(void)printf("%-10s", what);
 	for (int i = 0; i < STEPS; i++) {
-		double each = r->spent[i] / (double)r->options->requests * 1e6;
+		double each = r->spent[i] / (double)(r->options->requests * rounds) * 1e6;
 
 		(void)printf("  %s %.2f", step_names[i], each);
 		sum += each;
@@ -252,25 +253,25 @@ static void measure(struct run *r)
 	r->steps = (struct smr_steps){r->world->ring, r->world->pending, &r->world->metrics, &r->world->message_id};
 	floor = measure_bare();
 	drive(r, requests, true);
-	(void)printf("bare operations over flight: %.3f\n", floor / report(r, "flight"));
-	drive(r, requests, false);
-	(void)report(r, "check-in");
+	(void)printf("bare operations over flight: %.3f\n", floor / report(r, "flight", 1));
+	memset(r->spent, 0, sizeof(r->spent));
+	for (uint64_t i = 0; i < o->rounds; i++)
+		drive(r, requests, false);
+	(void)report(r, "check-in", o->rounds);
 	free(requests);
 }
 
 static int usage(void)
 {
-	(void)fprintf(stderr, "usage: hot STORE [--rows N] [--requests N] [--batch N] [--start N]\n");
+	(void)fprintf(stderr, "usage: hot STORE [--rows N] [--requests N] [--batch N] [--start N] [--rounds N]\n");
 	return 2;
 }
 
 static bool parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {{"rows", 1, NULL, 'r'},
-					      {"requests", 1, NULL, 'q'},
-					      {"batch", 1, NULL, 'b'},
-					      {"start", 1, NULL, 's'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"rows", 1, NULL, 'r'},	{"requests", 1, NULL, 'q'},
+					      {"batch", 1, NULL, 'b'},	{"start", 1, NULL, 's'},
+					      {"rounds", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -284,6 +285,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->requests = value;
 		else if (c == 'b')
 			o->batch = value;
+		else if (c == 'n')
+			o->rounds = value;
 		else
 			o->start = (uint32_t)value;
 	}
@@ -295,7 +298,7 @@ int main(int argc, char **argv)
 {
 	static struct hot_world world;
 	static struct run run;
-	struct options options = {NULL, 100000, 20000, 64, 1};
+	struct options options = {NULL, 100000, 20000, 64, 1, 1};
 
 	if (!parse(argc, argv, &options))
 		return usage();

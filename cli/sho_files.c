@@ -78,6 +78,7 @@ static enum smr_err prepare_package(const struct smr_seal_files *f, struct smr_s
 			    .order = job->order},
 		.has_shipment = true,
 		.shipment = f->shipment,
+		.interval_s = job->subscription.mcim.checkin_interval_s,
 	};
 
 	memcpy(record.package.w, job->w, sizeof(record.package.w));

@@ -56,6 +56,8 @@ struct smr_batch_record {
 	 * device was enrolled anew. */
 	bool has_shipment;
 	struct smr_shipment_id shipment;
+	uint32_t
+		interval_s; /* between check-ins, as sealed in X: the RO chooses the class of its tickets by it. 0: not said */
 };
 void smr_put_batch_about(struct smr_writer *w, struct smr_bytes auc_card);
 enum smr_err smr_get_batch_about(struct smr_bytes encoded, struct smr_bytes *auc_card) SMR_MUST_USE;

@@ -28,23 +28,43 @@ enum smr_err smr_get_batch_about(struct smr_bytes encoded, struct smr_bytes *auc
 
 void smr_put_batch_record(struct smr_writer *w, const struct smr_batch_record *record)
 {
-	smr_put_array(w, record->has_shipment ? 3 : 2);
+	bool has_interval = record->interval_s != 0;
+
+	smr_put_array(w, has_interval ? 4 : record->has_shipment ? 3 : 2);
 	smr_put_bytes(w, smr_eid_bytes(&record->eid));
 	smr_put_package(w, &record->package);
 	if (record->has_shipment)
 		smr_put_bytes(w, SMR_ARRAY(record->shipment.octets));
+	else if (has_interval)
+		smr_put_null(w);
+	if (has_interval)
+		smr_put_uint(w, record->interval_s);
+}
+
+/* 0 would be a second way to say nothing. */
+static uint32_t get_interval(struct smr_reader *r)
+{
+	uint32_t interval_s = (uint32_t)smr_get_uint(r, UINT32_MAX);
+
+	if (interval_s == 0)
+		smr_reader_fail(r, SMR_E_MALFORMED);
+	return interval_s;
 }
 
 enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_record *out)
 {
 	struct smr_reader r = smr_reader_init(encoded);
 	struct smr_batch_record record = {0};
+	size_t count = smr_get_array(&r, 2, 4);
 
-	record.has_shipment = smr_get_array(&r, 2, 3) == 3;
 	smr_get_eid(&r, &record.eid);
 	smr_get_package(&r, &record.package);
+	record.has_shipment =
+		count == 3 || (count == 4 && !smr_get_null(&r)); /* null says that only an interval follows */
 	if (record.has_shipment)
 		smr_get_fixed(&r, record.shipment.octets, sizeof(record.shipment.octets));
+	if (count > 3)
+		record.interval_s = get_interval(&r);
 	SMR_TRY(smr_reader_done(&r));
 	*out = record;
 	return SMR_OK;

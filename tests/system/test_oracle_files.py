@@ -139,7 +139,7 @@ class Case(unittest.TestCase):
             iccid = objects.packed(objects.with_luhn(f"898820{first + i:012d}"), 10)
             content = objects.mcim(f"00101{first + i:010d}", os.urandom(16), os.urandom(16), interval=INTERVAL)
             package = objects.package(op.sign, device.t.point, device.eid, iccid, 100 + i, content)
-            packages.append(encode([device.eid, package]))
+            packages.append(encode([device.eid, package, *([None, INTERVAL] if i % 2 else [])]))
             lines.append(encode([files.ADD, device.eid, iccid, 100 + i, *content[:6], b"\x80\0", 32 * i, device.d.point, sha256(package[3]),
                                  supplier.sign.point]))
         batch = op.write(files.BATCH, [self.ours["auc"].card], packages, self.real("ro")[3])
@@ -197,10 +197,11 @@ class Read(Case):
         batch, subscriptions = self.read(batch, ro.kem), self.read(subscriptions, auc.kem)
         self.assertEqual((batch.about, batch.sealed, subscriptions.sealed), ([auc.card], True, True))
         operator = self.real("sho")[2]
-        for device, (who, package, shipment), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
+        for device, (who, package, shipment, interval), line in zip(devices, batch.values(), subscriptions.values(), strict=True):
             content = objects.open_package(package, device.t, operator, device.eid)
             judged.DOC.check("mcim", content)
-            self.assertEqual((who, shipment, content[8]), (device.eid, objects.shipment_id(self.ours["supplier"].sign.point, number), INTERVAL))
+            self.assertEqual((who, shipment), (device.eid, objects.shipment_id(self.ours["supplier"].sign.point, number)))
+            self.assertEqual((content[8], interval), (INTERVAL, INTERVAL))
             self.assertEqual(line[:4], [files.ADD, device.eid, package[1], package[2]])
             self.assertEqual(line[4:10], content[:6])
             self.assertEqual(line[12:], [device.d.point, sha256(package[3]), self.ours["supplier"].sign.point])

@@ -113,7 +113,8 @@ static void put_batch_record(struct smr_writer *w, unsigned variant)
 	record.package.x = SMR_ARRAY(x);
 	fill(record.package.w, sizeof(record.package.w), 9);
 	record.package.order = variant == 1 ? SMR_ARRAY(order) : SMR_NONE;
-	record.has_shipment = variant == 2;
+	record.has_shipment = variant == 2 || variant == 4;
+	record.interval_s = variant == 3 ? 1 : variant == 4 ? UINT32_MAX : 0;
 	if (record.has_shipment)
 		fill(record.shipment.octets, sizeof(record.shipment.octets), 10);
 	smr_put_batch_record(w, &record);
@@ -320,7 +321,7 @@ static const struct format formats[] = {
 	{"shipment record", put_shipment_record, 3, get_shipment_record},
 	{"reference", put_reference, 3, get_reference},
 	{"batch about", put_batch_about, 1, get_batch_about},
-	{"batch record", put_batch_record, 3, get_batch_record},
+	{"batch record", put_batch_record, 5, get_batch_record},
 	{"subscription", put_subscription, 6, get_subscription},
 	{"command", put_command, 3, get_command},
 	{"evidence about", put_evidence_about, 1, get_evidence_about},

@@ -22,9 +22,8 @@ static const char ini[] =
 	"# spool = spool        ; shared with the operators' authentication centres\n"
 	"# interval = 1s\n"
 	"\n"
-	"[tickets]\n"
-	"# epoch = 24h\n"
-	"# lifetime = 30        ; epochs until a device has to make a flight again\n"
+	"[pending]\n"
+	"# stale = 15m          ; without the store check-ins go on so long\n"
 	"\n"
 	"[flight]\n"
 	"# send-next-key = 24h  ; the next flight key goes along when the present one ends within this time\n";

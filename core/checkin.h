@@ -20,19 +20,33 @@
 #define SMR_OBJECTS_MAX 4u	       /* in one answer */
 #define SMR_OBJECT_MAX SMR_COMMAND_MAX /* octets of each: commands are the only kind so far */
 
-/** A ticket key. Its id: class in the top 8 bits, epoch number in the lower 24. */
+/** A ticket key. Its id: class in the top 8 bits, epoch number in the lower 24, on a circle. */
 struct smr_ticket_key {
 	uint32_t id;
 	uint8_t key[SMR_TK_LEN];
 };
+#define SMR_TK_EPOCH_MASK 0xffffffu
 static inline uint32_t smr_tk_id(uint32_t class, uint32_t epoch)
 {
-	return (class << 24) | (epoch & 0xffffffu);
+	return (class << 24) | (epoch & SMR_TK_EPOCH_MASK);
+}
+static inline uint32_t smr_tk_class(uint32_t id)
+{
+	return id >> 24;
 }
 static inline uint32_t smr_tk_epoch(uint32_t id)
 {
-	return id & 0xffffffu;
+	return id & SMR_TK_EPOCH_MASK;
 }
+/** How many epochs before @p now @p epoch is, the shorter way around; negative: after it. */
+static inline int32_t smr_tk_age(uint32_t epoch, uint32_t now)
+{
+	uint32_t age = (now - epoch) & SMR_TK_EPOCH_MASK;
+
+	return age <= SMR_TK_EPOCH_MASK / 2 ? (int32_t)age : (int32_t)age - (int32_t)(SMR_TK_EPOCH_MASK + 1);
+}
+/** Front ends whose clocks differ by so many epochs take each other's tickets. */
+#define SMR_TICKET_EPOCHS_AHEAD 2u
 
 /** The server's own state, carried by the device. */
 struct smr_ticket {
@@ -58,7 +72,7 @@ enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_bytes s
 			     struct smr_ticket *out) SMR_MUST_USE;
 /**
  * Lineage rule: refused when the flight is older than @p lifetime epochs or claims to be younger than its key.
- * @param now    current ticket epoch.
+ * @param now    current ticket epoch of the key's class.
  * @return SMR_REFUSAL_NONE or SMR_REFUSAL_TICKET_OLD.
  */
 enum smr_refusal smr_ticket_judge(const struct smr_ticket *ticket, uint32_t tk_id, uint32_t now, uint32_t lifetime);

@@ -120,10 +120,14 @@ enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_bytes s
 
 enum smr_refusal smr_ticket_judge(const struct smr_ticket *ticket, uint32_t tk_id, uint32_t now, uint32_t lifetime)
 {
+	int32_t age = smr_tk_age(ticket->flight_epoch, now);
+	bool too_old = age > 0 && (uint32_t)age > lifetime;
+	/* One that is ahead of us was made by a front end whose clock is ahead of ours. */
+	bool too_new = age < -(int32_t)SMR_TICKET_EPOCHS_AHEAD || ticket->flight_epoch > SMR_TK_EPOCH_MASK;
+
 	/* Whoever holds a leaked ticket key can write any flight epoch into a ticket, but none later than that key:
 	 * so what the key can forge dies L epochs after it. */
-	if (ticket->flight_epoch > smr_tk_epoch(tk_id) || ticket->flight_epoch > now ||
-	    now - ticket->flight_epoch > lifetime)
+	if (smr_tk_age(ticket->flight_epoch, smr_tk_epoch(tk_id)) < 0 || too_old || too_new)
 		return SMR_REFUSAL_TICKET_OLD;
 	return SMR_REFUSAL_NONE;
 }

@@ -13,7 +13,7 @@ static void hint(struct smr_item *item, const struct smr_steps *steps)
 /** Does this check-in need the store? Only what is reported, or pending, does. */
 static bool needs_store(const struct smr_item *item, const struct smr_steps *steps)
 {
-	return item->c1.report.receipt_count > 0 || smr_pending_has(steps->pending, &item->ticket.eid);
+	return item->c1.report.receipt_count > 0 || smr_pending_has(&steps->pending, &item->ticket.eid);
 }
 
 static enum smr_err open_both(struct smr_item *item, const struct smr_ticket_key *tk, struct smr_bytes sealed)
@@ -44,8 +44,10 @@ void smr_checkin_open(struct smr_item *item, const struct smr_steps *steps)
 	}
 	SMR_COUNT_UP(steps->metrics, tamper_reports, item->c1.report.tamper ? 1 : 0);
 	item->verdict = (struct smr_verdict){.counted = true};
-	item->verdict.refusal = smr_ticket_judge(&item->ticket, tk_id, smr_keyring_epoch(steps->ring),
-						 smr_keyring_lifetime(steps->ring));
+	item->ticket_class = smr_tk_class(tk_id);
+	item->verdict.refusal =
+		smr_ticket_judge(&item->ticket, tk_id, smr_keyring_epoch(steps->ring, item->ticket_class),
+				 smr_keyring_lifetime(steps->ring, item->ticket_class));
 	if (item->verdict.refusal == SMR_REFUSAL_NONE && needs_store(item, steps)) {
 		item->stage = SMR_STAGE_LOOKUP;
 		return;
@@ -110,11 +112,11 @@ static void add_objects(const struct smr_item *item, struct smr_c2 *c2)
 	}
 }
 
-/** The next ticket: everything but rk stays as it was; lineage and flight epoch never change on renewal. */
+/** The next ticket: everything but rk stays as it was; lineage, flight epoch and class never change on renewal. */
 static enum smr_err renew(const struct smr_item *item, const struct smr_steps *steps, const struct smr_c2_keys *keys,
 			  struct smr_space *out)
 {
-	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring);
+	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring, item->ticket_class);
 	struct smr_ticket ticket = item->ticket;
 	enum smr_err err;
 

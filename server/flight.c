@@ -127,15 +127,15 @@ static struct smr_package package_of(const struct smr_store_device *device)
 static enum smr_err make_ticket(const struct smr_item *item, const struct smr_steps *steps,
 				const struct smr_m2_keys *keys, struct smr_space *out)
 {
-	struct smr_ticket ticket = {.eid = item->device->eid,
-				    .lineage = item->verdict.lineage,
-				    .flight_epoch = smr_keyring_epoch(steps->ring),
-				    .shipment = item->device->shipment};
-	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring);
+	uint32_t class = smr_keyring_class_for(steps->ring, item->device->interval_s);
+	struct smr_ticket ticket = {
+		.eid = item->device->eid, .lineage = item->verdict.lineage, .shipment = item->device->shipment};
+	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring, class);
 	enum smr_err err;
 
 	if (tk == NULL)
 		return SMR_E_UNKNOWN_KEY;
+	ticket.flight_epoch = smr_tk_epoch(tk->id);
 	if (item->verdict.state == SMR_ROW_INSTALLED)
 		ticket.state = SMR_TICKET_INSTALLED;
 	memcpy(ticket.rk, keys->rk, sizeof(ticket.rk));

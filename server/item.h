@@ -47,16 +47,17 @@ struct smr_item {
 	uint8_t scratch[SMR_DATAGRAM_MAX];
 	struct smr_m1 m1;	  /* flight */
 	struct smr_ticket ticket; /* check-in */
+	uint32_t ticket_class;
 	struct smr_c1 c1;
 	struct smr_store_device *device;
 	struct smr_store_change *change;
 	struct smr_verdict verdict;
 };
 
-/** What all steps may use. The keyring is held for the batch. */
+/** What all steps may use. */
 struct smr_steps {
-	const struct smr_keyring *ring;
-	struct smr_pending *pending;
+	const struct smr_keyring *ring;	 /* held for the batch */
+	struct smr_pending_view pending; /* held for the batch too */
 	struct smr_metrics *metrics;
 	uint16_t *message_id;
 };

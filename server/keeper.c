@@ -54,10 +54,9 @@ void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring)
 static enum smr_err renew(struct smr_keeper *k, uint64_t now)
 {
 	const struct smr_server_config *config = k->server->config;
-	struct smr_keyring_times times = {now, config->epoch_s, (uint32_t)config->lifetime, config->send_next_key_s};
+	struct smr_keyring_times times = {now, config->send_next_key_s};
 	struct smr_keyring *ring;
 
-	SMR_TRY(smr_pending_load(k->server->pending, k->store));
 	SMR_TRY(smr_keyring_load(k->store, &times, &ring));
 	k->valid_until = smr_keyring_valid_until(ring);
 	k->keys_end = smr_keyring_last_end(ring);
@@ -96,18 +95,26 @@ static enum smr_err checkpoint(struct smr_keeper *k, uint64_t now)
 	return SMR_OK; /* readers were in the way: the next one does the rest */
 }
 
+static enum smr_err follow(struct smr_keeper *k, struct smr_store_position *position)
+{
+	uint64_t as_of_ms = smr_clock_ms();
+
+	SMR_TRY(smr_store_position(k->store, position));
+	return smr_pending_follow(k->server->pending, k->store, position, as_of_ms);
+}
+
 /** Has anything been loaded, has a key begun or ended, were we asked to look? */
 static enum smr_err look(struct smr_keeper *k, bool woken)
 {
 	uint64_t now = smr_clock_unix();
-	uint64_t sequence;
+	struct smr_store_position position;
 
-	SMR_TRY(smr_store_change_sequence(k->store, &sequence));
-	if (sequence != k->sequence || woken || now >= k->valid_until) {
+	SMR_TRY(follow(k, &position));
+	if (position.sequence != k->sequence || woken || now >= k->valid_until) {
 		SMR_TRY(renew(k, now));
-		if (sequence != k->sequence)
+		if (position.sequence != k->sequence)
 			smr_log(SMR_LOG_INFO, "keys.reloaded", "pending=%zu", smr_pending_count(k->server->pending));
-		k->sequence = sequence;
+		k->sequence = position.sequence;
 	}
 	warn_of_end(k, now);
 	return now >= k->checkpoint_at ? checkpoint(k, now) : SMR_OK;
@@ -150,6 +157,7 @@ static void *run(void *context)
 enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out)
 {
 	struct smr_keeper *k = calloc(1, sizeof(*k));
+	struct smr_store_position position = {0};
 	enum smr_err err;
 
 	if (k == NULL)
@@ -160,7 +168,8 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	pthread_cond_init(&k->wake, NULL);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);
 	if (err == SMR_OK)
-		err = smr_store_change_sequence(k->store, &k->sequence);
+		err = follow(k, &position);
+	k->sequence = position.sequence;
 	if (err == SMR_OK)
 		err = renew(k, smr_clock_unix());
 	if (err == SMR_OK && pthread_create(&k->thread, NULL, run, k) != 0)

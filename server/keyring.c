@@ -21,14 +21,22 @@ struct shipment_entry {
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
 };
 
+/* What a class comes to now. */
+struct class_entry {
+	bool known;
+	struct smr_store_ticket_class class;
+	uint32_t epoch;
+	const struct smr_ticket_key *current; /* of ring->tickets */
+};
+
 struct smr_keyring {
 	atomic_uint references;
 	struct smr_keyring_times times;
-	uint32_t epoch;
+	struct class_entry classes[SMR_STORE_TICKET_CLASSES]; /* by number */
 	struct flight_entry flights[SMR_KEYRING_FLIGHT_KEYS];
 	size_t flight_count;
 	const struct flight_entry *current;
-	struct smr_ticket_key tickets[SMR_KEYRING_TICKET_KEYS];
+	struct smr_ticket_key tickets[SMR_STORE_TICKET_KEYS_MAX]; /* in ascending id */
 	size_t ticket_count;
 	struct smr_store_reference *measurements;
 	size_t measurement_count;
@@ -161,12 +169,43 @@ static enum smr_err load_flight_keys(struct smr_keyring *ring, struct smr_store 
 	return err;
 }
 
+static enum smr_err load_classes(struct smr_keyring *ring, struct smr_store *store)
+{
+	struct smr_store_ticket_class classes[SMR_STORE_TICKET_CLASSES];
+	size_t count = SMR_COUNT(classes);
+
+	SMR_TRY(smr_store_ticket_classes(store, classes, &count));
+	for (size_t i = 0; i < count; i++) {
+		struct class_entry *entry = &ring->classes[classes[i].number];
+
+		entry->known = true;
+		entry->class = classes[i];
+		entry->epoch = (uint32_t)(ring->times.now / classes[i].epoch_s) & SMR_TK_EPOCH_MASK;
+	}
+	return SMR_OK;
+}
+
+/* The key of this epoch; a retired class gets no new ones, and its last one serves until its lineages have ended. */
+static void choose_ticket_keys(struct smr_keyring *ring)
+{
+	for (size_t i = 0; i < ring->ticket_count; i++) {
+		const struct smr_ticket_key *key = &ring->tickets[i];
+		struct class_entry *entry = &ring->classes[smr_tk_class(key->id)];
+		int32_t age = smr_tk_age(smr_tk_epoch(key->id), entry->epoch);
+
+		if (age >= 0 &&
+		    (entry->current == NULL || age < smr_tk_age(smr_tk_epoch(entry->current->id), entry->epoch)))
+			entry->current = key;
+	}
+}
+
 static enum smr_err load_ticket_keys(struct smr_keyring *ring, struct smr_store *store)
 {
-	uint32_t oldest = ring->epoch > ring->times.lifetime ? ring->epoch - ring->times.lifetime : 0;
-
-	ring->ticket_count = SMR_KEYRING_TICKET_KEYS;
-	return smr_store_ticket_keys(store, oldest, ring->epoch, ring->tickets, &ring->ticket_count);
+	ring->ticket_count = SMR_COUNT(ring->tickets);
+	SMR_TRY(smr_store_ticket_keys(store, ring->times.now, ring->tickets, &ring->ticket_count));
+	SMR_TRY(load_classes(ring, store));
+	choose_ticket_keys(ring);
+	return SMR_OK;
 }
 
 enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_times *times, struct smr_keyring **out)
@@ -178,7 +217,6 @@ enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_
 		return SMR_E_NO_MEMORY;
 	atomic_init(&ring->references, 1);
 	ring->times = *times;
-	ring->epoch = (uint32_t)(times->now / times->epoch_s) & 0xffffffu;
 	err = load_flight_keys(ring, store);
 	if (err == SMR_OK)
 		err = load_ticket_keys(ring, store);
@@ -268,23 +306,62 @@ struct smr_bytes smr_keyring_next(const struct smr_keyring *ring, uint32_t numbe
 
 const struct smr_ticket_key *smr_keyring_ticket_key(const struct smr_keyring *ring, uint32_t id)
 {
-	for (size_t i = 0; i < ring->ticket_count; i++) {
-		if (ring->tickets[i].id == id)
-			return &ring->tickets[i];
+	size_t low = 0;
+	size_t high = ring->ticket_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (ring->tickets[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < ring->ticket_count && ring->tickets[low].id == id ? &ring->tickets[low] : NULL;
 }
 
-const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring)
+static const struct class_entry *class_of(const struct smr_keyring *ring, uint32_t class)
 {
-	return smr_keyring_ticket_key(ring, smr_tk_id(0, ring->epoch));
+	return &ring->classes[class % SMR_STORE_TICKET_CLASSES];
+}
+
+const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring, uint32_t class)
+{
+	return class_of(ring, class)->current;
+}
+
+/* Does @p a suit the interval better than @p b? The tightest of those that are long enough, else the longest. */
+static bool suits_better(uint32_t a, uint32_t b, uint32_t interval_s)
+{
+	return a >= interval_s ? b < interval_s || a < b : a > b;
+}
+
+uint32_t smr_keyring_class_for(const struct smr_keyring *ring, uint32_t interval_s)
+{
+	uint32_t wanted = interval_s != 0 ? interval_s : SMR_KEYRING_INTERVAL_DEFAULT;
+	const struct smr_store_ticket_class *best = NULL;
+
+	for (size_t i = 0; i < SMR_COUNT(ring->classes); i++) {
+		const struct smr_store_ticket_class *class = &ring->classes[i].class;
+
+		if (ring->classes[i].known && !class->retired &&
+		    (best == NULL || suits_better(class->up_to_s, best->up_to_s, wanted)))
+			best = class;
+	}
+	return best != NULL ? best->number : 0;
 }
 
 uint64_t smr_keyring_valid_until(const struct smr_keyring *ring)
 {
 	uint64_t now = ring->times.now;
-	uint64_t until = (now / ring->times.epoch_s + 1) * ring->times.epoch_s;
+	uint64_t until = UINT64_MAX;
 
+	for (size_t i = 0; i < SMR_COUNT(ring->classes); i++) {
+		uint64_t epoch_s = ring->classes[i].class.epoch_s;
+
+		if (ring->classes[i].known && (now / epoch_s + 1) * epoch_s < until)
+			until = (now / epoch_s + 1) * epoch_s;
+	}
 	for (size_t i = 0; i < ring->flight_count; i++) {
 		const struct smr_flight_key *key = &ring->flights[i].key;
 
@@ -309,14 +386,19 @@ uint64_t smr_keyring_last_end(const struct smr_keyring *ring)
 	return end;
 }
 
-uint32_t smr_keyring_epoch(const struct smr_keyring *ring)
+uint32_t smr_keyring_epoch(const struct smr_keyring *ring, uint32_t class)
 {
-	return ring->epoch;
+	return class_of(ring, class)->epoch;
 }
 
-uint32_t smr_keyring_lifetime(const struct smr_keyring *ring)
+uint32_t smr_keyring_lifetime(const struct smr_keyring *ring, uint32_t class)
 {
-	return ring->times.lifetime;
+	return class_of(ring, class)->class.lifetime;
+}
+
+uint32_t smr_keyring_up_to(const struct smr_keyring *ring, uint32_t class)
+{
+	return class_of(ring, class)->class.up_to_s;
 }
 
 static bool supplier_approves(const struct smr_keyring *ring, const uint8_t *supplier, const uint8_t *measurement)

@@ -10,14 +10,13 @@
 #include "store/store.h"
 
 #define SMR_KEYRING_FLIGHT_KEYS 64u
-#define SMR_KEYRING_TICKET_KEYS 128u
+/** Seconds between the check-ins of a device whose operator does not say. */
+#define SMR_KEYRING_INTERVAL_DEFAULT 86400u
 
 struct smr_keyring;
 
 struct smr_keyring_times {
-	uint64_t now;	   /* seconds since 1970 */
-	uint64_t epoch_s;  /* length of a ticket epoch */
-	uint32_t lifetime; /* epochs a lineage lives: L */
+	uint64_t now; /* seconds since 1970 */
 	uint64_t send_next_key_s;
 };
 
@@ -38,14 +37,20 @@ struct smr_bytes smr_keyring_next(const struct smr_keyring *ring, uint32_t numbe
 
 /** Ticket key of an id, or NULL: unknown or too old. */
 const struct smr_ticket_key *smr_keyring_ticket_key(const struct smr_keyring *ring, uint32_t id);
-/** Key that new tickets are sealed under. */
-const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring);
+/** Class for the tickets of a device that checks in every @p interval_s seconds (0: unknown): the one for the shortest intervals
+ * that reach this one, or else for the longest. */
+uint32_t smr_keyring_class_for(const struct smr_keyring *ring, uint32_t interval_s);
+/** Key that new tickets of a class are sealed under; NULL: there is no such class. */
+const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring *ring, uint32_t class);
 /** When this snapshot stops being right: the next second at which a key begins or ends or a ticket epoch begins. */
 uint64_t smr_keyring_valid_until(const struct smr_keyring *ring);
 /** When the last epoch key in stock ends; 0: there is none. */
 uint64_t smr_keyring_last_end(const struct smr_keyring *ring);
-uint32_t smr_keyring_epoch(const struct smr_keyring *ring);
-uint32_t smr_keyring_lifetime(const struct smr_keyring *ring);
+/** Of a class that some key of the snapshot belongs to: the present epoch, how many of them a lineage lives, and the longest
+ * interval between check-ins that it is for. */
+uint32_t smr_keyring_epoch(const struct smr_keyring *ring, uint32_t class);
+uint32_t smr_keyring_lifetime(const struct smr_keyring *ring, uint32_t class);
+uint32_t smr_keyring_up_to(const struct smr_keyring *ring, uint32_t class);
 
 /** Does this snapshot know the shipment? One that was loaded a moment ago it may not know yet. */
 bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment);

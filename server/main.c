@@ -112,7 +112,7 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 	server->config = &d->config;
 	pthread_rwlock_init(&server->ring_lock, NULL);
 	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	server->pending = smr_pending_new();
+	server->pending = smr_pending_new(1000 * d->config.stale_s);
 	err = server->stop_fd < 0 || server->pending == NULL ? SMR_E_NO_MEMORY : SMR_OK;
 	if (err == SMR_OK)
 		err = smr_keeper_start(server, &d->keeper);

@@ -25,9 +25,8 @@ struct smr_server_config {
 	char *spool;
 	uint64_t relay_interval_s;
 	uint64_t relay_batch;
-	/* [tickets] */
-	uint64_t epoch_s;
-	uint64_t lifetime;
+	/* [pending] */
+	uint64_t stale_s;
 	/* [flight] */
 	uint64_t send_next_key_s;
 	/* [status] */

@@ -20,6 +20,7 @@
 struct batch {
 	struct batch *next_free;
 	struct smr_keyring *ring; /* held from receiving to sending */
+	struct smr_pending_view pending;
 	size_t count;
 	struct smr_item items[BATCH_ITEMS];
 	struct smr_store_device devices[BATCH_ITEMS];
@@ -43,7 +44,7 @@ struct smr_worker {
 
 static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 {
-	return (struct smr_steps){b->ring, w->server->pending, &w->server->metrics, &w->message_id};
+	return (struct smr_steps){b->ring, b->pending, &w->server->metrics, &w->message_id};
 }
 
 /* ---- receive and send ---- */
@@ -195,6 +196,7 @@ static void release(struct smr_worker *w, struct batch *b)
 {
 	smr_keyring_release(b->ring);
 	b->ring = NULL;
+	smr_pending_release(&b->pending);
 	b->next_free = w->free_list;
 	w->free_list = b;
 	w->under_way--;
@@ -223,6 +225,7 @@ static void begin(struct smr_worker *w, struct batch *b)
 	w->free_list = b->next_free;
 	w->under_way++;
 	b->ring = smr_server_ring(w->server);
+	b->pending = smr_pending_hold(w->server->pending);
 	steps = steps_of(w, b);
 	for (size_t i = 0; i < b->count; i++)
 		smr_item_open(&b->items[i], &steps);

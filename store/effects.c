@@ -106,5 +106,8 @@ enum smr_err smr_effects_of(const struct smr_store_change *change, struct smr_ef
 	/* X goes with the receipt, and also when the row waits for a new package: that one is never sent again. */
 	out->purge_x = grip->has_x && (change->purge_x || change->state == SMR_ROW_RESEAL);
 	out->has_x = grip->has_x && !out->purge_x;
+	/* The package that a device with a ticket was to come for has been sent. The condition is SMR_SQL_COMMAND_PENDING's. */
+	out->journal = out->command_count > 0 ||
+		       (grip->state == SMR_ROW_SEALED && grip->lineage != 0 && change->state != SMR_ROW_SEALED);
 	return SMR_OK;
 }

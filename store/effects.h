@@ -23,6 +23,7 @@ struct smr_effects {
 	/* Receipts that end their commands. */
 	const struct smr_receipt *commands[SMR_RECEIPTS_MAX];
 	size_t command_count;
+	bool journal; /* what is pending for the device changes: smr_journal_note */
 };
 
 /** @param out views into @p change. @return SMR_E_INVALID; @p why says what. */

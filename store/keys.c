@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Flight keys and ticket keys. They are few, and to erase one the whole table is written anew: SQLite then zeroes all
+ * Flight keys. They are few, and to erase one the whole table is written anew: SQLite then zeroes all
  * its pages, so that no copy of the erased key stays behind in a page that was rebalanced once (see sqlite/schema.c).
  */
 #include <stdlib.h>
 
 #include "store/local.h"
-
-#define EPOCH_MASK 0xffffffu
 
 /* ---- flight keys ---- */
 
@@ -148,120 +146,5 @@ enum smr_err smr_store_erase_flight_keys(struct smr_store *store, uint64_t now, 
 		err = smr_write_end(store, erase_flight_keys(store, now, erased));
 	if (err != SMR_OK)
 		*erased = 0;
-	return err;
-}
-
-/* ---- ticket keys ---- */
-
-/* Epochs before @p epoch, on the circle of 24 bits. Above half of it: the epoch is later. */
-static uint32_t age(uint32_t current, uint32_t epoch)
-{
-	return (current - epoch) & EPOCH_MASK;
-}
-
-/* The next epoch's key is made early; one more for front ends whose clocks differ. */
-#define EPOCHS_AHEAD 2u
-
-static bool is_outdated(uint32_t id, uint32_t oldest, uint32_t current)
-{
-	uint32_t a = age(current, smr_tk_epoch(id));
-	uint32_t ahead = age(smr_tk_epoch(id), current);
-
-	/* Far ahead: of a clock that was wrong, or of epochs of another length. */
-	return a <= EPOCH_MASK / 2 ? a > age(current, oldest) : ahead > EPOCHS_AHEAD;
-}
-
-/* The keys in use, and whether any is outdated. */
-static enum smr_err read_ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current,
-				     struct smr_ticket_key *keys, size_t room, size_t *count, bool *outdated)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_TICKET_KEYS);
-
-	*count = 0;
-	*outdated = false;
-	while (smr_query_step(&q)) {
-		uint32_t id = (uint32_t)smr_column_int(&q, 0);
-
-		if (is_outdated(id, oldest, current)) {
-			*outdated = true;
-		} else if (*count == room) {
-			q.err = smr_store_say(store, SMR_E_NO_ROOM, "there are more than %zu ticket keys", room);
-		} else {
-			keys[*count].id = id;
-			smr_column_fixed(&q, 1, keys[(*count)++].key, SMR_TK_LEN);
-		}
-	}
-	return smr_query_end(&q);
-}
-
-static bool has_ticket_key(const struct smr_ticket_key *keys, size_t count, uint32_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if (keys[i].id == id)
-			return true;
-	return false;
-}
-
-static enum smr_err make_ticket_key(struct smr_store *store, uint32_t id, struct smr_ticket_key *keys, size_t room,
-				    size_t *count)
-{
-	if (has_ticket_key(keys, *count, id))
-		return SMR_OK;
-	if (*count == room)
-		return smr_store_say(store, SMR_E_NO_ROOM, "there are more than %zu ticket keys", room);
-	keys[*count].id = id;
-	SMR_TRY(smr_random(keys[*count].key, SMR_TK_LEN));
-	++*count;
-	return SMR_OK;
-}
-
-static enum smr_err rewrite_ticket_keys(struct smr_store *store, const struct smr_ticket_key *keys, size_t count)
-{
-	SMR_TRY(smr_query_do(store, SMR_SQL_TICKET_KEY_CLEAR));
-	for (size_t i = 0; i < count; i++) {
-		struct smr_query q = smr_query_begin(store, SMR_SQL_TICKET_KEY_PUT);
-
-		smr_query_int(&q, keys[i].id);
-		smr_query_blob(&q, keys[i].key, sizeof(keys[i].key));
-		SMR_TRY(smr_query_run(&q));
-	}
-	return SMR_OK;
-}
-
-static enum smr_err renew_ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current,
-				      struct smr_ticket_key *keys, size_t room, size_t *count)
-{
-	bool outdated;
-
-	/* Again, inside the transaction: another front end may have made the same keys meanwhile. */
-	SMR_TRY(read_ticket_keys(store, oldest, current, keys, room, count, &outdated));
-	SMR_TRY(make_ticket_key(store, smr_tk_id(0, current), keys, room, count));
-	SMR_TRY(make_ticket_key(store, smr_tk_id(0, current + 1), keys, room, count));
-	return rewrite_ticket_keys(store, keys, *count);
-}
-
-static enum smr_err ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current, struct smr_ticket_key *keys,
-				size_t room, size_t *count)
-{
-	bool outdated;
-
-	SMR_TRY(read_ticket_keys(store, oldest, current, keys, room, count, &outdated));
-	if (!outdated && has_ticket_key(keys, *count, smr_tk_id(0, current)) &&
-	    has_ticket_key(keys, *count, smr_tk_id(0, current + 1)))
-		return SMR_OK;
-	SMR_TRY(smr_write_begin(store));
-	return smr_write_end(store, renew_ticket_keys(store, oldest, current, keys, room, count));
-}
-
-enum smr_err smr_store_ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current,
-				   struct smr_ticket_key *keys, size_t *count)
-{
-	size_t room = *count;
-	enum smr_err err = ticket_keys(store, oldest, current, keys, room, count);
-
-	if (err != SMR_OK) {
-		smr_wipe(keys, room * sizeof(*keys));
-		*count = 0;
-	}
 	return err;
 }

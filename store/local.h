@@ -85,6 +85,8 @@ enum smr_err smr_write_begin(struct smr_store *store) SMR_MUST_USE;
 enum smr_err smr_write_end(struct smr_store *store, enum smr_err err) SMR_MUST_USE;
 /** Tell running servers that they should look. */
 enum smr_err smr_bump_sequence(struct smr_store *store) SMR_MUST_USE;
+/** Tell them that what is pending for this device may have changed. */
+enum smr_err smr_journal_note(struct smr_store *store, const struct smr_eid *eid) SMR_MUST_USE;
 
 /* ---- rows ---- */
 
@@ -92,7 +94,7 @@ enum smr_err smr_bump_sequence(struct smr_store *store) SMR_MUST_USE;
 struct smr_held {
 	bool found;
 	uint64_t revision;
-	struct smr_row row; /* state, revoked, iccid, serial; nothing else */
+	struct smr_row row; /* state, revoked, lineage, iccid, serial; nothing else */
 	uint64_t operator_number;
 	uint64_t package;
 	bool has_x;
@@ -103,6 +105,11 @@ struct smr_held {
 	bool has_sealed_for; /* the package names the shipment that it was sealed for */
 	struct smr_shipment_id sealed_for;
 };
+/** Does a new package wait for a device that checks in already? The condition that SMR_SQL_COMMAND_PENDING has in SQL. */
+static inline bool smr_held_waits(const struct smr_held *held)
+{
+	return held->row.state == SMR_ROW_SEALED && held->row.lineage != 0;
+}
 enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out) SMR_MUST_USE;
 /** Create the row. @p d  64 octets x | y and @p shipment, or NULL and 0. */
 enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid, const uint8_t *d,

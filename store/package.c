@@ -15,6 +15,7 @@ static enum smr_err set_package(struct smr_store *store, const struct smr_batch_
 	smr_query_int(&q, record->package.serial);
 	smr_query_int(&q, slot);
 	smr_query_bytes(&q, smr_bytes_of(record->shipment.octets, record->has_shipment ? sizeof(record->shipment) : 0));
+	smr_query_ref(&q, record->interval_s);
 	SMR_TRY(smr_query_run(&q));
 	/* Commands for the ICCID of before have no MCIM to obey them any more, and would never be receipted. */
 	q = smr_query_begin(store, SMR_SQL_COMMAND_END_OTHERS);
@@ -78,7 +79,8 @@ static enum smr_err put_package(struct smr_store *store, const struct smr_batch_
 	SMR_TRY(store->driver->put_package(store, &record->eid, &held, &record->package, &slot));
 	/* Evidence of a flight for the package before: nobody can use it any more. */
 	SMR_TRY(smr_evidence_delete(store, &record->eid, held.evidence));
-	return set_package(store, record, operator_row.number, slot);
+	SMR_TRY(set_package(store, record, operator_row.number, slot));
+	return held.row.lineage != 0 ? smr_journal_note(store, &record->eid) : SMR_OK;
 }
 
 enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_batch_record *record)
@@ -154,7 +156,8 @@ static enum smr_err put_command(struct smr_store *store, const struct smr_key_id
 	smr_query_int(&q, record->serial);
 	smr_query_bytes(&q, record->command);
 	SMR_TRY(smr_query_run(&q));
-	return smr_row_touch(store, &record->eid);
+	SMR_TRY(smr_row_touch(store, &record->eid));
+	return smr_journal_note(store, &record->eid);
 }
 
 enum smr_err smr_store_put_command(struct smr_store *store, const struct smr_key_id *operator_id,

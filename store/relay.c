@@ -322,7 +322,7 @@ static enum smr_err command_again(struct clearing *c, const struct smr_evidence_
 	smr_query_int(&q, record->serial);
 	SMR_TRY(smr_query_run(&q));
 	SMR_TRY(smr_row_touch(c->store, &record->eid));
-	return smr_bump_sequence(c->store); /* servers: its check-ins need the store again */
+	return smr_journal_note(c->store, &record->eid); /* its check-ins need the store again */
 }
 
 static enum smr_err clear_record(struct clearing *c, const struct smr_store_relay *relay)

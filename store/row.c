@@ -24,6 +24,7 @@ static void read_held(struct smr_query *q, struct smr_held *out)
 	out->has_sealed_for = !smr_column_null(q, 11);
 	if (out->has_sealed_for)
 		smr_column_fixed(q, 11, out->sealed_for.octets, sizeof(out->sealed_for.octets));
+	out->row.lineage = (uint32_t)smr_column_int(q, 12);
 }
 
 enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, struct smr_held *out)
@@ -69,7 +70,8 @@ enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 		SMR_TRY(store->driver->purge_package(store, eid, held->package));
 	q = smr_query_begin(store, SMR_SQL_ROW_SET_RESEAL);
 	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
-	return smr_query_run(&q);
+	SMR_TRY(smr_query_run(&q));
+	return smr_held_waits(held) ? smr_journal_note(store, eid) : SMR_OK;
 }
 
 enum smr_err smr_row_touch(struct smr_store *store, const struct smr_eid *eid)

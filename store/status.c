@@ -1,29 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changed, what is pending, how much there is of everything. */
+/* Revocation, and how much there is of everything. */
 #include "store/local.h"
-
-enum smr_err smr_store_change_sequence(struct smr_store *store, uint64_t *sequence)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_META_GET);
-
-	smr_query_text(&q, "sequence");
-	*sequence = smr_query_step(&q) ? smr_column_int(&q, 0) : 0;
-	return smr_query_end(&q);
-}
-
-enum smr_err smr_store_pending(struct smr_store *store, void (*each)(void *context, const struct smr_eid *eid),
-			       void *context)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_COMMAND_PENDING);
-	struct smr_eid eid;
-
-	while (smr_query_step(&q)) {
-		smr_column_fixed(&q, 0, eid.octets, sizeof(eid.octets));
-		if (q.err == SMR_OK)
-			each(context, &eid);
-	}
-	return smr_query_end(&q);
-}
 
 static enum smr_err revoke(struct smr_store *store, const struct smr_eid *eid, bool revoked)
 {
@@ -37,7 +14,7 @@ static enum smr_err revoke(struct smr_store *store, const struct smr_eid *eid, b
 	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
 	smr_query_int(&q, revoked);
 	SMR_TRY(smr_query_run(&q));
-	return smr_bump_sequence(store);
+	return smr_journal_note(store, eid);
 }
 
 enum smr_err smr_store_revoke(struct smr_store *store, const struct smr_eid *eid, bool revoked)

@@ -48,6 +48,7 @@ struct smr_store_grip {
 	uint64_t evidence;
 	bool has_x;
 	enum smr_row_state state;
+	uint32_t lineage;
 	struct smr_iccid iccid;
 	uint64_t serial;
 	struct smr_store_waiting_command {
@@ -69,7 +70,8 @@ struct smr_store_device {
 	struct smr_store_grip grip;
 	bool known_d; /* the device came with a shipment */
 	uint8_t d[SMR_POINT_LEN];
-	bool has_shipment; /* else zeros. Without known_d: the one that the package was sealed for */
+	uint32_t interval_s; /* between its check-ins, as the operator says; 0: unknown */
+	bool has_shipment;   /* else zeros. Without known_d: the one that the package was sealed for */
 	struct smr_shipment_id shipment;
 	struct smr_key_id operator_id;
 	uint8_t w[SMR_SIG_LEN];
@@ -127,19 +129,66 @@ enum smr_err smr_store_add_flight_key(struct smr_store *store, const struct smr_
  * the log live until smr_store_checkpoint. */
 enum smr_err smr_store_erase_flight_keys(struct smr_store *store, uint64_t now, size_t *erased) SMR_MUST_USE;
 
-/** Ticket keys from epoch @p oldest on (24 bits, a circle); creates the one for @p current (and the next) if missing,
- * erases older ones. @p count [in] room, [out] number. SMR_E_NO_ROOM; @p keys are wiped on error. */
-enum smr_err smr_store_ticket_keys(struct smr_store *store, uint32_t oldest, uint32_t current,
-				   struct smr_ticket_key *keys, size_t *count) SMR_MUST_USE;
+/**
+ * A class of tickets: how long the epochs of its keys last, and how many of them a lineage lives, for devices that check in about as
+ * often. The classes are in the store, so that all front ends go by the same ones. What a class says never changes, since tickets in
+ * the field count in its epochs: another class takes its place, and the old one, retired, only opens until its last key is gone.
+ */
+struct smr_store_ticket_class {
+	uint8_t number;	  /* in the id of its keys */
+	uint32_t up_to_s; /* for intervals between check-ins up to this */
+	uint32_t epoch_s;
+	uint32_t lifetime; /* L: epochs */
+	bool retired;
+};
+#define SMR_STORE_TICKET_CLASSES 256u
+/** Longest lifetime of a class: bounds how many keys there are. */
+#define SMR_STORE_LIFETIME_MAX 120u
+/** Keys that a class has at most at a time: this epoch's, older ones, and those ahead of it. */
+#define SMR_STORE_CLASS_KEYS(lifetime) ((lifetime) + 1u + SMR_TICKET_EPOCHS_AHEAD)
+/** All classes together: room that is always enough. */
+#define SMR_STORE_TICKET_KEYS_MAX 1024u
+/** All classes in ascending number; @p count [in] room, [out] number. SMR_E_NO_ROOM. */
+enum smr_err smr_store_ticket_classes(struct smr_store *store, struct smr_store_ticket_class *classes,
+				      size_t *count) SMR_MUST_USE;
+/** Add a class, which takes the place of the one with the same up_to_s. @param added  number [out]; retired is not looked at.
+ * SMR_E_EXISTS: that one says the same already; SMR_E_NO_ROOM: all 256 numbers are in use; SMR_E_INVALID: a value of 0, or too long
+ * a lifetime. */
+enum smr_err smr_store_put_ticket_class(struct smr_store *store, struct smr_store_ticket_class *added) SMR_MUST_USE;
 
-/* ---- what changes when files are loaded ---- */
+/**
+ * The ticket keys of all classes for the time @p now (seconds since 1970). Where the key of the present epoch or the next one is
+ * missing it is made; of several front ends that find it missing one makes it and all get that one. Keys older than the lifetime of
+ * their class are erased, and so are those far ahead of the time (of a clock that was wrong) and retired classes without keys; but
+ * only while time flows: after a gap nothing is erased before the next epoch, so that a clock that jumps for a moment costs no
+ * device its ticket.
+ *
+ * @param keys  [out] in ascending id. @param count [in] room, [out] number. SMR_E_NO_ROOM; @p keys are wiped on error.
+ */
+enum smr_err smr_store_ticket_keys(struct smr_store *store, uint64_t now, struct smr_ticket_key *keys,
+				   size_t *count) SMR_MUST_USE;
 
-/** Grows whenever something is loaded that a running server must notice (keys, references, commands, shipments). One
- * cheap read; not counted as a round trip of a device. */
-enum smr_err smr_store_change_sequence(struct smr_store *store, uint64_t *sequence) SMR_MUST_USE;
-/** EIDs whose check-ins need their row: a command or a new package waits for them, or they are revoked. */
-enum smr_err smr_store_pending(struct smr_store *store, void (*each)(void *context, const struct smr_eid *eid),
+/* ---- what changes while servers run ---- */
+
+/** How far the store has moved. One cheap read; not counted as a round trip of a device. */
+struct smr_store_position {
+	uint64_t
+		sequence; /* grows with whatever a running server must load anew: keys, classes, references, shipments, parties */
+	uint64_t journal; /* grows with every change of what is pending for some device */
+};
+enum smr_err smr_store_position(struct smr_store *store, struct smr_store_position *out) SMR_MUST_USE;
+
+/** Entries that the journal keeps: a reader that is farther behind reads everything that is pending. */
+#define SMR_STORE_JOURNAL 4096u
+/** @param pending  do this device's check-ins need their row? A command or a new package waits for it, or it is revoked. */
+typedef void smr_store_pending_each(void *context, const struct smr_eid *eid, bool pending);
+/** All devices for which something is pending. @param journal  [out] the position that this is the state of. */
+enum smr_err smr_store_pending(struct smr_store *store, uint64_t *journal, smr_store_pending_each *each,
 			       void *context) SMR_MUST_USE;
+/** Those whose pending state may have changed since @p journal [in, out], with the present one; some perhaps twice.
+ * SMR_E_NOT_FOUND: the journal does not reach back so far, or this is another store than then; read everything. */
+enum smr_err smr_store_pending_since(struct smr_store *store, uint64_t *journal, smr_store_pending_each *each,
+				     void *context) SMR_MUST_USE;
 /** Approved measurements with the supplier they belong to. */
 struct smr_store_reference {
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];

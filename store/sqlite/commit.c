@@ -53,8 +53,7 @@ static enum smr_err end_command(struct smr_store *store, const struct smr_eid *e
 	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
 	smr_query_blob(&q, receipt->iccid.octets, sizeof(receipt->iccid.octets));
 	smr_query_int(&q, receipt->result);
-	SMR_TRY(smr_query_run(&q));
-	return smr_bump_sequence(store); /* servers: its check-ins need the store no more */
+	return smr_query_run(&q);
 }
 
 static enum smr_err put_row(struct smr_store *store, const struct smr_store_change *change, uint64_t evidence,
@@ -87,7 +86,8 @@ static enum smr_err apply(struct smr_store *store, const struct smr_store_change
 		SMR_TRY(end_command(store, &change->eid, effects->commands[i]));
 	if (effects->purge_x)
 		SMR_TRY(smr_sqlite_purge_package(store, &change->eid, change->grip.package));
-	return put_row(store, change, effects->has_evidence ? evidence : 0, effects->has_x);
+	SMR_TRY(put_row(store, change, effects->has_evidence ? evidence : 0, effects->has_x));
+	return effects->journal ? smr_journal_note(store, &change->eid) : SMR_OK;
 }
 
 static enum smr_err commit_one(struct smr_store *store, struct smr_store_change *change)

@@ -40,7 +40,9 @@ static void read_row(struct smr_query *q, struct smr_store_device *device)
 	device->grip.has_x = smr_column_int(q, 12) != 0;
 	device->grip.evidence = smr_column_int(q, 13);
 	device->grip.operator_number = smr_column_int(q, 14);
+	device->interval_s = (uint32_t)smr_column_int(q, 15);
 	device->grip.state = row->state;
+	device->grip.lineage = row->lineage;
 	device->grip.iccid = row->iccid;
 	device->grip.serial = row->serial;
 }

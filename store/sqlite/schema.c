@@ -18,7 +18,7 @@
  */
 #include "store/sqlite/local.h"
 
-#define PRESENT_VERSION 3u
+#define PRESENT_VERSION 4u
 #define APPLICATION_ID 0x534d5241 /* «SMRA» */
 
 static const char version_1[] =
@@ -86,6 +86,18 @@ static const char version_3[] = "ALTER TABLE shipment ADD COLUMN file_number INT
 				"  eid BLOB PRIMARY KEY, shipment INTEGER NOT NULL REFERENCES shipment (number), d "
 				"BLOB NOT NULL) WITHOUT ROWID;";
 
+/* interval_s: what the operator says of the device's check-ins, NULL: nothing. ticket_class: docs/decisions/0012-ticket-classes.md;
+ * class 0 is what all tickets had before. journal: a ring of the devices whose pending state changed (../journal.c). */
+static const char version_4[] =
+	"ALTER TABLE device ADD COLUMN interval_s INTEGER;"
+	"CREATE TABLE ticket_class ("
+	"  number INTEGER PRIMARY KEY, up_to_s INTEGER NOT NULL, epoch_s INTEGER NOT NULL,"
+	"  lifetime INTEGER NOT NULL, retired INTEGER NOT NULL);"
+	"INSERT INTO ticket_class VALUES (0, 86400, 86400, 30, 0), (1, 3600, 21600, 28, 0),"
+	"  (2, 604800, 604800, 26, 0), (3, 4294967295, 2592000, 24, 0);"
+	"CREATE TABLE journal (slot INTEGER PRIMARY KEY, entry INTEGER NOT NULL, eid BLOB NOT NULL);"
+	"INSERT INTO meta VALUES ('journal', 0);";
+
 static enum smr_err run_script(struct smr_store *store, const char *script)
 {
 	if (sqlite3_exec(smr_sqlite_of(store)->db, script, NULL, NULL, NULL) != SQLITE_OK)
@@ -108,8 +120,14 @@ static enum smr_err from_2(struct smr_store *store)
 	return run_script(store, version_3);
 }
 
+static enum smr_err from_3(struct smr_store *store)
+{
+	return run_script(store, version_4);
+}
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2};
+static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2,
+										   from_3};
 
 static enum smr_err pragma(struct smr_store *store, const char *text, uint64_t *out)
 {

@@ -16,16 +16,21 @@
 	X(META_GET, "SELECT value FROM meta WHERE name = ?1")                                                          \
 	X(META_SET, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")      \
 	X(META_BUMP, "UPDATE meta SET value = value + 1 WHERE name = 'sequence'")                                      \
+	X(POSITION, "SELECT (SELECT value FROM meta WHERE name = 'sequence'), "                                        \
+		    "(SELECT value FROM meta WHERE name = 'journal')")                                                 \
+	X(JOURNAL_BUMP, "UPDATE meta SET value = value + 1 WHERE name = 'journal' RETURNING value")                    \
+	X(JOURNAL_PUT, "INSERT INTO journal (slot, entry, eid) VALUES (?1, ?2, ?3) "                                   \
+		       "ON CONFLICT (slot) DO UPDATE SET entry = ?2, eid = ?3")                                        \
 	/* the hot path */                                                                                             \
 	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
 		  "coalesce(s.id, d.sealed_for), "                                                                     \
-		  "o.id, d.package, d.has_x, d.evidence, d.operator FROM device d "                                    \
+		  "o.id, d.package, d.has_x, d.evidence, d.operator, d.interval_s FROM device d "                      \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
 		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
 	X(LOOKUP_COMMANDS, "SELECT command, operator, iccid, serial FROM command WHERE eid = ?1 AND pending LIMIT ?2") \
 	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d, " \
-		   "sealed_for FROM device WHERE eid = ?1")                                                            \
+		   "sealed_for, lineage FROM device WHERE eid = ?1")                                                   \
 	X(ROW_REVISION, "SELECT revision FROM device WHERE eid = ?1")                                                  \
 	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE eid = ?1")                                       \
 	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
@@ -36,10 +41,10 @@
 	X(ROW_REENROL,                                                                                                 \
 	  "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3, ctr = 0, hash = zeroblob(32), "           \
 	  "lineage = 0 WHERE eid = ?1")                                                                                \
-	X(ROW_SET_PACKAGE,                                                                                             \
-	  "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "                          \
-	  "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, sealed_for) "              \
-	  "WHERE eid = ?1")                                                                                            \
+	X(ROW_SET_PACKAGE, "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "         \
+			   "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, "         \
+			   "sealed_for), interval_s = ?7 "                                                             \
+			   "WHERE eid = ?1")                                                                           \
 	X(ROW_SET_RESEAL, "UPDATE device SET revision = revision + 1, state = 4, has_x = 0 WHERE eid = ?1")            \
 	X(ROW_SET_REVOKED, "UPDATE device SET revision = revision + 1, revoked = ?2 WHERE eid = ?1 AND revoked <> ?2") \
 	X(ROW_ICCID_TAKEN, "SELECT 1 FROM device WHERE iccid = ?1 AND operator = ?2 AND eid <> ?3 "                    \
@@ -69,6 +74,10 @@
 			      "WHERE eid = ?1 AND iccid <> ?2 AND pending")                                            \
 	X(COMMAND_PENDING, "SELECT eid FROM command WHERE pending UNION "                                              \
 			   "SELECT eid FROM device WHERE revoked OR (state = 1 AND lineage <> 0)")                     \
+	/* The same condition, for the devices that changed. */                                                        \
+	X(PENDING_SINCE, "SELECT j.eid, EXISTS (SELECT 1 FROM command c WHERE c.eid = j.eid AND c.pending) OR "        \
+			 "EXISTS (SELECT 1 FROM device d WHERE d.eid = j.eid AND "                                     \
+			 "(d.revoked OR (d.state = 1 AND d.lineage <> 0))) FROM journal j WHERE j.entry > ?1")         \
 	/* relay */                                                                                                    \
 	X(RELAY_PUT, "INSERT INTO relay (operator, eid, iccid, serial, kind, result, mac, evidence, e, q) "            \
 		     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT evidence FROM evidence WHERE seq = ?8), "            \
@@ -91,6 +100,11 @@
 			  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                       \
 	X(FLIGHT_KEY_GET, "SELECT 1 FROM flight_key WHERE number = ?1")                                                \
 	X(FLIGHT_KEY_CLEAR, "DELETE FROM flight_key")                                                                  \
+	X(TICKET_CLASSES, "SELECT number, up_to_s, epoch_s, lifetime, retired FROM ticket_class ORDER BY number")      \
+	X(TICKET_CLASS_RETIRE, "UPDATE ticket_class SET retired = 1 WHERE up_to_s = ?1")                               \
+	X(TICKET_CLASS_PUT, "INSERT INTO ticket_class (number, up_to_s, epoch_s, lifetime, retired) "                  \
+			    "VALUES (?1, ?2, ?3, ?4, 0)")                                                              \
+	X(TICKET_CLASS_END, "DELETE FROM ticket_class WHERE number = ?1")                                              \
 	X(TICKET_KEYS, "SELECT id, key FROM ticket_key ORDER BY id")                                                   \
 	X(TICKET_KEY_PUT, "INSERT INTO ticket_key (id, key) VALUES (?1, ?2)")                                          \
 	X(TICKET_KEY_CLEAR, "DELETE FROM ticket_key")                                                                  \

@@ -9,6 +9,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import disk  # noqa: E402
 import faults  # noqa: E402
 import milenage  # noqa: E402
 import mutants  # noqa: E402
@@ -36,6 +37,7 @@ class Place(Offline):
         epoch each time, so that they are made anew."""
         self.victim, self.places, self.deaths, self.passed = victim, list(places), 0, []
         self.epoch = 23 if self.epoch == 24 else 24
+        disk.put(self.ro, ("UPDATE ticket_class SET epoch_s = ? WHERE number = 0", (3600 * self.epoch,)))
         self.start_server(self.fault("samarad"))
         self.start_auc(self.fault("samara-auc"))
         self.revive()
@@ -44,7 +46,7 @@ class Place(Offline):
         return faults.Fault(self.places.pop(0) if name == self.victim and self.places else None)
 
     def start_server(self, fault):
-        self.start(fault, tickets__epoch=f"{self.epoch}h")
+        self.start(fault)
 
     def start_auc(self, fault):
         self.auc_process = self.world.start_auc(self.auc, fault)

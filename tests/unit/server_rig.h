@@ -8,6 +8,7 @@
 #define SMR_TESTS_UNIT_SERVER_RIG_H
 
 #include "server/item.h"
+#include "sys/clock.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/store_rig.h"
 
@@ -15,6 +16,7 @@
 #define WORLD_EPOCH_S 86400u
 #define WORLD_LIFETIME 30u
 #define WORLD_DAY 86400u
+#define WORLD_STALE_MS 3600000u
 #define WORLD_COAP 7u /* octets before the payload of an answer: header 4, token 2, marker 1 */
 
 struct world {
@@ -45,13 +47,16 @@ enum world_content {
 
 static inline void world_reload(struct world *w, uint64_t now)
 {
-	struct smr_keyring_times times = {now, WORLD_EPOCH_S, WORLD_LIFETIME, 0};
+	struct smr_keyring_times times = {now, 0};
+	struct smr_store_position position;
 
 	smr_keyring_release(w->ring);
 	w->ring = NULL;
 	assert_int_equal(smr_keyring_load(w->store->store, &times, &w->ring), SMR_OK);
-	assert_int_equal(smr_pending_load(w->pending, w->store->store), SMR_OK);
-	w->steps = (struct smr_steps){w->ring, w->pending, &w->metrics, &w->message_id};
+	assert_int_equal(smr_store_position(w->store->store, &position), SMR_OK);
+	assert_int_equal(smr_pending_follow(w->pending, w->store->store, &position, smr_clock_ms()), SMR_OK);
+	smr_pending_release(&w->steps.pending);
+	w->steps = (struct smr_steps){w->ring, smr_pending_hold(w->pending), &w->metrics, &w->message_id};
 }
 
 static inline void world_sender(struct world *w, struct smr_file_info *info)
@@ -133,7 +138,7 @@ static inline struct world *world_make(struct scene *s, unsigned content)
 	w->s = s;
 	rig_setup(&store);
 	w->store = store;
-	w->pending = smr_pending_new();
+	w->pending = smr_pending_new(WORLD_STALE_MS);
 	assert_non_null(w->pending);
 	if (content & WORLD_KNOWN)
 		world_put_shipment(w);
@@ -155,6 +160,7 @@ static inline void world_free(struct world *w)
 	void *store = w->store;
 
 	smr_keyring_release(w->ring);
+	smr_pending_release(&w->steps.pending);
 	smr_pending_free(w->pending);
 	rig_teardown(&store);
 	free(w);

@@ -13,12 +13,13 @@
 
 #define EPOCH_S 86400u
 #define LIFETIME 30u
+#define SHORTEST_EPOCH_S 21600u /* of the classes of a new store: the one for intervals up to an hour */
 #define DAY 86400u
 #define NOW (20000u * DAY + 3600u)
 
 static struct smr_keyring_times times_at(uint64_t now)
 {
-	return (struct smr_keyring_times){.now = now, .epoch_s = EPOCH_S, .lifetime = LIFETIME, .send_next_key_s = DAY};
+	return (struct smr_keyring_times){.now = now, .send_next_key_s = DAY};
 }
 
 static struct smr_keyring *load(struct rig *rig, uint64_t now)
@@ -248,22 +249,26 @@ static void test_ticket_keys_live_for_the_lifetime_and_are_erased(void **state)
 	uint8_t key[SMR_TK_LEN];
 	struct smr_keyring *ring = load(rig, NOW);
 
-	assert_int_equal(smr_keyring_epoch(ring), epoch);
-	assert_int_equal(smr_keyring_lifetime(ring), LIFETIME);
-	assert_non_null(smr_keyring_ticket_current(ring));
-	assert_int_equal(smr_keyring_ticket_current(ring)->id, smr_tk_id(0, epoch));
+	assert_int_equal(smr_keyring_epoch(ring, 0), epoch);
+	assert_int_equal(smr_keyring_lifetime(ring, 0), LIFETIME);
+	assert_non_null(smr_keyring_ticket_current(ring, 0));
+	assert_int_equal(smr_keyring_ticket_current(ring, 0)->id, smr_tk_id(0, epoch));
 	assert_null(smr_keyring_ticket_key(ring, smr_tk_id(0, epoch - 1)));
 	assert_null(smr_keyring_ticket_key(ring, smr_tk_id(1, epoch)));
-	memcpy(key, smr_keyring_ticket_current(ring)->key, sizeof(key));
+	assert_null(smr_keyring_ticket_key(ring, smr_tk_id(200, epoch)));
+	memcpy(key, smr_keyring_ticket_current(ring, 0)->key, sizeof(key));
 	smr_keyring_release(ring);
 	ring = load(rig, NOW + LIFETIME * EPOCH_S);
 	assert_memory_equal(smr_keyring_ticket_key(ring, smr_tk_id(0, epoch))->key, key, sizeof(key));
-	assert_int_equal(smr_keyring_ticket_current(ring)->id, smr_tk_id(0, epoch + LIFETIME));
-	assert_memory_not_equal(smr_keyring_ticket_current(ring)->key, key, sizeof(key));
+	assert_int_equal(smr_keyring_ticket_current(ring, 0)->id, smr_tk_id(0, epoch + LIFETIME));
+	assert_memory_not_equal(smr_keyring_ticket_current(ring, 0)->key, key, sizeof(key));
 	smr_keyring_release(ring);
 	ring = load(rig, NOW + (LIFETIME + 1) * EPOCH_S);
 	assert_null(smr_keyring_ticket_key(ring, smr_tk_id(0, epoch)));
 	smr_keyring_release(ring);
+	/* Days have passed without a look: nothing is erased before it is clear that the clock goes on from here. */
+	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(key), 8), 2);
+	smr_keyring_release(load(rig, NOW + (LIFETIME + 1) * EPOCH_S + EPOCH_S / 4));
 	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
 	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(key), 8), 0);
 }
@@ -277,7 +282,7 @@ static void test_ticket_keys_include_the_next_epochs(void **state)
 	struct smr_keyring *fast = load(rig, NOW + EPOCH_S);
 
 	assert_memory_equal(smr_keyring_ticket_key(slow, smr_tk_id(0, epoch + 1))->key,
-			    smr_keyring_ticket_current(fast)->key, SMR_TK_LEN);
+			    smr_keyring_ticket_current(fast, 0)->key, SMR_TK_LEN);
 	smr_keyring_release(slow);
 	smr_keyring_release(fast);
 }
@@ -286,18 +291,70 @@ static void test_ticket_keys_early_in_time_do_not_underflow(void **state)
 {
 	struct smr_keyring *ring = load(*state, 3 * EPOCH_S);
 
-	assert_int_equal(smr_keyring_epoch(ring), 3);
-	assert_non_null(smr_keyring_ticket_current(ring));
+	assert_int_equal(smr_keyring_epoch(ring, 0), 3);
+	assert_non_null(smr_keyring_ticket_current(ring, 0));
+	smr_keyring_release(ring);
+}
+
+static void test_ticket_class_suits_the_interval(void **state)
+{
+	struct smr_keyring *ring = load(*state, NOW);
+	static const struct {
+		uint32_t interval_s, class, up_to_s;
+	} cases[] = {{0, 0, DAY},   {1, 1, 3600},	   {3600, 1, 3600},	     {3601, 0, DAY},
+		     {DAY, 0, DAY}, {DAY + 1, 2, 7 * DAY}, {8 * DAY, 3, UINT32_MAX}, {UINT32_MAX, 3, UINT32_MAX}};
+
+	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
+		uint32_t class = smr_keyring_class_for(ring, cases[i].interval_s);
+
+		assert_int_equal(class, cases[i].class);
+		assert_int_equal(smr_keyring_up_to(ring, class), cases[i].up_to_s);
+		assert_int_equal(smr_tk_class(smr_keyring_ticket_current(ring, class)->id), class);
+	}
+	assert_null(smr_keyring_ticket_current(ring, 77));
+	smr_keyring_release(ring);
+}
+
+/* Devices in the field keep their class; new flights get the one that took its place. */
+static void test_ticket_class_that_was_replaced_goes_on_with_its_last_keys(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_ticket_class shorter = {.up_to_s = DAY, .epoch_s = DAY / 2, .lifetime = 3};
+	struct smr_keyring *ring = load(rig, NOW);
+	struct smr_ticket_key before = *smr_keyring_ticket_current(ring, 0);
+
+	smr_keyring_release(ring);
+	assert_int_equal(smr_store_put_ticket_class(rig->store, &shorter), SMR_OK);
+	ring = load(rig, NOW + 5 * DAY);
+	assert_int_equal(smr_keyring_class_for(ring, DAY), shorter.number);
+	assert_memory_equal(smr_keyring_ticket_key(ring, before.id), &before, sizeof(before));
+	assert_int_equal(smr_keyring_ticket_current(ring, 0)->id, before.id + 1);
+	assert_int_equal(smr_keyring_epoch(ring, 0), (NOW + 5 * DAY) / DAY);
+	smr_keyring_release(ring);
+}
+
+static void test_ticket_class_of_the_longest_serves_what_is_longer_still(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_keyring *ring;
+
+	rig_sql(rig->path, "DELETE FROM ticket_class WHERE number = 3");
+	ring = load(rig, NOW);
+	assert_int_equal(smr_keyring_class_for(ring, 100 * DAY), 2);
+	smr_keyring_release(ring);
+	rig_sql(rig->path, "DELETE FROM ticket_class");
+	ring = load(rig, NOW);
+	assert_null(smr_keyring_ticket_current(ring, smr_keyring_class_for(ring, DAY)));
 	smr_keyring_release(ring);
 }
 
 static void test_valid_until_is_the_next_beginning_or_end(void **state)
 {
 	struct rig *rig = *state;
-	uint64_t midnight = (NOW / EPOCH_S + 1) * EPOCH_S;
+	uint64_t change = (NOW / SHORTEST_EPOCH_S + 1) * SHORTEST_EPOCH_S;
 	struct smr_keyring *ring = load(rig, NOW);
 
-	assert_int_equal(smr_keyring_valid_until(ring), midnight);
+	assert_int_equal(smr_keyring_valid_until(ring), change);
 	assert_int_equal(smr_keyring_last_end(ring), 0);
 	smr_keyring_release(ring);
 	add_key(rig, SMR_FLIGHT_KEY_SHELF, 1, 1, NOW + 1000 * DAY);
@@ -314,8 +371,8 @@ static void test_valid_until_is_the_next_beginning_or_end(void **state)
 	ring = load(rig, NOW + 500);
 	assert_int_equal(smr_keyring_valid_until(ring), NOW + 600);
 	smr_keyring_release(ring);
-	ring = load(rig, midnight - 1);
-	assert_int_equal(smr_keyring_valid_until(ring), midnight);
+	ring = load(rig, change - 1);
+	assert_int_equal(smr_keyring_valid_until(ring), change);
 	smr_keyring_release(ring);
 }
 
@@ -488,6 +545,9 @@ int main(void)
 		TEST(test_next_key_is_the_successor_not_the_last_of_those_in_stock),
 		TEST(test_next_key_is_found_among_later_shelf_keys),
 		TEST(test_next_key_without_a_successor_is_the_current_one),
+		TEST(test_ticket_class_suits_the_interval),
+		TEST(test_ticket_class_that_was_replaced_goes_on_with_its_last_keys),
+		TEST(test_ticket_class_of_the_longest_serves_what_is_longer_still),
 		TEST(test_ticket_keys_live_for_the_lifetime_and_are_erased),
 		TEST(test_ticket_keys_include_the_next_epochs),
 		TEST(test_ticket_keys_early_in_time_do_not_underflow),

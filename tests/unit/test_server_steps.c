@@ -95,7 +95,7 @@ static void test_flight_ticket_names_this_device_lineage_and_epoch(void **state)
 	const struct smr_m2 *m2 = world_fly(w, &device);
 	struct smr_ticket ticket;
 
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring), m2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), m2->ticket, &ticket), SMR_OK);
 	assert_memory_equal(&ticket.eid, &scene->evidence.eid, sizeof(ticket.eid));
 	assert_memory_equal(ticket.rk, device.rk, sizeof(ticket.rk));
 	assert_int_equal(ticket.lineage, 7);
@@ -517,7 +517,7 @@ static void test_checkin_with_nothing_pending_needs_no_store(void **state)
 	const struct smr_c2 *c2;
 
 	world_fly(w, &device);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring),
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0),
 					 smr_bytes_of(device.ticket, device.ticket_len), &before),
 			 SMR_OK);
 	c2 = world_check_in(w, &device, 8, &report);
@@ -525,7 +525,7 @@ static void test_checkin_with_nothing_pending_needs_no_store(void **state)
 	world_assert_wiped(w);
 	assert_int_equal(c2->refusal, SMR_REFUSAL_NONE);
 	assert_int_equal(c2->object_count, 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
 	assert_memory_equal(ticket.rk, device.rk, sizeof(ticket.rk));
 	memcpy(before.rk, ticket.rk, sizeof(before.rk));
 	assert_memory_equal(&ticket, &before, sizeof(ticket)); /* all but rk is as it was */
@@ -549,7 +549,7 @@ static void test_checkin_install_receipt_is_durable_and_purges_x(void **state)
 	assert_true(w->committed);
 	assert_int_equal(world_row(w).row.state, SMR_ROW_INSTALLED);
 	assert_int_equal(world_row(w).x_len, 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
 	assert_int_equal(ticket.state, SMR_TICKET_INSTALLED);
 	assert_int_equal(ticket.lineage, 7);
 	assert_int_equal(smr_store_device_status(w->store->store, &scene->evidence.eid, &status), SMR_OK);
@@ -571,7 +571,7 @@ static void test_checkin_receipt_of_another_package_installs_nothing(void **stat
 	assert_true(w->committed);
 	assert_int_equal(world_row(w).row.state, SMR_ROW_OFFERED);
 	assert_true(world_row(w).x_len > 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
 	assert_int_equal(ticket.state, 0);
 	assert_int_equal(w->metrics.receipts, 0);
 	end(w);
@@ -797,11 +797,11 @@ static void test_checkin_of_a_device_that_is_gone_is_silence(void **state)
 	struct smr_space sealed = {device.ticket, sizeof(device.ticket)};
 
 	world_fly(w, &device);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring),
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0),
 					 smr_bytes_of(device.ticket, device.ticket_len), &ticket),
 			 SMR_OK);
 	other = world_make(scene, WORLD_KEY); /* keys of its own, and no such device */
-	assert_int_equal(smr_ticket_seal(smr_keyring_ticket_current(other->ring), &ticket, &sealed), SMR_OK);
+	assert_int_equal(smr_ticket_seal(smr_keyring_ticket_current(other->ring, 0), &ticket, &sealed), SMR_OK);
 	device_c1(&device, 8, &report);
 	world_post(other, 'c', view(device.c1));
 	assert_silence(other);

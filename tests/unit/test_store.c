@@ -335,60 +335,6 @@ static void test_flight_keys_ended_epochs_are_erased_from_the_files(void **state
 	}
 }
 
-static void test_ticket_keys_are_made_once_for_all_front_ends(void **state)
-{
-	struct rig *rig = *state;
-	struct smr_store *other = second_handle(rig, SMR_STORE_WRITE);
-	struct smr_ticket_key ours[8];
-	struct smr_ticket_key theirs[8];
-	size_t our_count = 8;
-	size_t their_count = 8;
-
-	assert_int_equal(smr_store_ticket_keys(rig->store, 100, 100, ours, &our_count), SMR_OK);
-	assert_int_equal(our_count, 2);
-	assert_int_equal(ours[0].id, smr_tk_id(0, 100));
-	assert_int_equal(ours[1].id, smr_tk_id(0, 101));
-	assert_memory_not_equal(ours[0].key, ours[1].key, SMR_TK_LEN);
-	assert_int_equal(smr_store_ticket_keys(other, 100, 100, theirs, &their_count), SMR_OK);
-	assert_int_equal(their_count, 2);
-	assert_memory_equal(ours, theirs, 2 * sizeof(ours[0]));
-	smr_store_close(other);
-}
-
-static void test_ticket_keys_older_ones_are_erased_from_the_files(void **state)
-{
-	struct rig *rig = *state;
-	struct smr_ticket_key first[8];
-	struct smr_ticket_key later[8];
-	size_t count = 8;
-
-	assert_int_equal(smr_store_ticket_keys(rig->store, 100, 100, first, &count), SMR_OK);
-	count = 8;
-	assert_int_equal(smr_store_ticket_keys(rig->store, 101, 103, later, &count), SMR_OK);
-	assert_int_equal(count, 3); /* 101, 103, 104: nobody was there in 102 */
-	assert_memory_equal(&later[0], &first[1], sizeof(first[1]));
-	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
-	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first[0].key), 8), 0);
-	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(later[0].key), 8), 2);
-	count = 2;
-	assert_int_equal(smr_store_ticket_keys(rig->store, 101, 103, later, &count), SMR_E_NO_ROOM);
-	assert_int_equal(count, 0);
-}
-
-static void test_ticket_keys_survive_the_turn_of_the_epoch_counter(void **state)
-{
-	struct rig *rig = *state;
-	struct smr_ticket_key keys[8];
-	size_t count = 8;
-
-	assert_int_equal(smr_store_ticket_keys(rig->store, 0xfffff0, 0xffffff, keys, &count), SMR_OK);
-	assert_int_equal(count, 2);
-	count = 8;
-	assert_int_equal(smr_store_ticket_keys(rig->store, 0, 1, keys, &count), SMR_OK);
-	assert_int_equal(count, 3); /* 0, 1, 2; the one before the turn is older than 0 */
-	assert_int_equal(keys[0].id, 0);
-}
-
 /* ---- counts and single devices ---- */
 
 static void test_count_follows_the_states(void **state)
@@ -469,9 +415,6 @@ int main(void)
 		FILLED(test_reseal_purges_x_without_being_asked),
 		FILLED(test_flight_keys_come_back_in_order),
 		FILLED(test_flight_keys_ended_epochs_are_erased_from_the_files),
-		FILLED(test_ticket_keys_are_made_once_for_all_front_ends),
-		FILLED(test_ticket_keys_older_ones_are_erased_from_the_files),
-		FILLED(test_ticket_keys_survive_the_turn_of_the_epoch_counter),
 		FILLED(test_count_follows_the_states),
 		FILLED(test_device_status_says_what_waits),
 		FILLED(test_revoke_marks_the_row_and_outdates_decisions),

@@ -239,13 +239,18 @@ static void test_command_whose_receipt_is_rejected_is_pending_again_unless_repla
 {
 	struct rig *rig = *state;
 	struct smr_ack_record ack = {rig_eid(2), rig_iccid(2), 5, SMR_RECEIPT_COMMAND, SMR_ACK_REJECTED};
+	struct smr_store_position before;
+	struct smr_store_position after;
 
 	put_command(rig, 2, 5);
 	commit_command_receipt(rig, 2, 2, 5, 0);
 	assert_int_equal(spool(rig, 10), 1);
 	assert_int_equal(counts(rig).commands_pending, 0);
+	assert_int_equal(smr_store_position(rig->store, &before), SMR_OK);
 	assert_int_equal(acknowledge(rig, 1, &ack, 1), SMR_OK);
 	assert_int_equal(counts(rig).commands_pending, 1);
+	assert_int_equal(smr_store_position(rig->store, &after), SMR_OK);
+	assert_int_equal(after.journal, before.journal + 1); /* servers: its check-ins need the store again */
 	commit_command_receipt(rig, 2, 2, 5, 0); /* the true one goes to the operator, as the false one did */
 	assert_int_equal(counts(rig).commands_pending, 0);
 	assert_int_equal(spool(rig, 10), 1);

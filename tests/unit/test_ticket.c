@@ -199,11 +199,18 @@ static void test_judge_by_epochs(void **state)
 		{10, 15, 16, 5, SMR_REFUSAL_TICKET_OLD}, /* renewal does not make a lineage younger */
 		{10, 10, 16, 5, SMR_REFUSAL_TICKET_OLD},
 		{11, 10, 15, 5, SMR_REFUSAL_TICKET_OLD}, /* claims a flight after its own key: made with a leaked one */
-		{11, 12, 10, 5, SMR_REFUSAL_TICKET_OLD}, /* a flight in the future */
-		{11, 12, 10, UINT32_MAX, SMR_REFUSAL_TICKET_OLD},
-		{0, 0, UINT32_MAX, UINT32_MAX, SMR_REFUSAL_NONE},
-		{0, 0, UINT32_MAX, UINT32_MAX - 1, SMR_REFUSAL_TICKET_OLD},
-		{UINT32_MAX, 0xffffff, 0xffffff, 5, SMR_REFUSAL_TICKET_OLD}, /* the difference must not wrap */
+		{11, 12, 10, 0, SMR_REFUSAL_NONE}, /* of a front end whose clock is ahead of ours */
+		{12, 12, 10, 0, SMR_REFUSAL_NONE},
+		{13, 13, 10, 5, SMR_REFUSAL_TICKET_OLD}, /* a flight in the future */
+		{13, 13, 10, UINT32_MAX, SMR_REFUSAL_TICKET_OLD},
+		{0, 0, 0x7fffff, 0x7fffff, SMR_REFUSAL_NONE},
+		{0, 0, 0x7fffff, 0x7ffffe, SMR_REFUSAL_TICKET_OLD},
+		{0xffffff, 0xffffff, 2, 3, SMR_REFUSAL_NONE}, /* the turn of the epoch counter */
+		{0xffffff, 1, 2, 3, SMR_REFUSAL_NONE},
+		{0xffffff, 1, 3, 3, SMR_REFUSAL_TICKET_OLD},
+		{1, 0xffffff, 2, 3, SMR_REFUSAL_TICKET_OLD},
+		{0x1000010, 0x10, 0x10, 5, SMR_REFUSAL_TICKET_OLD}, /* no epoch */
+		{UINT32_MAX, 0xffffff, 0xffffff, 5, SMR_REFUSAL_TICKET_OLD},
 	};
 
 	(void)state;

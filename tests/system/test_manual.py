@@ -9,7 +9,8 @@ import unittest
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 DOCS = os.path.join(BUILD, "docs")
 PROGRAMS = {"samara": "cli/samara", "samarad": "server/samarad", "samara-auc": "auc/samara-auc", "samara-tre": "tre/linux/samara-tre",
-            "samara-m2me": "m2me/samara-m2me", "samara-launch": "tre/linux/samara-launch"}
+            "samara-m2me": "m2me/samara-m2me", "samara-launch": "tre/linux/samara-launch",
+            "samara-fleet": "fleet/samara-fleet"}
 
 
 def run(*argv, **more):
@@ -32,7 +33,7 @@ def rendered(page):
 
 class Pages(unittest.TestCase):
     def test_every_page_is_without_a_warning(self):
-        self.assertGreaterEqual(len(pages()), 12)
+        self.assertGreaterEqual(len(pages()), 13)
         for page in pages():
             done = run("groff", "-Kutf8", "-man", "-Tutf8", "-ww", "-z", os.path.join(DOCS, page))
             self.assertEqual((done.returncode, done.stderr), (0, b""), page)

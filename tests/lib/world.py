@@ -352,8 +352,7 @@ class World:
         """The build directory may lie where other users cannot reach."""
         self.bin_dir = os.path.join(self.root, "bin")
         os.makedirs(self.bin_dir, 0o755, exist_ok=True)
-        for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me",
-                     "fleet/samara-fleet"):
+        for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me"):
             name = os.path.basename(path)
             if os.path.exists(self.bin(name)):
                 os.remove(self.bin(name))  # what runs goes on running

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from world import World  # noqa: E402
+from world import World, copy_program  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 
@@ -19,6 +19,7 @@ class Fleet(unittest.TestCase):
     def setUpClass(cls):
         cls.world = World(BUILD)
         cls.addClassCleanup(cls.world.close)
+        copy_program(os.path.join(BUILD, "fleet", "samara-fleet"), cls.world.bin("samara-fleet"))
         cls.ro = cls.world.player("ro", "ro", 1)
         cls.ro.init()
         cls.file = cls.ro.path("fleet")

@@ -402,6 +402,17 @@ static enum smr_err load_references(struct stock *s)
 	return end_load(s, smr_store_put_reference(s->store, s->population.supplier_point, &record));
 }
 
+/* The server takes certificates of suppliers that it has a card of. */
+static enum smr_err trust_supplier(struct stock *s)
+{
+	struct smr_store_party supplier = {.role = "supplier", .name = "samara-fleet"};
+	enum smr_err err;
+
+	memcpy(supplier.sign, s->population.supplier_point, sizeof(supplier.sign));
+	err = smr_store_trust(s->store, &supplier);
+	return err == SMR_OK ? SMR_OK : store_failed(s, err);
+}
+
 /* The log of a load is as long as the load: copied into the store before the next one. Whoever is in the way only delays that. */
 static enum smr_err checkpoint(struct stock *s)
 {
@@ -413,8 +424,10 @@ static enum smr_err checkpoint(struct stock *s)
 static enum smr_err load_all(struct stock *s)
 {
 	struct smr_roster_head *head = s->roster.head;
-	enum smr_err err = load_references(s);
+	enum smr_err err = trust_supplier(s);
 
+	if (err == SMR_OK)
+		err = load_references(s);
 	smr_progress_start(&s->progress, "loading", s->wish->devices - head->rows, s->wish->quiet);
 	while (err == SMR_OK && head->rows < s->wish->devices) {
 		uint64_t left = s->wish->devices - head->rows;

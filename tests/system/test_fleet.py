@@ -2,11 +2,13 @@
 """samara-fleet against a real server: what it claims of the devices must be what the RO's store says of them."""
 import json
 import os
+import signal
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from world import World, copy_program  # noqa: E402
+from world import World, copy_program, wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 
@@ -97,6 +99,77 @@ class Bounds(Fleet):
         self.assertEqual((flown["installed"], flown["refused"]), (20, 0))
         said = self.refused("stock", "--fleet", self.file, "--ro", self.ro.dir, "--devices", 10)
         self.assertIn("2100 devices", said)
+
+
+class BadNetwork(Fleet):
+    def test_loss_costs_retransmissions_and_nobody(self):
+        before = self.rows()
+        flown = self.drive("provision", "--count", 60, "--receipts", "--loss", 0.1, "--duplicate", 0.1, "--reorder", 0.2, "--resend-after", 50,
+                           "--patience", 60, "--seed", 7)
+        self.assertEqual((flown["sent"], flown["accepted"], flown["installed"]), (120, 120, 60))
+        self.assertGreater(flown["retransmissions"], 0)
+        self.assertGreater(flown["surplus"] + flown["ignored"], 0)
+        self.assertEqual((flown["bad"], flown["refused"], flown["unanswered"]), (0, 0, 0))
+        self.assertEqual(self.rows()["installed"] - before["installed"], 60)
+
+    def test_duplicates_count_once(self):
+        answered = self.world.counters()["flights_answered"]
+        flown = self.drive("provision", "--count", 20, "--duplicate", 1, "--prepare", "--verify-after")
+        self.assertEqual((flown["sent"], flown["accepted"], flown["retransmissions"]), (20, 20, 0))
+        # Twice up, and each of the two answers twice down: one of the four counts. The last may come after the end.
+        self.assertGreaterEqual(flown["surplus"], 20)
+        wait_until("both requests of each", lambda: self.world.counters()["flights_answered"] - answered == 40)
+
+    def test_without_any_network_all_are_unanswered(self):
+        flown = self.drive("provision", "--count", 5, "--loss", 1, "--resend-after", 1, expect=1)
+        self.assertEqual((flown["unanswered"], flown["answered"], flown["datagrams_down"]), (5, 0, 0))
+        self.assertEqual((flown["datagrams_up"], flown["retransmissions"]), (25, 20))
+        self.assertEqual(self.drive("provision", "--count", 5)["accepted"], 5)
+
+
+class Storm(Fleet):
+    def test_everybody_at_once_is_served_with_tickets_or_without(self):
+        self.drive("provision", "--count", 50)
+        storm = self.drive("storm")
+        self.assertEqual((storm["devices"], storm["sent"], storm["accepted"], storm["installed"]), (200, 200, 200, 150))
+        served = [storm["served_s"][share] for share in ("p50", "p90", "p99", "all")]
+        self.assertEqual(served, sorted(served))
+        self.assertEqual(self.rows()["sealed"], 2000 - 200)
+
+    def test_storm_without_a_server_ends_in_time_and_says_so(self):
+        storm = self.fleet("run", "--server", "127.0.0.1:9", "--do", "storm", "--count", 5, "--seconds", 1, expect=1)
+        self.assertEqual((storm["accepted"], storm["unanswered"] + storm["waiting"]), (0, 5))
+        self.assertIsNone(storm["served_s"]["p50"])
+
+
+class Mixed(Fleet):
+    def test_flights_and_check_ins_in_their_ratio(self):
+        said = self.refused("run", "--fleet", self.file, "--server", "127.0.0.1:9", "--do", "check-in")
+        self.assertIn("provision some first", said)
+        self.drive("provision", "--count", 80)
+        mixed = self.drive("mixed", "--count", 100, "--ratio", 0.4, "--prepare", "--verify-after")
+        self.assertEqual((mixed["sent"], mixed["accepted"], mixed["installed"]), (100, 100, 40))
+
+    def test_interrupt_shows_what_was_measured(self):
+        argv = [self.world.bin("samara-fleet"), "run", "--fleet", self.file, "--server", "127.0.0.1:9", "--do", "provision", "--count", "3",
+                "--json", "--quiet"]
+        child = subprocess.Popen(self.world.as_user(self.ro.uid, None, argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        # It blocks the signal first of all and then opens its sockets.
+        wait_until("its sockets", lambda: any(os.readlink(f"/proc/{child.pid}/fd/{fd}").startswith("socket:")
+                                              for fd in os.listdir(f"/proc/{child.pid}/fd")))
+        self.assertIn("is at work with it", self.refused("run", "--fleet", self.file, "--server", "127.0.0.1:9", "--do", "provision"))
+        child.send_signal(signal.SIGINT)
+        shown = json.loads(child.communicate(timeout=30)[0])
+        self.assertEqual((child.returncode, shown["interrupted"], shown["accepted"]), (1, True, 0))
+
+
+class Certificate(Fleet):
+    STOCK = ("--certificate",)
+
+    def test_devices_that_the_server_knows_from_no_shipment(self):
+        flown = self.drive("provision", "--count", 20, "--receipts")
+        self.assertEqual((flown["accepted"], flown["installed"]), (40, 20))
+        self.assertGreater(flown["bytes_up"] / flown["datagrams_up"], 250)
 
 
 if __name__ == "__main__":

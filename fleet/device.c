@@ -187,8 +187,20 @@ enum smr_err smr_device_enrol(struct smr_engine *engine, const struct smr_roster
 
 /* ---- contacts ---- */
 
+/* Made in any case, while the TRE has the flight open: a demand for it must not cost a start of the TRE. */
+static enum smr_err add_proof(struct smr_engine *engine, struct smr_space *m1, size_t *proof)
+{
+	uint8_t mac[SMR_GATE_MAC_LEN];
+	struct smr_space whole = {m1->ptr, SMR_FLIGHT_REQUEST_MAX};
+
+	SMR_TRY(smr_tre_flight_gate(&engine->tre, mac));
+	SMR_TRY(smr_gate_append(smr_bytes_of(m1->ptr, m1->len), mac, &whole));
+	*proof = whole.len - m1->len;
+	return SMR_OK;
+}
+
 enum smr_err smr_device_fly(struct smr_engine *engine, struct smr_slot *slot, bool with_certificate,
-			    struct smr_space *m1, struct smr_parked **parked)
+			    struct smr_space *m1, size_t *proof, struct smr_parked **parked)
 {
 	enum smr_err err;
 
@@ -196,6 +208,8 @@ enum smr_err smr_device_fly(struct smr_engine *engine, struct smr_slot *slot, bo
 	*parked = NULL;
 	SMR_TRY(power_on(engine, slot));
 	err = smr_tre_flight_start(&engine->tre, with_certificate, m1);
+	if (err == SMR_OK)
+		err = add_proof(engine, m1, proof);
 	if (err == SMR_OK)
 		err = park(engine, parked);
 	power_off(engine);

@@ -27,8 +27,10 @@ void smr_parked_free(struct smr_parked *parked);
 
 /* The calls of tre/tre.h, on a device. What is open in *parked before a flight starts is given up. All errors are those of the TRE, also
  * SMR_E_NO_ROOM when its record outgrows the slot. */
+/** @param m1    [in,out] room of SMR_FLIGHT_REQUEST_MAX; on return M1.
+ *  @param proof [out] octets of the gate MAC that lies behind it there, for a server that demands it. */
 enum smr_err smr_device_fly(struct smr_engine *engine, struct smr_slot *slot, bool with_certificate,
-			    struct smr_space *m1, struct smr_parked **parked) SMR_MUST_USE;
+			    struct smr_space *m1, size_t *proof, struct smr_parked **parked) SMR_MUST_USE;
 /** @p parked is taken unless the TRE goes on waiting for the real answer (errors of class PEER). */
 enum smr_err smr_device_land(struct smr_engine *engine, struct smr_slot *slot, struct smr_bytes m2,
 			     struct smr_parked **parked, struct smr_tre_outcome *outcome) SMR_MUST_USE;

@@ -36,36 +36,38 @@ static struct smr_slot *slot_of(const struct smr_run *run, const struct smr_memb
 	return &run->roster->slots[member->slot];
 }
 
-static enum smr_err keep_request(struct smr_member *member, struct smr_space made)
+static enum smr_err keep_request(struct smr_member *member, struct smr_space made, size_t proof)
 {
-	uint8_t *copy = realloc(member->request, made.len);
+	uint8_t *copy = realloc(member->request, made.len + proof);
 
 	if (copy == NULL)
 		return SMR_E_NO_MEMORY;
-	memcpy(copy, made.ptr, made.len);
+	memcpy(copy, made.ptr, made.len + proof);
 	member->request = copy;
 	member->request_len = (uint16_t)made.len;
+	member->proof_len = (uint16_t)proof;
 	return SMR_OK;
 }
 
 enum smr_err smr_member_make(struct smr_run *run, struct smr_engine *engine, struct smr_member *member)
 {
-	uint8_t octets[SMR_M1_MAX];
+	uint8_t octets[SMR_FLIGHT_REQUEST_MAX];
 	struct smr_space made = {octets, sizeof(octets)};
+	size_t proof = 0;
 	bool certificate = run->wish->certificate || run->roster->head->certificate;
 
 	if (member->path == SMR_WIRE_CHECKIN) {
 		enum smr_err err = smr_device_check_in(engine, slot_of(run, member), &made);
 
 		if (err == SMR_OK)
-			return keep_request(member, made);
+			return keep_request(member, made, 0);
 		if (err != SMR_E_NOTHING)
 			return err;
 		member->path = SMR_WIRE_FLIGHT; /* no ticket, or one that has been spent in vain */
 		made.len = sizeof(octets);
 	}
-	SMR_TRY(smr_device_fly(engine, slot_of(run, member), certificate, &made, &member->parked));
-	return keep_request(member, made);
+	SMR_TRY(smr_device_fly(engine, slot_of(run, member), certificate, &made, &proof, &member->parked));
+	return keep_request(member, made, proof);
 }
 
 enum smr_err smr_member_open(struct smr_run *run, struct smr_engine *engine, struct smr_member *member,
@@ -117,7 +119,8 @@ static uint32_t random_bits(struct smr_run *run)
 
 static void transmit(struct smr_run *run, struct smr_member *member)
 {
-	struct smr_bytes payload = {member->request, member->request_len};
+	size_t proof = member->has_echo ? member->proof_len : 0;
+	struct smr_bytes payload = {member->request, member->request_len + proof};
 	struct smr_impair_copy copies[2] = {{0}, {0}};
 	uint8_t octets[SMR_IMPAIR_DATAGRAM_MAX];
 	size_t len = smr_wire_head(member->path == SMR_WIRE_FLIGHT ? SMR_WIRE_FLIGHT : SMR_WIRE_CHECKIN,
@@ -141,6 +144,14 @@ static void transmit(struct smr_run *run, struct smr_member *member)
 	}
 }
 
+/* An exchange comes from where the batch at hand does. */
+static void choose_source(const struct smr_run *run, struct smr_member *member)
+{
+	member->source = (uint16_t)run->source;
+	member->has_echo = false; /* good for one address */
+	member->challenges = 0;
+}
+
 /* Under a new name. ACK_TIMEOUT to ACK_TIMEOUT · ACK_RANDOM_FACTOR, and twice as long each further time (RFC 7252 4.2). */
 static void send_first(struct smr_run *run, struct smr_member *member)
 {
@@ -149,7 +160,6 @@ static void send_first(struct smr_run *run, struct smr_member *member)
 	member->phase = SMR_MEMBER_OPEN;
 	member->exchange++;
 	member->sent = 1;
-	member->source = (uint16_t)run->source;
 	member->timeout_us = (uint64_t)(timeout_ms * 1000);
 	transmit(run, member);
 	smr_member_sleep(run, member, run->now_us + member->timeout_us);
@@ -171,8 +181,8 @@ static void end(struct smr_run *run, struct smr_member *member)
 	smr_member_wipe(member);
 	member->phase = SMR_MEMBER_IDLE;
 	member->timer_us = 0;
-	member->begun = member->has_echo = false;
-	member->hints = member->challenges = 0;
+	member->begun = false;
+	member->hints = 0;
 	run->open--;
 	smr_progress_add(&run->progress, 1);
 }
@@ -223,6 +233,7 @@ static void attempt(struct smr_run *run, struct smr_member *member)
 	bool keep = run->wish->prepare && member->request != NULL;
 	enum smr_err err = keep ? SMR_OK : smr_member_make(run, run->engine, member);
 
+	choose_source(run, member);
 	if (err != SMR_OK)
 		fail(run, err);
 	else
@@ -274,6 +285,7 @@ static bool fly_again(struct smr_run *run, struct smr_member *member)
 	member->hints++;
 	member->path = SMR_WIRE_FLIGHT;
 	err = smr_member_make(run, run->engine, member);
+	choose_source(run, member);
 	if (err != SMR_OK)
 		fail(run, err);
 	else
@@ -309,8 +321,6 @@ static void wait_for(struct smr_run *run, struct smr_member *member, uint32_t ma
 {
 	run->result->later++;
 	member->phase = SMR_MEMBER_WAITING;
-	member->has_echo = false;
-	member->challenges = 0;
 	smr_member_sleep(run, member, run->now_us + 1000 * smr_max_age_ms(max_age_s, random_bits(run)));
 }
 

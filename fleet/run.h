@@ -31,10 +31,11 @@ struct smr_member {
 	uint64_t timer_us; /* 0: none */
 	uint64_t answered_us;
 	uint64_t timeout_us; /* until the next retransmission */
-	uint8_t *request;    /* payload */
+	uint8_t *request;    /* payload, and behind it what proves the shipment */
 	uint8_t *answer;     /* payload */
 	struct smr_parked *parked;
 	uint16_t request_len;
+	uint16_t proof_len;
 	uint16_t answer_len;
 	uint16_t source;
 	uint8_t phase;	  /* enum smr_member_phase */

@@ -278,7 +278,8 @@ static enum smr_err put_device(struct stock *s, const struct smr_eid *eid, const
 
 static enum smr_err put_row(struct stock *s, uint64_t row, const struct sealed *sealed)
 {
-	struct smr_batch_record record = {.has_shipment = true, .shipment = s->population.shipment};
+	struct smr_batch_record record = {
+		.has_shipment = true, .shipment = s->population.shipment, .interval_s = SMR_POPULATION_INTERVAL_S};
 
 	SMR_TRY(smr_population_eid(&s->population, row, &record.eid));
 	SMR_TRY(smr_population_iccid(row, &record.package.iccid));

@@ -194,8 +194,11 @@ static void test_device_is_nothing_but_its_slot(void **state)
 	struct smr_slot copy;
 	struct smr_tre_outcome outcome;
 	struct smr_tre_state tre;
-	uint8_t octets[SMR_M1_MAX];
+	uint8_t octets[SMR_FLIGHT_REQUEST_MAX];
 	struct smr_space room = {octets, sizeof(octets)};
+	struct smr_bytes m1;
+	struct smr_bytes mac;
+	size_t proof = 0;
 
 	(void)state;
 	assert_int_equal(smr_engine_new(&population, &engine), SMR_OK);
@@ -207,7 +210,10 @@ static void test_device_is_nothing_but_its_slot(void **state)
 	assert_int_equal(smr_device_check_in(engine, &slot, &room), SMR_E_NOTHING);
 	copy = slot;
 	room.len = sizeof(octets);
-	assert_int_equal(smr_device_fly(engine, &slot, false, &room, &parked), SMR_OK);
+	assert_int_equal(smr_device_fly(engine, &slot, false, &room, &proof, &parked), SMR_OK);
+	assert_int_equal(smr_gate_split(smr_bytes_of(octets, room.len + proof), &m1, &mac), SMR_OK);
+	assert_int_equal(m1.len, room.len);
+	assert_int_equal(mac.len, SMR_GATE_MAC_LEN);
 	assert_int_equal(slot.counter, copy.counter + 1);
 	assert_non_null(parked);
 	/* A stranger's answer costs the flight nothing. */

@@ -201,12 +201,10 @@ static void deliver_held(struct smr_run *run)
 	while ((held = smr_impair_due(&run->impair, run->now_us)) != NULL) {
 		struct smr_bytes octets = smr_bytes_of(held->octets, held->len);
 
-		if (held->up) {
+		if (held->up)
 			smr_sources_send(run->sources, held->source, SMR_NONE, octets);
-			smr_sources_flush(run->sources); /* octets go with `held` */
-		} else {
+		else
 			take_datagram(run, held->source, octets);
-		}
 		free(held);
 	}
 }

@@ -194,9 +194,8 @@ void smr_member_count(struct smr_run *run, const struct smr_member *member)
 
 	switch ((enum smr_member_end)member->end) {
 	case SMR_MEMBER_INSTALLED:
-		r->installed++;
-		/* fall through */
 	case SMR_MEMBER_ACCEPTED:
+		r->installed += member->end == SMR_MEMBER_INSTALLED;
 		r->accepted++;
 		r->accepted_in_time += member->answered_us <= run->end_us;
 		break;

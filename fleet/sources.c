@@ -12,7 +12,6 @@
 #include "sys/clock.h"
 #include "sys/text.h"
 
-#define HEAD_MAX 64u
 #define BUFFER_OCTETS (16 * 1024 * 1024)
 
 struct smr_sources {
@@ -25,8 +24,8 @@ struct smr_sources {
 	unsigned source;
 	size_t pending;
 	struct mmsghdr out[SMR_SOURCES_BATCH];
-	struct iovec parts[SMR_SOURCES_BATCH][2];
-	uint8_t heads[SMR_SOURCES_BATCH][HEAD_MAX];
+	struct iovec filled[SMR_SOURCES_BATCH];
+	uint8_t going[SMR_SOURCES_BATCH][SMR_SOURCES_DATAGRAM_MAX];
 	/* what arrives */
 	struct mmsghdr in[SMR_SOURCES_BATCH];
 	struct iovec rooms[SMR_SOURCES_BATCH];
@@ -125,7 +124,8 @@ static void prepare_batches(struct smr_sources *s)
 	for (size_t i = 0; i < SMR_SOURCES_BATCH; i++) {
 		s->rooms[i] = (struct iovec){s->octets[i], sizeof(s->octets[i])};
 		s->in[i].msg_hdr = (struct msghdr){.msg_iov = &s->rooms[i], .msg_iovlen = 1};
-		s->out[i].msg_hdr = (struct msghdr){.msg_iov = s->parts[i], .msg_iovlen = 2};
+		s->filled[i].iov_base = s->going[i];
+		s->out[i].msg_hdr = (struct msghdr){.msg_iov = &s->filled[i], .msg_iovlen = 1};
 	}
 }
 
@@ -184,21 +184,22 @@ void smr_sources_flush(struct smr_sources *s)
 	s->pending = 0;
 }
 
+/* Copied: what a device wanted to say may be over before the batch goes. */
 void smr_sources_send(struct smr_sources *s, unsigned source, struct smr_bytes head, struct smr_bytes payload)
 {
+	uint8_t *out;
+
 	if (s->pending == SMR_SOURCES_BATCH || (s->pending > 0 && s->source != source))
 		smr_sources_flush(s);
+	if (head.len + payload.len > SMR_SOURCES_DATAGRAM_MAX)
+		return;
 	s->source = source;
-	memcpy(s->heads[s->pending], head.ptr, head.len < HEAD_MAX ? head.len : HEAD_MAX);
-	s->parts[s->pending][0] = (struct iovec){s->heads[s->pending], head.len};
-	memcpy(&s->parts[s->pending][1].iov_base, &payload.ptr, sizeof(payload.ptr)); /* sendmmsg only reads it */
-	s->parts[s->pending][1].iov_len = payload.len;
-	s->pending++;
-}
-
-size_t smr_sources_pending(const struct smr_sources *s)
-{
-	return s->pending;
+	out = s->going[s->pending];
+	if (head.len > 0)
+		memcpy(out, head.ptr, head.len);
+	if (payload.len > 0)
+		memcpy(out + head.len, payload.ptr, payload.len);
+	s->filled[s->pending++].iov_len = head.len + payload.len;
 }
 
 /* ---- receiving ---- */

@@ -27,14 +27,11 @@ enum smr_err smr_sources_open(const char *server, unsigned count, struct smr_sou
 void smr_sources_close(struct smr_sources *sources);
 
 /**
- * Send from a source, not at once: with the next smr_sources_flush, or when there is no more room.
- * @param head     copied.
- * @param payload  stays where it is until the flush.
+ * Send head and payload as one datagram from a source, not at once: with the next smr_sources_flush, or when there is no more room. Both are
+ * copied. More than SMR_SOURCES_DATAGRAM_MAX octets are lost, as they would be on the way.
  */
 void smr_sources_send(struct smr_sources *sources, unsigned source, struct smr_bytes head, struct smr_bytes payload);
 void smr_sources_flush(struct smr_sources *sources);
-/** How many are in the batch that is being filled. */
-size_t smr_sources_pending(const struct smr_sources *sources);
 
 /** @param arrived_us  smr_clock_us when the batch was read: what is done with one datagram does not make the next one late. */
 typedef void smr_sources_received(void *context, unsigned source, struct smr_bytes datagram, uint64_t arrived_us);

@@ -13,6 +13,17 @@ from world import World, copy_program, wait_until  # noqa: E402
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 
 
+def has_sockets(pid):
+    """A descriptor that closes while we look is none."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+                return True
+        except OSError:
+            pass
+    return False
+
+
 class Fleet(unittest.TestCase):
     """One store with 2,000 rows, 200 of them live; every test takes devices that are new."""
     STOCK = ()
@@ -155,8 +166,7 @@ class Mixed(Fleet):
                 "--json", "--quiet"]
         child = subprocess.Popen(self.world.as_user(self.ro.uid, None, argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         # It blocks the signal first of all and then opens its sockets.
-        wait_until("its sockets", lambda: any(os.readlink(f"/proc/{child.pid}/fd/{fd}").startswith("socket:")
-                                              for fd in os.listdir(f"/proc/{child.pid}/fd")))
+        wait_until("its sockets", lambda: has_sockets(child.pid))
         self.assertIn("is at work with it", self.refused("run", "--fleet", self.file, "--server", "127.0.0.1:9", "--do", "provision"))
         child.send_signal(signal.SIGINT)
         shown = json.loads(child.communicate(timeout=30)[0])

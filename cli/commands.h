@@ -30,7 +30,8 @@
 	X(ro_load)           \
 	X(ro_status)         \
 	X(ro_rotate)         \
-	X(ro_revoke)
+	X(ro_revoke)         \
+	X(plan)
 
 #define SMR_CLI_DECLARE(name) extern const struct smr_subcommand smr_cmd_##name;
 SMR_CLI_COMMANDS(SMR_CLI_DECLARE)

@@ -2,7 +2,7 @@
 # The commands of the README. Meson does the work; packages come from Debian and are installed when missing.
 BUILD ?= build
 
-.PHONY: all setup build test test-long demo check coverage valgrind lint proofs fuzz bench-seal clean help
+.PHONY: all setup build test test-long demo check coverage valgrind lint proofs fuzz bench bench-large bench-seal clean help
 
 all: build
 
@@ -50,9 +50,19 @@ proofs:
 fuzz: setup
 	@tools/fuzz
 
+## make bench   samarad and its floors in one run, a million devices in the store: build/bench.json, plots (about five minutes)
+bench: build
+	@ninja -C $(BUILD) bench-programs >/dev/null
+	@/usr/bin/python3 tests/bench/bench.py --build $(BUILD)
+
+## make bench-large  the rate with ten million devices in the store over that with 100,000, added to build/bench.json
+bench-large: build
+	@ninja -C $(BUILD) bench-programs >/dev/null
+	@/usr/bin/python3 tests/bench/bench.py --build $(BUILD) --large
+
 ## make bench-seal  how near sealing comes to the bare public-key operations (DEVICES=100000)
 bench-seal: build
-	@ninja -C $(BUILD) tests/bench/seal_bare >/dev/null
+	@ninja -C $(BUILD) bench-programs >/dev/null
 	@/usr/bin/python3 tests/bench/bench_seal.py --build $(BUILD) --devices $(or $(DEVICES),100000)
 
 clean:

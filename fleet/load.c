@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/load.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -306,6 +307,25 @@ static enum smr_err drive(struct smr_run *run)
 	return run->err;
 }
 
+/* While the clock runs the server is not to find this thread on its own processor. */
+static enum smr_err drive_on(struct smr_run *run, uint64_t cpu)
+{
+	cpu_set_t all;
+	cpu_set_t one;
+	enum smr_err err;
+
+	if (cpu == UINT64_MAX)
+		return drive(run);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)cpu, &one);
+	if (sched_getaffinity(0, sizeof(all), &all) != 0 || sched_setaffinity(0, sizeof(one), &one) != 0)
+		return smr_problem(run->problem, SMR_E_INVALID, "--cpu: there is no processor %llu for this process",
+				   (unsigned long long)cpu);
+	err = drive(run);
+	(void)sched_setaffinity(0, sizeof(all), &all); /* what was allowed before is allowed again */
+	return err;
+}
+
 static enum smr_err set_up(struct smr_run *run)
 {
 	const struct smr_load_wish *wish = run->wish;
@@ -326,7 +346,7 @@ static enum smr_err run_all(struct smr_run *run)
 	if (err == SMR_OK && run->wish->prepare)
 		err = smr_run_prepare(run);
 	if (err == SMR_OK)
-		err = drive(run);
+		err = drive_on(run, run->wish->cpu);
 	if (err == SMR_OK && run->wish->verify_after)
 		err = smr_run_verify(run);
 	return err;

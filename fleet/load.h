@@ -37,6 +37,7 @@ struct smr_load_wish {
 	double spread_s;     /* STORM: devices begin within this time */
 	unsigned sources;
 	unsigned threads; /* that prepare and verify */
+	uint64_t cpu;	  /* processor of the thread that drives, while the clock runs; UINT64_MAX: any */
 	uint64_t seed;	  /* of arrivals, losses, jitter */
 	bool quiet;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* samara-fleet: very many M2MEs from one core. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,6 +139,7 @@ static enum smr_err read_numbers(const struct smr_args *args, struct smr_load_wi
 	SMR_TRY(get_real(args, "ratio", 1, &wish->ratio));
 	SMR_TRY(get_real(args, "spread", 86400, &wish->spread_s));
 	SMR_TRY(get_uint(args, "seed", 0, UINT64_MAX, &wish->seed));
+	SMR_TRY(get_uint(args, "cpu", 0, CPU_SETSIZE - 1, &wish->cpu));
 	SMR_TRY(read_network(args, wish));
 	return get_threads(args, &wish->threads);
 }
@@ -190,6 +192,7 @@ static int run_load(const struct smr_args *args)
 				     .resend_after_ms = 2000,
 				     .patience_s = 10,
 				     .sources = 16,
+				     .cpu = UINT64_MAX,
 				     .seed = 1};
 	struct smr_problem problem = {{0}};
 	bool good = false;
@@ -243,6 +246,7 @@ static const struct smr_option run_options[] = {
 	{"patience", 0, "S", 0, "seconds to wait for answers at the end (default: 10)"},
 	{"sources", 0, "N", 0, "sockets, each with an address of its own on loopback (default: 16)"},
 	{"threads", 0, "N", 0, "threads that prepare and verify (default: one per core)"},
+	{"cpu", 0, "N", 0, "drive on this processor alone; preparing and verifying use all"},
 	{"seed", 0, "N", 0, "of arrivals, losses and jitter (default: 1)"},
 };
 

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases. Each takes what it stands on (Bench) and sets the figures that it is named for; figures.py has their bounds."""
+import dataclasses
+import json
+import os
+import statistics
+import struct
+import subprocess
+
+from figures import Figures
+from ground import Failed, Ground, Ro, Server
+
+WINDOW = 512  # requests outstanding in a closed loop: all batches of samarad are full
+PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
+M1_OCTETS = 180  # of the sealed part of what an attacker makes up
+
+
+@dataclasses.dataclass
+class Size:
+    """How much is measured."""
+    devices: int = 1_000_000  # in the store
+    live: int = 100_000       # of these can fly
+    small: tuple = (10_000, 100_000)  # stores of other sizes, for the curve; the memory of the last is compared
+    count: int = 20_000       # devices of one round of provisioning
+    rounds: int = 3
+    check_ins: int = 50_000   # of one round
+    check_in_rounds: int = 5
+    floor_s: float = 4
+    echo_s: float = 2
+    speed_s: int = 1
+    batches: tuple = (1, 2, 4, 8, 16, 32, 64)
+    batch_count: int = 4_000
+    loads: tuple = (10, 30, 50, 60, 70, 80, 90, 100, 110, 120)  # percent of the peak
+    load_s: float = 3
+    tail_s: float = 8         # for the percentiles at 70 % of the peak
+    overload_s: float = 5
+    attack_s: float = 4
+
+
+QUICK = Size(devices=2500, live=2000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
+             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.2)
+
+
+class Bench:
+    def __init__(self, ground: Ground, figures: Figures, size: Size):
+        self.ground, self.figures, self.size = ground, figures, size
+        self.floors, self.echoes = [], []
+        self.peak = 0.0
+
+    # ---- provisioning ----
+
+    def floor(self):
+        self.floors.append(self.ground.flight_floor(self.size.floor_s))
+        return self.floors[-1]["loop"]
+
+    def provision(self, server, count, *how):
+        """Devices that never flew before: whoever holds its package gets a ticket alone, which is less work."""
+        how = how or ("--window", WINDOW)
+        run = server.fleet("provision", "--count", count, *how, "--prepare", "--verify-after")
+        if run["bad"]:
+            raise Failed(f"{run['bad']} answers did not open or were not right: {run}")
+        return run
+
+    def closed(self, server, count):
+        """A closed loop in which nothing may go wrong."""
+        run = self.provision(server, count)
+        if run["accepted"] != run["sent"]:
+            raise Failed(f"not every device was provisioned: {run}")
+        return run
+
+
+def store_sizes(b):
+    """Rate against devices in the store, on small stores; in the smallest all devices fly, and its size afterwards counts."""
+    b.sizes = []
+    for devices in b.size.small:
+        ro = Ro(b.ground, f"ro-{devices}")
+        ro.stock(devices, min(devices, b.size.count))
+        with Server(ro) as server:
+            rate = b.closed(server, b.size.count)["rate"]
+            b.sizes.append((devices, rate, server.rss()))
+        if devices <= b.size.count:
+            ro.checkpoint()
+            b.figures.set("store.bytes_per_device_flown", ro.octets() / devices)
+        ro.remove()
+
+
+def stock(b):
+    """The store that all else is measured on."""
+    b.ro = Ro(b.ground, "ro")
+    b.figures.set("store.stock_s", b.ro.stock(b.size.devices, b.size.live))
+    b.ro.checkpoint()
+    b.figures.set("store.bytes_per_device", b.ro.octets() / b.size.devices)
+
+
+def provisioning(b):
+    """Rounds of the program between rounds of its floor."""
+    b.speed = b.ground.openssl_speed(b.size.speed_s)
+    runs = []
+    with Server(b.ro) as server:
+        b.floor()
+        for _ in range(b.size.rounds):
+            runs.append(b.closed(server, b.size.count))
+            if len(runs) == 1:
+                memory(b, server)
+            b.floor()
+    flight_floor_figures(b)
+    provision_figures(b, runs)
+
+
+def memory(b, server):
+    """What samarad has grown by, after the same load, with so many more devices in its store."""
+    small, _, small_rss = b.sizes[-1]
+    rss = server.rss()
+    b.figures.set("server.rss_bytes", rss)
+    b.figures.set("server.rss_bytes_small", small_rss)
+    b.figures.set("server.rss_bytes_per_device", max(0.0, (rss - small_rss) / (b.size.devices - small)))
+
+
+def flight_floor_figures(b):
+    loops = [f["loop"] for f in b.floors]
+    b.figures.samples["floor.flight"] = b.floors
+    b.figures.about["floor.flight_way"] = statistics.mode(f["fastest"] for f in b.floors)
+    for name in ("import_e", "multiply_q", "import_d", "verify", "generate_f", "multiply_f"):
+        b.figures.set(f"floor.{name}_us", statistics.median(loop.get(name + "_us", 0.0) for loop in loops))
+    for name, value in b.speed.items():
+        b.figures.set("openssl_speed." + name, value)
+    b.figures.median("floor.flight_us", [loop["processor_us"] for loop in loops])
+    b.figures.median("floor.flight_per_second", [loop["per_second"] for loop in loops])
+
+
+def provision_figures(b, runs):
+    f, devices = b.figures, sum(r["accepted"] for r in runs)
+    f.samples["provision"] = runs
+    f.median("provision.cpu_us_per_device", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
+    f.median("provision.devices_per_second", [r["rate"] for r in runs])
+    b.peak = f.values["provision.devices_per_second"]
+    f.set("provision.cpu_ratio_to_floor", f.values["floor.flight_us"] / f.values["provision.cpu_us_per_device"])
+    f.set("provision.wall_ratio_to_floor", b.peak / f.values["floor.flight_per_second"])
+    for name in ("store_round_trips", "security_server_round_trips"):
+        f.set(f"provision.{name}_per_device", sum(r["counted"][name] for r in runs) / devices)
+    f.set("provision.commits_per_device", sum(r["counted"]["commits"] for r in runs) / devices)
+    f.set("provision.datagrams_per_device", sum(r["datagrams_up"] + r["datagrams_down"] for r in runs) / devices)
+    f.set("provision.bytes_up", sum(r["bytes_up"] for r in runs) / devices)
+    f.set("provision.bytes_down", sum(r["bytes_down"] for r in runs) / devices)
+    f.curves["rate_by_devices"] = [[devices, rate] for devices, rate, _ in b.sizes] + [[b.size.devices, b.peak]]
+
+
+# ---- check-ins ----
+
+def check_in(b, server):
+    run = server.fleet("check-in", "--count", b.size.check_ins, "--window", WINDOW, "--prepare", "--verify-after")
+    if run["bad"] or run["accepted"] != run["sent"]:
+        raise Failed(f"not every check-in was answered: {run}")
+    return run
+
+
+def check_ins(b):
+    """Unchanged check-ins of devices that were provisioned, between rounds of the echo. In a first round they hand in their receipts; in a
+    second one the length of the datagrams is seen, which the echo shall have."""
+    runs = []
+    with Server(b.ro) as server:
+        receipts, second = check_in(b, server), check_in(b, server)
+        up, down = second["bytes_up"] / second["sent"], second["bytes_down"] / second["answered"]
+        b.echoes.append(b.ground.echo_floor(b.size.echo_s, up, down))
+        for _ in range(b.size.check_in_rounds):
+            runs.append(check_in(b, server))
+            b.echoes.append(b.ground.echo_floor(b.size.echo_s, up, down))
+    b.figures.set("checkin.with_receipt_cpu_us", receipts["server_cpu_s"] / receipts["accepted"] * 1e6)
+    check_in_figures(b, runs, up, down)
+
+
+def check_in_figures(b, runs, up, down):
+    f, answered = b.figures, sum(r["accepted"] for r in runs)
+    f.samples["checkin"] = runs
+    f.samples["floor.echo"] = b.echoes
+    f.median("floor.echo_us", [e["processor_us"] for e in b.echoes])
+    f.median("floor.echo_per_second", [e["per_second"] for e in b.echoes])
+    f.median("checkin.cpu_us", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
+    f.median("checkin.per_second", [r["rate"] for r in runs])
+    f.set("checkin.cpu_ratio_to_udp_floor", f.values["floor.echo_us"] / f.values["checkin.cpu_us"])
+    f.set("checkin.store_round_trips_per_device", sum(r["counted"]["store_round_trips"] for r in runs) / answered)
+    f.set("checkin.bytes_up", up)
+    f.set("checkin.bytes_down", down)
+
+
+# ---- curves ----
+
+def batch_sizes(b):
+    """Rate against how many datagrams samarad takes at a time."""
+    curve = []
+    for batch in b.size.batches:
+        with Server(b.ro, listen__batch=batch) as server:
+            run = b.closed(server, b.size.batch_count)
+        curve.append([batch, run["rate"], run["server_cpu_s"] / run["accepted"] * 1e6])
+    b.figures.curves["rate_by_batch"] = curve
+
+
+def offered_load(b):
+    """Latency against offered load, in an open loop: it counts from the moment at which a request was due."""
+    curve = []
+    with Server(b.ro) as server:
+        for percent in b.size.loads:
+            rate = max(1.0, b.peak * percent / 100)
+            seconds = b.size.tail_s if percent == 70 else b.size.load_s
+            run = b.provision(server, max(20, round(rate * seconds)), "--rate", round(rate, 1))
+            curve.append([percent, rate, run["rate"], run["latency_ms"]])
+            if percent == 70:
+                b.figures.samples["provision.at_70_percent"] = [run]
+                b.figures.set("provision.p99_ms_at_70_percent", run["latency_ms"]["p99"])
+    b.figures.curves["latency_by_load"] = curve
+
+
+def overload(b):
+    """Three times what it can do, in an open loop; the peak is measured beside it."""
+    with Server(b.ro) as server:
+        peaks = [b.closed(server, b.size.count)["rate"]]
+        run = b.provision(server, round(3 * b.peak * b.size.overload_s), "--rate", round(3 * b.peak, 1), "--patience", PATIENCE_S)
+        peaks.append(b.closed(server, b.size.count)["rate"])
+    b.figures.samples["overload"] = [run]
+    b.figures.median("overload.peak_per_second", peaks)
+    b.figures.set("overload.goodput_per_second", run["rate"])
+    b.figures.set("overload.goodput_ratio", run["rate"] / b.figures.values["overload.peak_per_second"])
+
+
+# ---- attack ----
+
+def coap(path, payload, number):
+    return b"\x42\x02" + struct.pack(">HH", number & 0xffff, number & 0xffff) + b"\xb1" + path + b"\xff" + payload
+
+
+def forgeries(b):
+    """{name: datagrams}: nothing that parses; first contacts for the present flight key that do not open; check-ins with tickets nobody gave."""
+    status = json.loads(b.ground.run(b.ground.tool("cli/samara"), "ro", "status", "--dir", b.ro.dir, "--json"))
+    number = next(k["number"] for k in status["flight_keys"] if k["in_use"])
+    points = b.ground.run(b.ground.tool("tests/bench/seal_bare"), "points", 128).replace("\n", ",").split(",")[:256]
+    head = b"\x84\x01" + cbor_uint(number) + b"\x58\x21"
+    flights = [coap(b"f", head + bytes.fromhex(p) + b"\x58" + bytes([M1_OCTETS]) + os.urandom(M1_OCTETS), i) for i, p in enumerate(points)]
+    check_ins = [coap(b"c", b"\x83\x58\x65" + os.urandom(101) + b"\x44" + os.urandom(4) + b"\x53" + os.urandom(19), i) for i in range(256)]
+    return {"malformed": [os.urandom(140) for _ in range(256)], "forged_flights": flights, "forged_check_ins": check_ins}
+
+
+def cbor_uint(n):
+    return bytes([n]) if n < 24 else b"\x18" + bytes([n]) if n < 256 else b"\x19" + struct.pack(">H", n) if n < 65536 else b"\x1a" + struct.pack(">I", n)
+
+
+class Attack:
+    """An attacker on the fleet's core, as a context."""
+
+    def __init__(self, b, server, datagrams, seconds):
+        path = os.path.join(b.ground.base, "flood")
+        with open(path, "wb") as f:
+            f.writelines(struct.pack(">H", len(d)) + d for d in datagrams)
+        self.argv = ["taskset", "-c", str(b.ground.load_cpu), b.ground.tool("tests/bench/flood"), str(seconds), "0", "127.0.0.1",
+                     str(server.port), path, "64"]
+
+    def __enter__(self):
+        self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            self.child.kill()
+        self.result = json.loads(self.child.communicate()[0] or "{}")
+
+
+def attack(b):
+    """Honest devices while somebody floods the server at line rate. What is allowed: the share of the core that the flood costs when it is
+    alone. `attack.NAME.share` is that, `attack.NAME.goodput_ratio` what is left of the honest devices' rate."""
+    for name, datagrams in forgeries(b).items():
+        with Server(b.ro) as server:
+            before = server.cpu()
+            with Attack(b, server, datagrams, b.size.attack_s) as alone:
+                pass
+            server.settle()
+            cost = (server.cpu() - before) / alone.result["seconds"]
+            honest = b.closed(server, b.size.batch_count)
+            with Attack(b, server, datagrams, b.size.attack_s) as both:
+                rate = b.peak / 2
+                under = b.provision(server, round(rate * b.size.attack_s * 0.8), "--rate", round(rate, 1), "--patience", PATIENCE_S)
+        b.figures.samples["attack." + name] = [alone.result, honest, both.result, under]
+        b.figures.set(f"attack.{name}.per_second", alone.result["rate"])
+        b.figures.set(f"attack.{name}.share", cost)
+        b.figures.set(f"attack.{name}.goodput_ratio", under["rate"] / min(rate, honest["rate"]))
+
+
+# ---- ten million ----
+
+def large(b):
+    """Rate on a large store over that on one of 100,000 devices, devices in random order, warm and from a cold start."""
+    f = b.figures
+    rates = {}
+    for devices in (min(100_000, b.size.devices // 2), b.size.devices):
+        ro = Ro(b.ground, f"ro-{devices}")
+        f.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.live)))
+        ro.checkpoint()
+        f.set(f"large.store_bytes_per_device_{devices}", ro.octets() / devices)
+        rates[devices] = {"warm": warm(b, ro), "cold": cold(b, ro)}
+        ro.remove()
+    small, big = sorted(rates)
+    f.samples["large"] = rates
+    f.set("large.devices", big)
+    f.set("large.rate", statistics.median(rates[big]["warm"]))
+    f.set("large.rate_small", statistics.median(rates[small]["warm"]))
+    f.set("large.rate_ratio", f.values["large.rate"] / f.values["large.rate_small"])
+    f.set("large.rate_cold", rates[big]["cold"])
+    f.set("large.rate_ratio_cold", rates[big]["cold"] / f.values["large.rate_small"])
+
+
+def warm(b, ro):
+    """The first round brings pages into memory and does not count."""
+    with Server(ro) as server:
+        return [b.closed(server, b.size.count)["rate"] for _ in range(b.size.rounds + 1)][1:]
+
+
+def cold(b, ro):
+    ro.chill()
+    with Server(ro) as server:
+        return b.closed(server, b.size.count)["rate"]

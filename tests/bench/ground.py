@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What measurements stand on: the machine, an RO with a stocked store, samarad held to one core, the fleet on another, and the floors.
+
+Nothing here knows a key or speaks the protocol: programs are started, and their processor time, memory and counters are read.
+"""
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
+
+
+class Failed(Exception):
+    """A program did not do what it should."""
+
+
+def processor_seconds(pid):
+    """Of all threads of a process, to the nanosecond (the clock that clock_getcpuclockid gives)."""
+    return time.clock_gettime((~pid << 3) | CLOCK_SCHED)
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) * 1024
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def output_of(*argv):
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip()
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        cpu = re.search(r"^model name\s*:\s*(.*)$", f.read(), re.M)
+    return {"cpu": cpu[1] if cpu else platform.machine(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+            "openssl": output_of("openssl", "version").split(" (")[0], "sqlite": output_of("sqlite3", "--version").split(" ")[0],
+            "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
+
+
+class Ground:
+    """The programs of one build, two cores, and a directory on the build's own disk (a store in memory would not be durable)."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        cores = sorted(os.sched_getaffinity(0))
+        self.server_cpu, self.load_cpu = cores[0], cores[-1]
+        self.base = tempfile.mkdtemp(prefix="bench-", dir=self.build)
+
+    def close(self):
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def tool(self, *names):
+        return os.path.join(self.build, *names)
+
+    def run(self, *argv, cpu=None, seconds=900):
+        """Run to its end; standard output. Its standard error is shown when it fails."""
+        pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
+        done = subprocess.run([*pin, *(str(a) for a in argv)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=seconds, check=False)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(str(a) for a in argv)}\nended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    # ---- floors ----
+
+    def flight_floor(self, seconds):
+        return json.loads(self.run(self.tool("tests/bench/floor_flight"), seconds, cpu=self.server_cpu))
+
+    def echo_floor(self, seconds, request, answer):
+        return json.loads(self.run(self.tool("tests/bench/floor_udp"), seconds, round(request), round(answer), 1024, self.server_cpu,
+                                   self.load_cpu))
+
+    def openssl_speed(self, seconds):
+        """Microseconds per operation, as `openssl speed` has them."""
+        text = self.run("openssl", "speed", "-seconds", seconds, "ecdhp256", "ecdsap256", cpu=self.server_cpu)
+        sign = re.search(r"ecdsa \(nistp256\)\s+\S+\s+\S+\s+([\d.]+)\s+([\d.]+)", text)
+        ecdh = re.search(r"ecdh \(nistp256\)\s+\S+\s+([\d.]+)", text)
+        return {"ecdh_us": 1e6 / float(ecdh[1]), "verify_us": 1e6 / float(sign[2]), "sign_us": 1e6 / float(sign[1])}
+
+
+class Ro:
+    """An RO's directory, and the state of its fleet. @store: where its store is, else the SQLite file in the directory."""
+
+    def __init__(self, ground, name, store=None):
+        self.ground, self.store = ground, store
+        self.dir = os.path.join(ground.base, name)
+        self.fleet_file = os.path.join(ground.base, name + ".fleet")
+        self.devices = self.live = self.next_live = 0
+        ground.run(ground.tool("cli/samara"), "ro", "init", "--dir", self.dir, "--name", name, *(["--store", store] if store else []))
+
+    def stock(self, devices, live):
+        """Devices in all, and how many of them can fly. Seconds it took."""
+        start = time.monotonic()
+        self.ground.run(self.ground.tool("fleet/samara-fleet"), "stock", "--ro", self.dir, "--fleet", self.fleet_file, "--devices", devices,
+                        "--live", live)
+        self.devices, self.live = devices, live
+        return time.monotonic() - start
+
+    def remove(self):
+        shutil.rmtree(self.dir)
+        os.remove(self.fleet_file)
+
+    def files(self):
+        """The SQLite store's."""
+        path = os.path.join(self.dir, "samara.db")
+        return [p for p in (path, path + "-wal", path + "-shm") if os.path.exists(p)]
+
+    def octets(self):
+        return sum(os.path.getsize(path) for path in self.files())
+
+    def checkpoint(self):
+        """What is in the log goes into the database, and both files have their lasting sizes."""
+        output_of("sqlite3", os.path.join(self.dir, "samara.db"), "pragma wal_checkpoint(truncate)")
+
+    def chill(self):
+        """Nothing of the store is left in the page cache, as after a start of the machine."""
+        for path in self.files():
+            fd = os.open(path, os.O_RDONLY)
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
+
+class Server:
+    """samarad on an RO's directory, as a context. @cpus: a list, else the server's core. Keys of samarad.ini as section__key=value."""
+
+    def __init__(self, ro, cpus=None, **config):
+        self.ro, self.ground = ro, ro.ground
+        self.cpus = cpus or [ro.ground.server_cpu]
+        self.port = free_port()
+        self.config = {"listen__address": "127.0.0.1", "listen__port": self.port, "listen__threads": len(self.cpus), **config}
+        if ro.store:
+            self.config["store__path"] = ro.store
+
+    def __enter__(self):
+        ini = os.path.join(self.ground.base, "samarad.ini")
+        with open(ini, "w", encoding="utf-8") as f:
+            for key, value in self.config.items():
+                section, name = key.split("__")
+                f.write(f"[{section}]\n{name.replace('_', '-')} = {value}\n")
+        self.log = os.path.join(self.ground.base, "samarad.log")
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(["taskset", "-c", ",".join(map(str, self.cpus)), self.ground.tool("server/samarad"), "--dir",
+                                           self.ro.dir, "--config", ini], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 60
+        while self.counters() is None:
+            if self.child.poll() is not None or time.monotonic() > end:
+                self.child.kill()
+                with open(self.log, encoding="utf-8", errors="replace") as f:
+                    raise Failed("samarad does not start: " + f.read()[-1000:])
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *unused):
+        self.child.terminate()
+        try:
+            self.child.wait(60)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise Failed("samarad did not end when asked to") from None
+
+    def counters(self):
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.settimeout(5)
+                s.connect(os.path.join(self.ro.dir, "samarad.sock"))
+                return json.loads(s.recv(65536))["counters"]
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def cpu(self):
+        return processor_seconds(self.child.pid)
+
+    def rss(self):
+        return resident_bytes(self.child.pid)
+
+    def settle(self):
+        """Wait until it has nothing left to do."""
+        before = -1.0
+        while self.cpu() - before > 0.001:
+            before = self.cpu()
+            time.sleep(0.05)
+
+    def fleet(self, do, *options):
+        """One run of the fleet against this server: its report, with what samarad spent and counted meanwhile. How an overloaded server
+        treats a fleet is what is measured: that some go unanswered is no failure."""
+        before, cpu = self.counters(), self.cpu()
+        argv = [self.ground.tool("fleet/samara-fleet"), "run", "--fleet", self.ro.fleet_file, "--server", f"127.0.0.1:{self.port}", "--do", do,
+                "--cpu", str(self.ground.load_cpu), "--json", "--quiet", *map(str, options)]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+        try:
+            result = json.loads(done.stdout)
+        except ValueError:
+            raise Failed(f"{' '.join(argv)}\nended with {done.returncode}\n{done.stdout}{done.stderr}") from None
+        result["server_cpu_s"] = self.cpu() - cpu
+        after = self.counters()
+        result["counted"] = {name: after[name] - before[name] for name in after}
+        return result

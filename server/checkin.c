@@ -130,7 +130,8 @@ static enum smr_err renew(const struct smr_item *item, const struct smr_steps *s
 	return err;
 }
 
-/** As many objects as stay within the amplification limit; the others go on waiting for their receipts. */
+/** As many objects as stay within the amplification limit; the others go on waiting for their receipts. SMR_E_NO_ROOM: too long even
+ * without any. */
 static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys *keys, struct smr_c2 *c2,
 				struct smr_space *out)
 {
@@ -140,7 +141,7 @@ static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys 
 			return SMR_OK;
 		c2->object_count--;
 	}
-	*out = smr_item_room(item);
+	*out = smr_item_room_within(item);
 	return smr_c2_seal(keys, c2, out);
 }
 
@@ -178,6 +179,7 @@ void smr_checkin_answer(struct smr_item *item, const struct smr_steps *steps, bo
 {
 	struct smr_space room;
 	struct smr_coap_answer answer = {.code = SMR_COAP_CHANGED};
+	enum smr_err err;
 
 	/* Without the store the request stays unanswered: the TRE sends the same C1 again and loses nothing, while a refusal
 	 * would cost it its ticket. */
@@ -186,7 +188,12 @@ void smr_checkin_answer(struct smr_item *item, const struct smr_steps *steps, bo
 		smr_item_wipe(item);
 		return;
 	}
-	if (seal(item, steps, &room) != SMR_OK) {
+	err = seal(item, steps, &room);
+	if (err == SMR_E_NO_ROOM && !item->proved) {
+		smr_item_challenge(item, steps);
+		return;
+	}
+	if (err != SMR_OK) {
 		smr_item_wipe(item);
 		return;
 	}

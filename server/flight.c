@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's side of the flight (design section 2, docs/protocol.md section 3). */
-#include "server/item.h"
+#include "core/gate.h"
+#include "server/admission.h"
 
 static void drop(struct smr_item *item)
 {
@@ -21,8 +22,10 @@ void smr_flight_open(struct smr_item *item, const struct smr_steps *steps)
 	const struct smr_privkey *q;
 	uint32_t number;
 	struct smr_space scratch = {item->scratch, sizeof(item->scratch)};
+	struct smr_bytes m1;
+	struct smr_bytes mac;
 
-	if (smr_m1_peek(item->coap.payload, &number) != SMR_OK) {
+	if (smr_gate_split(item->coap.payload, &m1, &mac) != SMR_OK || smr_m1_peek(m1, &number) != SMR_OK) {
 		SMR_COUNT_UP(steps->metrics, dropped_malformed, 1);
 		return;
 	}
@@ -31,7 +34,10 @@ void smr_flight_open(struct smr_item *item, const struct smr_steps *steps)
 		hint(item, steps);
 		return;
 	}
-	if (smr_m1_open(q, item->coap.payload, scratch, &item->m1) != SMR_OK) {
+	if (!smr_admission_admit(steps->admission, item, steps, m1, mac))
+		return;
+	SMR_COUNT_UP(steps->metrics, flights_opened, 1);
+	if (smr_m1_open(q, m1, scratch, &item->m1) != SMR_OK) {
 		SMR_COUNT_UP(steps->metrics, dropped_unopened, 1);
 		drop(item);
 		return;
@@ -145,7 +151,7 @@ static enum smr_err make_ticket(const struct smr_item *item, const struct smr_st
 }
 
 /** An address that has not proved itself gets no more than so many times what it sent: the flight key is what can wait. Without it
- * the device learns of the new one from the hint that the old one's end brings. */
+ * the device learns of the new one from the hint that the old one's end brings. SMR_E_NO_ROOM: even so it is too long. */
 static enum smr_err seal_within(struct smr_item *item, const struct smr_m2_keys *keys, struct smr_m2 *m2,
 				struct smr_space *out)
 {
@@ -153,7 +159,7 @@ static enum smr_err seal_within(struct smr_item *item, const struct smr_m2_keys 
 	if (m2->flight_key.len && smr_m2_seal(keys, m2, out) == SMR_OK)
 		return SMR_OK;
 	m2->flight_key = SMR_NONE;
-	*out = smr_item_room(item);
+	*out = smr_item_room_within(item);
 	return smr_m2_seal(keys, m2, out);
 }
 
@@ -192,16 +198,27 @@ static void count(const struct smr_item *item, const struct smr_steps *steps)
 
 void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed)
 {
+	struct smr_shipment_id shipment = {{0}};
 	struct smr_space room;
 	struct smr_coap_answer answer = {.code = SMR_COAP_CHANGED};
+	enum smr_err err;
 
 	if (store_failed)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};
-	if (seal(item, steps, &room) != SMR_OK) {
+	err = seal(item, steps, &room);
+	if (err == SMR_E_NO_ROOM && !item->proved) {
+		/* Whatever was committed stays: the same M1 again is answered from the row as it is. */
+		smr_item_challenge(item, steps);
+		return;
+	}
+	if (err != SMR_OK) {
 		drop(item);
 		return;
 	}
 	count(item, steps);
+	if (item->device != NULL && item->device->err == SMR_OK && item->device->has_shipment)
+		shipment = item->device->shipment;
 	answer.payload = smr_bytes_of(room.ptr, room.len);
 	smr_item_finish(item, steps, &answer);
+	smr_admission_answered(steps->admission, item, steps, &shipment);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/item.h"
 
+#include "sys/clock.h"
+
 const struct smr_eid *smr_item_eid(const struct smr_item *item)
 {
 	return item->coap.path == SMR_COAP_FLIGHT ? &item->m1.evidence.eid : &item->ticket.eid;
@@ -32,7 +34,7 @@ struct smr_space smr_item_room_within(struct smr_item *item)
 	size_t head = sizeof(item->out) - room.len;
 	size_t limit = SMR_AMPLIFICATION_MAX * item->in_len;
 
-	if (limit < sizeof(item->out))
+	if (!item->proved && limit < sizeof(item->out))
 		room.len = limit > head ? limit - head : 0;
 	return room;
 }
@@ -55,13 +57,58 @@ void smr_item_finish(struct smr_item *item, const struct smr_steps *steps, const
 	item->stage = SMR_STAGE_SEND;
 }
 
-void smr_item_open(struct smr_item *item, const struct smr_steps *steps)
+/** Has the sender read what went to its address a moment ago? */
+static bool is_proved(const struct smr_item *item, const struct smr_steps *steps)
+{
+	struct smr_address from;
+	bool good = false;
+
+	if (item->coap.echo.len == 0)
+		return false;
+	from = smr_address_of(&item->from);
+	for (unsigned age = 0; age < 2 && !good; age++) {
+		const uint8_t *key = smr_keyring_echo_key(steps->ring, age);
+
+		good = key != NULL && smr_echo_good(key, smr_clock_unix(), &from, item->coap.echo);
+	}
+	SMR_COUNT_UP(steps->metrics, echo_accepted, good ? 1 : 0);
+	SMR_COUNT_UP(steps->metrics, echo_refused, good ? 0 : 1);
+	return good;
+}
+
+void smr_item_challenge(struct smr_item *item, const struct smr_steps *steps)
+{
+	const uint8_t *key = smr_keyring_echo_key(steps->ring, 0);
+	struct smr_coap_answer answer = {.code = SMR_COAP_UNAUTHORIZED};
+	struct smr_address from = smr_address_of(&item->from);
+	uint8_t echo[SMR_ECHO_LEN];
+
+	if (key == NULL) { /* nor is there a key for tickets: nobody can be served */
+		smr_item_wipe(item);
+		return;
+	}
+	smr_echo_make(key, smr_clock_unix(), &from, echo);
+	answer.echo = SMR_ARRAY(echo);
+	SMR_COUNT_UP(steps->metrics, echo_demanded, 1);
+	smr_item_finish(item, steps, &answer);
+}
+
+void smr_item_read(struct smr_item *item, const struct smr_steps *steps)
 {
 	item->stage = SMR_STAGE_FREE;
 	if (smr_coap_read(smr_bytes_of(item->in, item->in_len), &item->coap) != SMR_OK) {
 		SMR_COUNT_UP(steps->metrics, dropped_malformed, 1);
 		return;
 	}
+	item->proved = is_proved(item, steps);
+	item->stage = SMR_STAGE_READ;
+}
+
+void smr_item_open(struct smr_item *item, const struct smr_steps *steps)
+{
+	if (item->stage != SMR_STAGE_READ)
+		return;
+	item->stage = SMR_STAGE_FREE;
 	if (item->coap.path == SMR_COAP_FLIGHT)
 		smr_flight_open(item, steps);
 	else

@@ -4,7 +4,7 @@
  * One request on its way through the pipeline, and the steps of the two protocols. A step looks at one item and says where it goes
  * next; batching, the store and the network are the worker's (worker.c).
  *
- *     open ─► look up (batch) ─► judge ─► commit (batch, committer) ─► answer ─► send (batch)
+ *     read ─► open ─► look up (batch) ─► judge ─► commit (batch, committer) ─► answer ─► send (batch)
  */
 #ifndef SMR_SERVER_ITEM_H
 #define SMR_SERVER_ITEM_H
@@ -25,6 +25,7 @@
 
 enum smr_stage {
 	SMR_STAGE_FREE,	  /* dropped, or done */
+	SMR_STAGE_READ,	  /* a request, not opened yet */
 	SMR_STAGE_LOOKUP, /* opened; its device's row is wanted */
 	SMR_STAGE_COMMIT, /* judged; its change must be durable first */
 	SMR_STAGE_ANSWER, /* may be answered */
@@ -36,6 +37,7 @@ struct smr_item {
 	unsigned tries;
 	struct sockaddr_storage from;
 	socklen_t from_len;
+	bool proved;	     /* the address, by an Echo: its answers may be of any length */
 	uint8_t control[64]; /* IP_PKTINFO as received: answers leave from the address that was asked */
 	size_t control_len;
 	uint8_t in[SMR_DATAGRAM_MAX];
@@ -54,12 +56,15 @@ struct smr_item {
 	struct smr_verdict verdict;
 };
 
+struct smr_admission;
+
 /** What all steps may use. */
 struct smr_steps {
 	const struct smr_keyring *ring;	 /* held for the batch */
 	struct smr_pending_view pending; /* held for the batch too */
 	struct smr_metrics *metrics;
 	uint16_t *message_id;
+	struct smr_admission *admission; /* NULL: everybody is admitted */
 };
 
 /** EID that the store is asked for. */
@@ -70,12 +75,17 @@ void smr_item_wipe(struct smr_item *item);
 void smr_item_finish(struct smr_item *item, const struct smr_steps *steps, const struct smr_coap_answer *answer);
 /** Where the payload of a 2.04 answer goes, so that sealing writes it in place. */
 struct smr_space smr_item_room(struct smr_item *item);
-/** The same, but no more than keeps the answer within SMR_AMPLIFICATION_MAX times the request. What is too long for it is not
+/** The same, but for an address that has not proved itself no more than keeps the answer within SMR_AMPLIFICATION_MAX times the request. What is too long for it is not
  * sealed at all (SMR_E_NO_ROOM comes before anything is encrypted), so the same keys may then serve an answer without its
- * optional members. */
+ * optional members; what is too long even so has to wait for the address to be proved (smr_item_challenge). */
 struct smr_space smr_item_room_within(struct smr_item *item);
 
-/** Read, then open as flight or check-in. */
+/** Finish with a 4.01: the same request again, with the Echo that is in it. */
+void smr_item_challenge(struct smr_item *item, const struct smr_steps *steps);
+
+/** Which path, which options; the item is READ, or FREE when it is no request. */
+void smr_item_read(struct smr_item *item, const struct smr_steps *steps);
+/** Open what was READ, as flight or check-in. */
 void smr_item_open(struct smr_item *item, const struct smr_steps *steps);
 /** With the row in item->device. May fill item->change. */
 void smr_item_judge(struct smr_item *item, const struct smr_steps *steps);

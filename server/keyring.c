@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/kdf.h"
+
 struct flight_entry {
 	struct smr_flight_key key;
 	struct smr_privkey q;
@@ -42,6 +44,10 @@ struct smr_keyring {
 	size_t measurement_count;
 	struct shipment_entry *shipments;
 	size_t shipment_count;
+	struct smr_keyring_gate *gates;
+	size_t gate_count;
+	uint8_t echo[2][SMR_ECHO_KEY_LEN]; /* of this epoch and the last one */
+	bool has_echo[2];
 	struct supplier *suppliers;
 	size_t supplier_count;
 	enum smr_err err; /* of the callbacks that fill the lists */
@@ -54,13 +60,18 @@ static void *grow(struct smr_keyring *ring, void **array, size_t *count, size_t 
 
 	if (ring->err != SMR_OK)
 		return NULL;
-	/* Doubling at each power of two keeps the work linear. */
+	/* Doubling at each power of two keeps the work linear. Not realloc: there are keys among the elements. */
 	if ((*count & (*count - 1)) == 0) {
-		bigger = realloc(*array, (*count ? *count * 2 : 1) * size);
+		bigger = malloc((*count ? *count * 2 : 1) * size);
 		if (bigger == NULL) {
 			ring->err = SMR_E_NO_MEMORY;
 			return NULL;
 		}
+		if (*count) {
+			memcpy(bigger, *array, *count * size);
+			smr_wipe(*array, *count * size);
+		}
+		free(*array);
 		*array = bigger;
 	}
 	return (uint8_t *)*array + (*count)++ * size;
@@ -76,6 +87,19 @@ static void add_measurement(void *context, const struct smr_store_reference *ref
 		*slot = *reference;
 }
 
+static void add_gate(struct smr_keyring *ring, const struct smr_shipment_about *about)
+{
+	struct smr_keyring_gate *slot;
+
+	if (!about->has_gate)
+		return;
+	slot = grow(ring, (void **)&ring->gates, &ring->gate_count, sizeof(*slot));
+	if (slot == NULL)
+		return;
+	slot->shipment = about->id;
+	ring->err = smr_gate_key_derive(about->gate, &slot->key);
+}
+
 static void add_shipment(void *context, const struct smr_store_shipment *shipment)
 {
 	struct smr_keyring *ring = context;
@@ -85,6 +109,7 @@ static void add_shipment(void *context, const struct smr_store_shipment *shipmen
 		return;
 	slot->id = shipment->about.id;
 	memcpy(slot->supplier, shipment->supplier, sizeof(slot->supplier));
+	add_gate(ring, &shipment->about);
 }
 
 static void add_supplier(void *context, const struct smr_store_party *party)
@@ -107,6 +132,7 @@ static int compare_references(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct smr_store_reference));
 }
 
+/** Also for gates: both begin with the shipment's id. */
 static int compare_shipments(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct smr_shipment_id));
@@ -122,6 +148,8 @@ static enum smr_err load_lists(struct smr_keyring *ring, struct smr_store *store
 		qsort(ring->measurements, ring->measurement_count, sizeof(*ring->measurements), compare_references);
 	if (ring->shipment_count)
 		qsort(ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
+	if (ring->gate_count)
+		qsort(ring->gates, ring->gate_count, sizeof(*ring->gates), compare_shipments);
 	return SMR_OK;
 }
 
@@ -208,6 +236,19 @@ static enum smr_err load_ticket_keys(struct smr_keyring *ring, struct smr_store 
 	return SMR_OK;
 }
 
+static enum smr_err derive_echo_keys(struct smr_keyring *ring)
+{
+	const struct smr_ticket_key *tk = smr_keyring_ticket_current(ring, smr_keyring_class_for(ring, 0));
+
+	for (uint32_t age = 0; age < SMR_COUNT(ring->echo) && tk != NULL; age++) {
+		SMR_TRY(smr_kdf(SMR_ARRAY(tk->key), "echo", NULL, 0,
+				(struct smr_space){ring->echo[age], SMR_ECHO_KEY_LEN}));
+		ring->has_echo[age] = true;
+		tk = smr_keyring_ticket_key(ring, smr_tk_id(smr_tk_class(tk->id), smr_tk_epoch(tk->id) - 1));
+	}
+	return SMR_OK;
+}
+
 enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_times *times, struct smr_keyring **out)
 {
 	struct smr_keyring *ring = calloc(1, sizeof(*ring));
@@ -220,6 +261,8 @@ enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_
 	err = load_flight_keys(ring, store);
 	if (err == SMR_OK)
 		err = load_ticket_keys(ring, store);
+	if (err == SMR_OK)
+		err = derive_echo_keys(ring);
 	if (err == SMR_OK)
 		err = load_lists(ring, store);
 	if (err != SMR_OK) {
@@ -244,6 +287,9 @@ void smr_keyring_release(struct smr_keyring *ring)
 		smr_privkey_wipe(&ring->flights[i].q);
 	for (size_t i = 0; i < ring->supplier_count; i++)
 		smr_pubkey_wipe(&ring->suppliers[i].key);
+	if (ring->gate_count)
+		smr_wipe(ring->gates, ring->gate_count * sizeof(*ring->gates));
+	free(ring->gates);
 	free(ring->measurements);
 	free(ring->shipments);
 	free(ring->suppliers);
@@ -417,6 +463,24 @@ static const struct shipment_entry *find_shipment(const struct smr_keyring *ring
 	if (ring->shipment_count == 0)
 		return NULL;
 	return bsearch(shipment, ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
+}
+
+const struct smr_keyring_gate *smr_keyring_gate_at(const struct smr_keyring *ring, size_t i)
+{
+	return i < ring->gate_count ? &ring->gates[i] : NULL;
+}
+
+const struct smr_keyring_gate *smr_keyring_gate_of(const struct smr_keyring *ring,
+						   const struct smr_shipment_id *shipment)
+{
+	if (ring->gate_count == 0)
+		return NULL;
+	return bsearch(shipment, ring->gates, ring->gate_count, sizeof(*ring->gates), compare_shipments);
+}
+
+const uint8_t *smr_keyring_echo_key(const struct smr_keyring *ring, unsigned age)
+{
+	return ring->has_echo[age] ? ring->echo[age] : NULL;
 }
 
 bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment)

@@ -7,6 +7,8 @@
 #ifndef SMR_SERVER_KEYRING_H
 #define SMR_SERVER_KEYRING_H
 
+#include "core/gate.h"
+#include "server/echo.h"
 #include "store/store.h"
 
 #define SMR_KEYRING_FLIGHT_KEYS 64u
@@ -62,5 +64,20 @@ bool smr_keyring_approved(const struct smr_keyring *ring, const struct smr_shipm
 enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
 				     const uint8_t measurement[SMR_HASH_LEN], struct smr_certificate *out,
 				     bool *approved) SMR_MUST_USE;
+
+/** A shipment's gate key, ready for use. */
+struct smr_keyring_gate {
+	struct smr_shipment_id shipment;
+	struct smr_gate_key key;
+};
+/** Gate keys one after the other, @p i from 0; NULL: no more. */
+const struct smr_keyring_gate *smr_keyring_gate_at(const struct smr_keyring *ring, size_t i);
+/** Gate key of a shipment; NULL: it has none. */
+const struct smr_keyring_gate *smr_keyring_gate_of(const struct smr_keyring *ring,
+						   const struct smr_shipment_id *shipment);
+
+/** Key of the Echoes that are made now (@p age 0) and of those made in the last epoch (1): the same at all front ends, since it comes from the
+ * ticket key. NULL: there is none. */
+const uint8_t *smr_keyring_echo_key(const struct smr_keyring *ring, unsigned age);
 
 #endif

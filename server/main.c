@@ -17,7 +17,6 @@
 #include "sys/signals.h"
 
 #define WORKERS_MAX 256u
-#define SOCKET_BUFFER (8 << 20)
 
 struct daemon {
 	struct smr_server server;
@@ -34,17 +33,16 @@ struct daemon {
 
 /* ---- sockets ---- */
 
-static enum smr_err set_options(int fd, int family)
+static enum smr_err set_options(int fd, int family, int size)
 {
 	int one = 1;
-	int size = SOCKET_BUFFER;
 	int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
 	int pktinfo = family == AF_INET6 ? IPV6_RECVPKTINFO : IP_PKTINFO;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
 	    setsockopt(fd, level, pktinfo, &one, sizeof(one)) != 0)
 		return SMR_E_IO;
-	/* A larger buffer carries bursts over a commit; the kernel's limit is no reason to fail. */
+	/* The kernel counts its own overhead as well and doubles the figure. Its limit is no reason to fail. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
 		(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	return SMR_OK;
@@ -65,7 +63,8 @@ static enum smr_err open_socket(const struct smr_server_config *config, int *out
 		return smr_problem(problem, SMR_E_INVALID, "[listen] address «%s» is not an IP address",
 				   config->address);
 	fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || set_options(fd, found->ai_family) != SMR_OK || bind(fd, found->ai_addr, found->ai_addrlen) != 0)
+	if (fd < 0 || set_options(fd, found->ai_family, (int)config->receive_buffer) != SMR_OK ||
+	    bind(fd, found->ai_addr, found->ai_addrlen) != 0)
 		err = smr_problem(problem, SMR_E_IO, "cannot listen on %s port %s: %s", config->address, port,
 				  strerror(errno));
 	freeaddrinfo(found);

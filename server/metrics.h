@@ -24,6 +24,16 @@
 	X(dropped_store, "store not available: no answer")                                        \
 	X(hints_flight_key, "unknown or ended flight key, answered with the current one")         \
 	X(hints_ticket_key, "unknown ticket key, answered with a hint")                           \
+	X(flights_opened, "first contacts that public-key work was begun for")                    \
+	X(echo_demanded, "answered with an Echo: prove your address")                             \
+	X(echo_accepted, "requests whose Echo proved their address")                              \
+	X(echo_refused, "requests with an Echo that is old, or not of this address")              \
+	X(gate_accepted, "gate MACs of a device of ours")                                         \
+	X(gate_refused, "gate MACs of no shipment that was tried")                                \
+	X(told_later, "told when to come back, without public-key work")                          \
+	X(answers_repeated, "lost answers repeated from memory")                                  \
+	X(over_budget, "first contacts beyond the budget of their address prefix")                \
+	X(batches_loaded, "batches received while the queue was old")                             \
 	X(flights_answered, "flights answered with a ticket")                                     \
 	X(packages_sent, "of these with a subscription")                                          \
 	X(flights_refused, "flights refused, with a reason, encrypted")                           \

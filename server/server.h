@@ -13,12 +13,18 @@
 #include "server/metrics.h"
 #include "server/pending.h"
 
+/** When first contacts have to prove their address; values of `demand`, in the order of its choices. */
+enum smr_demand { SMR_DEMAND_AUTO, SMR_DEMAND_ALWAYS, SMR_DEMAND_NEVER };
+/** What becomes of those without a gate MAC then. */
+enum smr_gate_use { SMR_GATE_PREFER, SMR_GATE_REQUIRE };
+
 struct smr_server_config {
 	/* [listen] */
 	char *address;
 	uint64_t port;
-	uint64_t threads; /* 0: one per core */
-	uint64_t batch;	  /* datagrams taken and answered at a time, at most */
+	uint64_t threads;	 /* 0: one per core */
+	uint64_t batch;		 /* datagrams taken and answered at a time, at most */
+	uint64_t receive_buffer; /* octets, of each worker's socket */
 	/* [store] */
 	char *store;
 	/* [relay] */
@@ -29,6 +35,15 @@ struct smr_server_config {
 	uint64_t stale_s;
 	/* [flight] */
 	uint64_t send_next_key_s;
+	/* [overload] */
+	unsigned demand; /* enum smr_demand */
+	unsigned gate;	 /* enum smr_gate_use */
+	uint64_t target_ms;
+	uint64_t prefix_rate;
+	uint64_t gate_keys;
+	uint64_t answers;
+	uint64_t later_min_s;
+	uint64_t later_max_s;
 	/* [status] */
 	char *status_socket;
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/admission.h"
 #include "server/item.h"
 #include "server/server.h"
 #include "sys/fault.h"
@@ -40,11 +41,12 @@ struct smr_worker {
 	struct batch *free_list;
 	size_t under_way;
 	uint16_t message_id;
+	struct smr_admission *admission;
 };
 
 static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 {
-	return (struct smr_steps){b->ring, b->pending, &w->server->metrics, &w->message_id};
+	return (struct smr_steps){b->ring, b->pending, &w->server->metrics, &w->message_id, w->admission};
 }
 
 /* ---- receive and send ---- */
@@ -81,6 +83,7 @@ static size_t receive(struct smr_worker *w, struct batch *b)
 		SMR_COUNT_UP(&w->server->metrics, bytes_in, headers[i].msg_len);
 	}
 	SMR_COUNT_UP(&w->server->metrics, datagrams_in, n);
+	smr_admission_observe(w->admission, w->udp_fd);
 	return (size_t)n;
 }
 
@@ -218,6 +221,26 @@ static void advance(struct smr_worker *w, struct batch *b)
 	smr_committer_submit(w->server->committer, &b->job);
 }
 
+static void open_all(struct batch *b, const struct smr_steps *steps, enum smr_coap_path path)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->items[i].stage == SMR_STAGE_READ && b->items[i].coap.path == path)
+			smr_item_open(&b->items[i], steps);
+	}
+}
+
+/** Check-ins that need no store go out before the first flight costs its time. */
+static void answer_opened(struct smr_worker *w, struct batch *b, const struct smr_steps *steps)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->items[i].stage == SMR_STAGE_ANSWER) {
+			b->items[i].change = NULL;
+			smr_item_answer(&b->items[i], steps, false);
+		}
+	}
+	send_ready(w, b);
+}
+
 static void begin(struct smr_worker *w, struct batch *b)
 {
 	struct smr_steps steps;
@@ -228,7 +251,10 @@ static void begin(struct smr_worker *w, struct batch *b)
 	b->pending = smr_pending_hold(w->server->pending);
 	steps = steps_of(w, b);
 	for (size_t i = 0; i < b->count; i++)
-		smr_item_open(&b->items[i], &steps);
+		smr_item_read(&b->items[i], &steps);
+	open_all(b, &steps, SMR_COAP_CHECKIN);
+	answer_opened(w, b, &steps);
+	open_all(b, &steps, SMR_COAP_FLIGHT);
 	advance(w, b);
 }
 
@@ -315,6 +341,7 @@ static void free_worker(struct smr_worker *w)
 {
 	if (w->store != NULL)
 		smr_store_close(w->store);
+	smr_admission_free(w->admission);
 	smr_commit_inbox_free(w->inbox);
 	free(w->batches);
 	free(w);
@@ -330,6 +357,7 @@ static enum smr_err prepare(struct smr_worker *w)
 		w->batches[i].next_free = w->free_list;
 		w->free_list = &w->batches[i];
 	}
+	SMR_TRY(smr_admission_new(w->server->config, &w->server->metrics, &w->admission));
 	SMR_TRY(smr_random((uint8_t *)&w->message_id, sizeof(w->message_id)));
 	return smr_store_open(w->server->config->store, SMR_STORE_READ, &w->store);
 }

@@ -104,8 +104,10 @@ static void one_batch(struct run *r, size_t count)
 	size_t changes;
 
 	at[STEP_OPEN] = now();
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		smr_item_read(&r->items[i], &r->steps);
 		smr_item_open(&r->items[i], &r->steps);
+	}
 	at[STEP_LOOK_UP] = now();
 	(void)look_up(r, count);
 	at[STEP_JUDGE] = now();

@@ -8,10 +8,10 @@ from world import Device, World, wait_until
 
 class Live:
     """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent].
-    @replace: mutants, as for World."""
+    @replace: mutants, as for World. @gate: the shipments have gate keys."""
 
-    def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, **agent):
-        self.world = World(build, replace=replace)
+    def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, gate=False, **agent):
+        self.world, self.gate = World(build, replace=replace), gate
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
         for number, (name, role) in enumerate(names, 1):
             setattr(self, name, self.world.player(name, role, number))
@@ -39,7 +39,8 @@ class Live:
         new = [self.make_device(len(self.devices) + i, certificate, agent) for i in range(1, count + 1)]
         self.devices += new
         rows = self.write("devices.csv", "eid,imei\n" + "".join(f"{d.eid},{d.imei}\n" for d in new))
-        self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(rows), "--anchor", self.supplier.take(self.op.card))
+        self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(rows), "--anchor", self.supplier.take(self.op.card),
+                          *(["--gate"] if self.gate else []))
         keys = self.supplier.take(self.ro.path("flight-keys.smr"))
         for device in new:
             tre = device.start_tre_alone()

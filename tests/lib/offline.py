@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small world without device processes: the test holds the devices' keys. For attacks on the real samarad and samara-auc."""
+import contextlib
 import os
+import sqlite3
 
 import record_file
 import wire
@@ -11,9 +13,9 @@ class Offline:
     """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
     DEVICE, UDP = wire.Device, wire.Udp
 
-    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None):
-        """@ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
-        self.world = World(build, replace=replace)
+    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None, gate=False):
+        """@gate: the shipments have gate keys. @ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
+        self.world, self.gate = World(build, replace=replace), gate
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
         for number, (name, role) in enumerate(names, 1):
             setattr(self, name, self.world.player(name, role, number))
@@ -47,11 +49,17 @@ class Offline:
             self.devices.append(device)
             rows.append(f"{eid(member)},{imei(member)},{d.point.hex()},{t.point.hex()}")
         csv = self.write("devices.csv", "\n".join(rows) + "\n")
-        self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(csv), "--anchor", self.supplier.take(self.op.card))
+        self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(csv), "--anchor", self.supplier.take(self.op.card),
+                          *(["--gate"] if self.gate else []))
         shipment = self.supplier.path(f"shipment-{number}.smr")
         self.supplier.run("ship", "--number", str(number), "--out", shipment)
         self.seal(number, shipment, len(members))
         return shipment
+
+    def gate_key(self, number):
+        """Of a shipment: its devices have it too."""
+        with contextlib.closing(sqlite3.connect(self.supplier.path("supplier.db"))) as db:
+            return db.execute("SELECT gate FROM shipment WHERE number = ?", (number,)).fetchone()[0]
 
     def hand_over(self, number, shipment):
         """From the operator to its AuC and to the RO. @shipment: None, and the RO knows these devices by their certificates."""

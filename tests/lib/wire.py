@@ -131,14 +131,23 @@ def coap_answer(datagram):
 class Udp:
     """A client's socket to the real server."""
 
-    def __init__(self, port, timeout=2.0):
+    def __init__(self, port, timeout=2.0, source=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout)
         self.socket.connect(("127.0.0.1", port))
 
     def ask(self, path, payload, timeout=None, **kwargs):
         """(code, payload), or None when nobody answers."""
         return self.ask_raw(coap_request(path, payload, **kwargs), timeout)
+
+    def ask_echo(self, path, payload, **kwargs):
+        """The Echo that the server demands for this request, and how many octets its demand has."""
+        datagram = self.exchange(coap_request(path, payload, **kwargs))
+        _, code, _, _, options, rest = coap.parse(datagram)
+        assert (code, set(options), rest) == ("4.01", {coap.ECHO}, b""), code
+        return options[coap.ECHO], len(datagram)
 
     def ask_raw(self, datagram, timeout=None):
         answer = self.exchange(datagram, timeout)

@@ -27,6 +27,7 @@ struct world {
 	struct smr_metrics metrics;
 	uint16_t message_id;
 	struct smr_steps steps;
+	struct smr_admission *admission;
 	struct smr_item item;
 	struct smr_store_device device;
 	struct smr_store_change change;
@@ -42,6 +43,7 @@ enum world_content {
 	WORLD_TRUST = 8,     /* the supplier is trusted (for certificates) */
 	WORLD_KEY = 16,	     /* flight key SCENE_Q_NUMBER, in force */
 	WORLD_NEXT_KEY = 32, /* and the one after it, in force too */
+	WORLD_GATE = 64,     /* the shipment has the gate key world_gate */
 	WORLD_ALL = WORLD_KNOWN | WORLD_PACKAGE | WORLD_TRUST | WORLD_KEY
 };
 
@@ -56,7 +58,7 @@ static inline void world_reload(struct world *w, uint64_t now)
 	assert_int_equal(smr_store_position(w->store->store, &position), SMR_OK);
 	assert_int_equal(smr_pending_follow(w->pending, w->store->store, &position, smr_clock_ms()), SMR_OK);
 	smr_pending_release(&w->steps.pending);
-	w->steps = (struct smr_steps){w->ring, smr_pending_hold(w->pending), &w->metrics, &w->message_id};
+	w->steps = (struct smr_steps){w->ring, smr_pending_hold(w->pending), &w->metrics, &w->message_id, w->admission};
 }
 
 static inline void world_sender(struct world *w, struct smr_file_info *info)
@@ -64,12 +66,17 @@ static inline void world_sender(struct world *w, struct smr_file_info *info)
 	smr_point_compress(w->s->supplier.own.point, info->sender);
 }
 
-static inline void world_put_shipment(struct world *w)
+static const uint8_t world_gate[SMR_GATE_KEY_LEN] = {'g', 'a', 't', 'e'};
+
+static inline void world_put_shipment(struct world *w, bool gate)
 {
 	struct smr_store_shipment shipment = {.about = {.id = {"SHIPMENT"}}};
 	struct smr_shipment_record record = {.eid = w->s->evidence.eid};
 	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 1);
 
+	shipment.about.has_gate = gate;
+	if (gate)
+		memcpy(shipment.about.gate, world_gate, sizeof(world_gate));
 	world_sender(w, &info);
 	memcpy(shipment.supplier, info.sender, sizeof(shipment.supplier));
 	smr_point_compress(w->s->d.own.point, record.d);
@@ -141,7 +148,7 @@ static inline struct world *world_make(struct scene *s, unsigned content)
 	w->pending = smr_pending_new(WORLD_STALE_MS);
 	assert_non_null(w->pending);
 	if (content & WORLD_KNOWN)
-		world_put_shipment(w);
+		world_put_shipment(w, content & WORLD_GATE);
 	world_put_reference(w);
 	if (content & WORLD_TRUST)
 		world_put_trust(w);
@@ -166,17 +173,41 @@ static inline void world_free(struct world *w)
 	free(w);
 }
 
-/** Put a request into the item, non-confirmable, with a token of two octets. */
-static inline void world_post(struct world *w, char path, struct smr_bytes payload)
+/** Put a request into the item, non-confirmable, with a token of two octets. @param echo  NULL: none. */
+static inline void world_post_with(struct world *w, char path, struct smr_bytes payload, const uint8_t *echo)
 {
 	struct smr_item *item = &w->item;
-	const uint8_t head[] = {0x52, 0x02, 0x12, 0x34, 0xaa, 0xbb, 0xb1, (uint8_t)path, 0xff};
+	const uint8_t head[] = {0x52, 0x02, 0x12, 0x34, 0xaa, 0xbb, 0xb1, (uint8_t)path};
+	const uint8_t option[] = {0xd0 | SMR_ECHO_LEN, 252 - 11 - 13};
+	struct smr_writer writer = smr_writer_init((struct smr_space){item->in, sizeof(item->in)});
 
-	assert_true(sizeof(head) + payload.len <= sizeof(item->in));
-	memcpy(item->in, head, sizeof(head));
-	memcpy(item->in + sizeof(head), payload.ptr, payload.len);
-	item->in_len = sizeof(head) + payload.len;
+	smr_put_raw(&writer, SMR_ARRAY(head));
+	if (echo != NULL) {
+		smr_put_raw(&writer, SMR_ARRAY(option));
+		smr_put_raw(&writer, smr_bytes_of(echo, SMR_ECHO_LEN));
+	}
+	smr_put_raw(&writer, SMR_TEXT("\xff"));
+	smr_put_raw(&writer, payload);
+	assert_int_equal(writer.err, SMR_OK);
+	item->in_len = writer.len;
 	item->out_len = 0;
+}
+
+static inline void world_post(struct world *w, char path, struct smr_bytes payload)
+{
+	world_post_with(w, path, payload, NULL);
+}
+
+/** The answer is a demand for an Echo, within the limit for addresses that have not proved themselves: which one? */
+static inline void world_echo(const struct world *w, uint8_t echo[SMR_ECHO_LEN])
+{
+	const struct smr_item *item = &w->item;
+
+	assert_int_equal(item->stage, SMR_STAGE_SEND);
+	assert_int_equal(item->out[1], SMR_COAP_UNAUTHORIZED);
+	assert_int_equal(item->out_len, 6 + 2 + SMR_ECHO_LEN);
+	assert_memory_equal(item->out + 6, "\xd8\xef", 2);
+	memcpy(echo, item->out + 8, SMR_ECHO_LEN);
 }
 
 /** As a worker does it. @p failing  the store refuses to commit. True: there is an answer. */
@@ -185,6 +216,7 @@ static inline bool world_drive_with(struct world *w, bool failing, void (*betwee
 	struct smr_item *item = &w->item;
 
 	w->looked_up = w->committed = false;
+	smr_item_read(item, &w->steps);
 	smr_item_open(item, &w->steps);
 	if (item->stage == SMR_STAGE_LOOKUP) {
 		w->looked_up = true;

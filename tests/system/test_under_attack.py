@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real samarad while first contacts have to prove themselves (Echo, gate MAC), and while it is flooded: nobody gets public-key work who has not
+proved what is demanded, honest devices are served, and no clear answer is longer than three times its request."""
+import os
+import random
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import disk  # noqa: E402
+import echo  # noqa: E402
+import json  # noqa: E402
+import wire  # noqa: E402
+from live import Live  # noqa: E402
+from offline import Offline  # noqa: E402
+from oracle import coap, flight  # noqa: E402
+from world import wait_until  # noqa: E402
+
+BUILD = os.environ.get("SAMARA_BUILD", "build")
+FLOOD = 6000  # datagrams
+
+
+def proved(device, gate):
+    """The device's last M1 with its gate MAC behind it, as a payload."""
+    return device.request + wire.dumps(flight.gate_mac(gate, device.hash_m1))
+
+
+class Case(unittest.TestCase):
+    DEMAND = {"overload__demand": "always", "overload__gate": "require"}
+    GATE = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.o = Offline(BUILD, devices=40, by_certificate=0, gate=cls.GATE)
+        cls.o.start(**cls.DEMAND)
+        cls.fresh = iter(cls.o.devices)
+        cls.gate = cls.o.gate_key(1)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.o.stop()
+
+    def setUp(self):
+        self.udp = self.client()
+        self.before = self.counters()
+
+    def client(self, source=None):
+        udp = wire.Udp(self.o.world.port, 20, source)
+        self.addCleanup(udp.close)
+        return udp
+
+    def counters(self):
+        return wait_until("the server's counters", self.o.world.counters)
+
+    def spent(self, name="flights_opened"):
+        """How often since the test began."""
+        return self.counters()[name] - self.before[name]
+
+    def ask(self, device, **kwargs):
+        device.request = self.o.m1(device, **kwargs)
+        return device.request
+
+    def fly(self, device, udp=None):
+        """The whole way: Echo, then the same M1 with Echo and MAC."""
+        udp = udp or self.udp
+        value, _ = udp.ask_echo("f", self.ask(device))
+        code, m2 = udp.ask("f", proved(device, self.gate), echo=value)
+        self.assertEqual(code, "2.04")
+        return device.open_m2(m2)
+
+
+class Demanded(Case):
+    def test_first_contact_takes_one_more_round_trip_and_a_check_in_none(self):
+        device = next(self.fresh)
+        receipt = self.o.install(device, self.fly(device))
+        self.assertEqual(self.spent(), 1)
+        self.assertIn(2, self.o.check_in(device, {1: [receipt], 2: 1}, self.udp))
+        self.assertEqual((self.spent("echo_demanded"), self.spent("gate_accepted"), self.spent("checkins_answered")), (1, 1, 1))
+
+    def test_without_the_right_mac_there_is_no_public_key_work(self):
+        device, other = next(self.fresh), next(self.fresh)
+        value, _ = self.udp.ask_echo("f", self.ask(device))
+        self.ask(other)
+        m1, mac = device.request, wire.dumps(flight.gate_mac(self.gate, device.hash_m1))
+        changed = bytearray(m1)
+        changed[-1] ^= 1
+        for payload in (m1,                                                           # none
+                        m1 + wire.dumps(flight.gate_mac(os.urandom(16), device.hash_m1)),  # of a shipment that does not exist
+                        bytes(changed) + mac,                                         # of this M1, before it was changed
+                        other.request + mac,                                          # of another device's
+                        m1 + wire.dumps(bytes(12))):
+            self.assertEqual(self.udp.ask("f", payload, echo=value), ("5.03", b""))
+        self.assertEqual((self.spent(), self.spent("gate_accepted"), self.spent("told_later")), (0, 0, 5))
+        self.assertEqual(self.udp.ask("f", m1 + mac, echo=value)[0], "2.04")
+
+    def test_echo_serves_at_its_own_address_and_port_alone(self):
+        device = next(self.fresh)
+        value, _ = self.udp.ask_echo("f", self.ask(device))
+        for source in ("127.0.0.2", "127.0.0.1"):  # another address; the same with another port
+            self.assertNotEqual(self.client(source).ask_echo("f", proved(device, self.gate), echo=value)[0], value)
+        self.assertEqual((self.spent(), self.spent("echo_refused")), (0, 2))
+
+    def test_echo_expires(self):
+        """Collected earlier, by whoever had the address then. The server's own key makes them here, so that nobody waits for minutes."""
+        device, port = next(self.fresh), self.udp.socket.getsockname()[1]
+        with disk.Disk(self.o.ro) as stolen:
+            key = stolen.ticket_keys()[int(time.time()) // 86400]
+        self.ask(device)
+        for age in (5 * echo.WINDOW, 250 * echo.WINDOW, 256 * echo.WINDOW, -3 * echo.WINDOW):
+            old = echo.echo(key, time.time() - age, "127.0.0.1", port)
+            self.udp.ask_echo("f", proved(device, self.gate), echo=old)
+        self.assertEqual(self.spent(), 0)
+        self.assertEqual(self.udp.ask("f", proved(device, self.gate), echo=echo.echo(key, time.time(), "127.0.0.1", port))[0], "2.04")
+
+    def test_lost_answer_is_the_same_again_without_any_work(self):
+        device = next(self.fresh)
+        value, _ = self.udp.ask_echo("f", self.ask(device))
+        datagram = coap.request("f", proved(device, self.gate), 77, echo=value)
+        first = self.udp.exchange(datagram)
+        self.assertIn(1, device.open_m2(wire.coap_answer(first)[1]))
+        self.assertEqual(self.udp.exchange(datagram), first)
+        self.assertEqual((self.spent(), self.spent("answers_repeated")), (1, 1))
+
+    def test_clear_answers_are_at_most_three_times_their_request(self):
+        """Each kind, for the shortest request that earns it."""
+        device = next(self.fresh)
+        smallest = {"4.01": wire.dumps([1, self.o.number, bytes(33), bytes(16)]),
+                    "4.04": wire.dumps([1, 0, bytes(33), bytes(16)])}
+        for code, payload in smallest.items():
+            datagram = coap.request("f", payload, token=b"")
+            answer = self.udp.exchange(datagram)
+            self.assertEqual(coap.check_answer(datagram, answer)[0], code)
+            self.assertLessEqual(len(answer), 3 * len(datagram), code)
+        value, _ = self.udp.ask_echo("f", self.ask(device))
+        datagram = coap.request("f", smallest["4.01"], token=b"", echo=value)
+        answer = self.udp.exchange(datagram)
+        self.assertEqual(coap.check_answer(datagram, answer)[0], "5.03")
+        self.assertLess(len(answer), len(datagram))
+        ticket = wire.dumps([bytes(4) + b"\xff" * 97, bytes(4), bytes(17)])
+        datagram = coap.request("c", ticket, token=b"")
+        answer = self.udp.exchange(datagram)
+        self.assertEqual(coap.check_answer(datagram, answer)[0], "4.04")
+        self.assertLess(len(answer), len(datagram))
+
+
+class Flooded(Case):
+    """The defaults: nothing is demanded until the load says so."""
+    DEMAND = {"listen__threads": 1}
+
+    def forged(self, rng):
+        """What costs a forger nothing: rubbish, cut requests, requests that open under no key, tickets of nobody."""
+        e = wire.Key().point
+        point = [1, self.o.number, e, rng.randbytes(180)]
+        yield rng.randbytes(rng.randrange(1, 1200))
+        yield coap.request("f", wire.dumps(point))
+        yield coap.request("f", wire.dumps(point) + wire.dumps(rng.randbytes(12)), echo=rng.randbytes(8))
+        yield coap.request("f", wire.dumps(point)[:-1])
+        yield coap.request("c", wire.dumps([rng.randbytes(101), rng.randbytes(4), rng.randbytes(19)]))
+
+    def flood(self, stop):
+        rng = random.Random(7)
+        datagrams = [d for _ in range(40) for d in self.forged(rng)]
+        udp = wire.Udp(self.o.world.port)
+        for i in range(FLOOD):
+            if stop.is_set():
+                break
+            try:
+                udp.socket.send(datagrams[i % len(datagrams)])
+            except OSError:
+                pass  # the socket's own buffer is full of answers that nobody reads, or a port is unreachable
+        udp.close()
+
+    def persistent(self, path, payload):
+        """As an agent: again until an answer comes, with what is demanded. (code, payload)"""
+        udp, extra = wire.Udp(self.o.world.port, 1), {}
+        try:
+            for _ in range(60):
+                answer = udp.exchange(coap.request(path, payload, **extra))
+                if answer is None:
+                    continue
+                _, code, _, _, options, rest = coap.parse(answer)
+                if code == "4.01":
+                    extra = {"echo": options[coap.ECHO]}
+                    payload = self.with_mac(path, payload)
+                elif code != "5.03":
+                    return code, rest
+        finally:
+            udp.close()
+        raise AssertionError("an honest device is not served")
+
+    def with_mac(self, path, payload):
+        if path == "f" and len(payload) == self.m1_len:
+            return payload + wire.dumps(flight.gate_mac(self.gate, wire.sha256(payload)))
+        return payload
+
+    def test_honest_devices_are_served_in_a_flood_of_forged_datagrams(self):
+        stop = threading.Event()
+        attackers = [threading.Thread(target=self.flood, args=(stop,)) for _ in range(2)]
+        for attacker in attackers:
+            attacker.start()
+        try:
+            for device in [next(self.fresh) for _ in range(10)]:
+                m1 = self.ask(device)
+                self.m1_len = len(m1)
+                code, m2 = self.persistent("f", m1)
+                self.assertEqual(code, "2.04")
+                receipt = self.o.install(device, device.open_m2(m2))
+                code, c2 = self.persistent("c", device.c1(report={1: [receipt], 2: 1}))
+                self.assertIn(2, device.open_c2(c2))
+        finally:
+            stop.set()
+            for attacker in attackers:
+                attacker.join()
+        self.assertGreaterEqual(self.spent("flights_answered"), 10)
+        self.assertEqual(self.spent("packages_sent"), self.spent("flights_answered"))
+        self.assertGreater(self.spent("dropped_malformed"), 0)
+
+    def test_server_is_calm_again_and_demands_nothing(self):
+        device = next(self.fresh)
+        wait_until("an empty queue", lambda: self.udp.ask("f", wire.dumps([1, 0, bytes(33), bytes(16)]), timeout=1))
+        self.assertIn(1, self.o.fly(device, self.udp))
+
+
+class Agents(unittest.TestCase):
+    """Real devices: TRE and agent."""
+
+    def once(self, live, what, code=0):
+        done = live.devices[0].agent("--once", what, "--json", ok=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def powered(self, gate, **overload):
+        live = Live(BUILD, gate=gate)
+        self.addCleanup(live.stop)
+        live.start(**overload)
+        tre = live.devices[0].start_tre_alone()
+        self.addCleanup(tre.stop)
+        return live
+
+    def test_agent_proves_itself_with_one_more_round_trip(self):
+        live = self.powered(True, overload__demand="always", overload__gate="require")
+        result = self.once(live, "provision")
+        self.assertTrue(result["installed"])
+        self.assertEqual((result["datagrams_up"], result["datagrams_down"]), (2, 2))
+        result = self.once(live, "check-in")
+        self.assertEqual((result["datagrams_up"], result["datagrams_down"]), (1, 1))
+        self.assertEqual(live.world.counters()["gate_accepted"], 1)
+
+    def test_agent_without_gate_key_is_served_by_its_address_or_told_to_come_back(self):
+        live = self.powered(False, overload__demand="always", overload__gate="require")
+        result = self.once(live, "provision", 4)
+        self.assertEqual((result["result"], result["datagrams_up"]), ("later", 2))
+        self.assertEqual(live.world.counters()["flights_opened"], 0)
+        live.server.stop()
+        live.start(overload__demand="always", overload__gate="prefer")
+        self.assertTrue(self.once(live, "provision")["installed"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -120,7 +120,7 @@ enum smr_admit smr_admission_decide(const struct smr_server_config *config, uint
 
 /* ---- one request ---- */
 
-static bool gate_passes(struct smr_admission *a, const struct smr_steps *steps, struct smr_bytes m1,
+static bool passes_gate(struct smr_admission *a, const struct smr_steps *steps, struct smr_bytes m1,
 			struct smr_bytes mac)
 {
 	uint8_t hash[SMR_HASH_LEN];
@@ -138,6 +138,14 @@ static bool within_budget(struct smr_admission *a, const struct smr_address *fro
 
 	SMR_COUNT_UP(a->metrics, over_budget, within ? 0 : 1);
 	return within;
+}
+
+static enum smr_proof proof_of(struct smr_admission *a, const struct smr_item *item, const struct smr_steps *steps,
+			       struct smr_bytes m1, struct smr_bytes mac)
+{
+	if (!item->proved)
+		return SMR_PROOF_NONE;
+	return passes_gate(a, steps, m1, mac) ? SMR_PROOF_GATE : SMR_PROOF_ECHO;
 }
 
 static bool repeat_answer(struct smr_admission *a, struct smr_item *item, const struct smr_address *from)
@@ -174,18 +182,17 @@ bool smr_admission_admit(struct smr_admission *a, struct smr_item *item, const s
 			 struct smr_bytes m1, struct smr_bytes mac)
 {
 	struct smr_address from;
-	enum smr_proof proof = SMR_PROOF_NONE;
-	bool within = false;
+	enum smr_proof proof;
+	bool within;
 
 	if (a == NULL || !is_watching(a))
 		return true;
 	from = smr_address_of(&item->from);
 	if (repeat_answer(a, item, &from))
 		return false;
-	if (item->proved) {
-		within = within_budget(a, &from);
-		proof = gate_passes(a, steps, m1, mac) ? SMR_PROOF_GATE : SMR_PROOF_ECHO;
-	}
+	proof = proof_of(a, item, steps, m1, mac);
+	/* Whoever has not proved his address would use up somebody else's. */
+	within = proof != SMR_PROOF_NONE && within_budget(a, &from);
 	switch (smr_admission_decide(a->config, smr_load_age(&a->load), proof, within)) {
 	case SMR_ADMIT:
 		smr_later_admitted(&a->later, a->now_us);

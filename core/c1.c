@@ -25,35 +25,39 @@ static void wipe_plain_room(struct plain_room *room)
 	SMR_WIPE(*room);
 }
 
+/* rk, from which the keys of a contact come. */
+static void wipe_ready(struct smr_hmac_key *ready)
+{
+	SMR_WIPE(*ready);
+}
+
 /* ---- keys ---- */
 
-static enum smr_err mask_ctr(const uint8_t rk[SMR_RK_LEN], const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
+static enum smr_err mask_ctr(const struct smr_hmac_key *rk, const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
 {
 	uint8_t mask[CTR_LEN];
 
-	SMR_TRY(smr_kdf(smr_bytes_of(rk, SMR_RK_LEN), "mask", NULL, 0, (struct smr_space){mask, sizeof(mask)}));
+	SMR_TRY(smr_kdf_with(rk, "mask", NULL, 0, (struct smr_space){mask, sizeof(mask)}));
 	for (size_t i = 0; i < CTR_LEN; i++)
 		out[i] = (uint8_t)(in[i] ^ mask[i]);
 	SMR_WIPE(mask);
 	return SMR_OK;
 }
 
-static enum smr_err request_key(const uint8_t rk[SMR_RK_LEN], const uint8_t ctr[CTR_LEN], struct smr_secret *key)
+static enum smr_err request_key(const struct smr_hmac_key *rk, const uint8_t ctr[CTR_LEN], struct smr_secret *key)
 {
 	const struct smr_bytes context = smr_bytes_of(ctr, CTR_LEN);
 
-	return smr_kdf(smr_bytes_of(rk, SMR_RK_LEN), "req", &context, 1,
-		       (struct smr_space){key->octets, SMR_AEAD_KEY_LEN});
+	return smr_kdf_with(rk, "req", &context, 1, (struct smr_space){key->octets, SMR_AEAD_KEY_LEN});
 }
 
-static enum smr_err keep(const uint8_t rk[SMR_RK_LEN], const uint8_t hash_c1[SMR_HASH_LEN], struct smr_checkin *kept)
+static enum smr_err keep(const struct smr_hmac_key *rk, const uint8_t hash_c1[SMR_HASH_LEN], struct smr_checkin *kept)
 {
-	const struct smr_bytes secret = smr_bytes_of(rk, SMR_RK_LEN);
 	const struct smr_bytes context = smr_bytes_of(hash_c1, SMR_HASH_LEN);
-	enum smr_err err = smr_kdf(secret, "resp", &context, 1, (struct smr_space){kept->resp, sizeof(kept->resp)});
+	enum smr_err err = smr_kdf_with(rk, "resp", &context, 1, (struct smr_space){kept->resp, sizeof(kept->resp)});
 
 	if (err == SMR_OK)
-		err = smr_kdf(secret, "next", NULL, 0, (struct smr_space){kept->next, sizeof(kept->next)});
+		err = smr_kdf_with(rk, "next", NULL, 0, (struct smr_space){kept->next, sizeof(kept->next)});
 	if (err != SMR_OK)
 		SMR_WIPE(*kept);
 	return err;
@@ -138,21 +142,23 @@ enum smr_err smr_c1_build(const uint8_t rk[SMR_RK_LEN], struct smr_bytes ticket,
 	uint8_t clear_ctr[CTR_LEN];
 	uint8_t masked[CTR_LEN];
 	uint8_t hash[SMR_HASH_LEN];
+	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key ready;
 	struct smr_bytes message;
 	SMR_SECRET key;
 
 	if (!inputs_fit(ticket, report))
 		return SMR_E_INVALID;
 	smr_put_be32(clear_ctr, ctr);
-	SMR_TRY(mask_ctr(rk, clear_ctr, masked));
-	SMR_TRY(request_key(rk, clear_ctr, &key));
+	SMR_TRY(smr_hmac_key_init(&ready, smr_bytes_of(rk, SMR_RK_LEN)));
+	SMR_TRY(mask_ctr(&ready, clear_ctr, masked));
+	SMR_TRY(request_key(&ready, clear_ctr, &key));
 	smr_put_array(&w, 3);
 	smr_put_bytes(&w, ticket);
 	smr_put_bytes(&w, SMR_ARRAY(masked));
 	SMR_TRY(smr_put_sealed(&w, key.octets, smr_bytes_of(w.out, w.len), put_plain, report));
 	SMR_TRY(smr_writer_done(&w, &message));
 	SMR_TRY(smr_sha256(&message, 1, hash));
-	SMR_TRY(keep(rk, hash, kept));
+	SMR_TRY(keep(&ready, hash, kept));
 	c1->len = message.len;
 	return SMR_OK;
 }
@@ -181,15 +187,15 @@ enum smr_err smr_c1_peek(struct smr_bytes datagram, struct smr_bytes *ticket, ui
 	return SMR_OK;
 }
 
-static enum smr_err open_report(const struct smr_ticket *ticket, const struct outer *outer, struct smr_c1 *out)
+static enum smr_err open_report(const struct smr_hmac_key *rk, const struct outer *outer, struct smr_c1 *out)
 {
 	__attribute__((cleanup(wipe_plain_room))) struct plain_room room;
 	uint8_t ctr[CTR_LEN];
 	struct smr_bytes plain;
 	SMR_SECRET key;
 
-	SMR_TRY(mask_ctr(ticket->rk, outer->masked_ctr.ptr, ctr));
-	SMR_TRY(request_key(ticket->rk, ctr, &key));
+	SMR_TRY(mask_ctr(rk, outer->masked_ctr.ptr, ctr));
+	SMR_TRY(request_key(rk, ctr, &key));
 	SMR_TRY(smr_open_sealed(key.octets, outer->ad, outer->sealed,
 				(struct smr_space){room.octets, sizeof(room.octets)}, &plain));
 	out->ctr = smr_get_be32(ctr);
@@ -198,12 +204,14 @@ static enum smr_err open_report(const struct smr_ticket *ticket, const struct ou
 
 static enum smr_err open_c1(const struct smr_ticket *ticket, struct smr_bytes datagram, struct smr_c1 *out)
 {
+	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key rk;
 	struct outer outer;
 
 	SMR_TRY(read_outer(datagram, &outer));
-	SMR_TRY(open_report(ticket, &outer, out));
+	SMR_TRY(smr_hmac_key_init(&rk, SMR_ARRAY(ticket->rk)));
+	SMR_TRY(open_report(&rk, &outer, out));
 	SMR_TRY(smr_sha256(&datagram, 1, out->hash_c1));
-	return keep(ticket->rk, out->hash_c1, &out->keys);
+	return keep(&rk, out->hash_c1, &out->keys);
 }
 
 enum smr_err smr_c1_open(const struct smr_ticket *ticket, struct smr_bytes datagram, struct smr_c1 *out)

@@ -2,8 +2,7 @@
 #include "core/kdf.h"
 
 #define EXPAND_MAX ((size_t)255 * SMR_HASH_LEN) /* RFC 5869 section 2.3: the block counter is one octet */
-#define LABEL_PARTS 3u				/* prefix, label, 00 */
-#define INFO_MAX (SMR_KDF_CONTEXT_MAX + LABEL_PARTS)
+#define INFO_PARTS_MAX (SMR_KDF_CONTEXT_MAX + 3u)
 
 enum smr_err smr_hkdf_extract(struct smr_bytes salt, const struct smr_bytes *ikm, size_t count,
 			      uint8_t out[SMR_HASH_LEN])
@@ -14,7 +13,7 @@ enum smr_err smr_hkdf_extract(struct smr_bytes salt, const struct smr_bytes *ikm
 
 /* T(n) = HMAC(PRK, T(n-1) | info | n): the parts are laid out once, with room for T in front and n behind. */
 struct expansion {
-	struct smr_bytes parts[1 + INFO_MAX + 1];
+	struct smr_bytes parts[1 + INFO_PARTS_MAX + 1];
 	size_t count;
 	uint8_t block[SMR_HASH_LEN];
 	uint8_t counter;
@@ -37,7 +36,7 @@ enum smr_err smr_hkdf_expand(struct smr_bytes prk, const struct smr_bytes *info,
 {
 	__attribute__((cleanup(wipe_expansion))) struct expansion e;
 
-	if (count > INFO_MAX || out.len > EXPAND_MAX)
+	if (count > INFO_PARTS_MAX || out.len > EXPAND_MAX)
 		return SMR_E_INVALID;
 	e.parts[0] = SMR_NONE;
 	for (size_t i = 0; i < count; i++)
@@ -58,18 +57,76 @@ enum smr_err smr_hkdf_expand(struct smr_bytes prk, const struct smr_bytes *info,
 	return SMR_OK;
 }
 
+/* The info of a derivation in one piece, and room for the block counter behind it. */
+struct info {
+	uint8_t octets[SMR_KDF_INFO_MAX + 1];
+	size_t len; /* SIZE_MAX: it was too long */
+};
+
+static void append(struct info *info, struct smr_bytes part)
+{
+	if (info->len > SMR_KDF_INFO_MAX || part.len > SMR_KDF_INFO_MAX - info->len) {
+		info->len = SIZE_MAX;
+		return;
+	}
+	if (part.len != 0)
+		memcpy(info->octets + info->len, part.ptr, part.len);
+	info->len += part.len;
+}
+
+static enum smr_err lay_out(struct info *info, const char *label, const struct smr_bytes *context, size_t count)
+{
+	const struct smr_bytes name = smr_text_of(label);
+
+	info->len = 0;
+	append(info, SMR_TEXT("samara1 "));
+	append(info, smr_bytes_of(name.ptr, name.len + 1)); /* with its 00 */
+	for (size_t i = 0; i < count; i++)
+		append(info, context[i]);
+	return count <= SMR_KDF_CONTEXT_MAX && info->len != SIZE_MAX ? SMR_OK : SMR_E_INVALID;
+}
+
+/* HKDF-Expand of up to 32 octets is T(1) = HMAC(PRK, info | 01). */
+static struct smr_bytes first_block(struct info *info)
+{
+	info->octets[info->len] = 1;
+	return smr_bytes_of(info->octets, info->len + 1);
+}
+
+static enum smr_err cut(enum smr_err err, uint8_t block[SMR_HASH_LEN], struct smr_space out)
+{
+	if (err == SMR_OK)
+		memcpy(out.ptr, block, out.len);
+	else
+		smr_wipe(out.ptr, out.len);
+	smr_wipe(block, SMR_HASH_LEN);
+	return err;
+}
+
 enum smr_err smr_kdf(struct smr_bytes secret, const char *label, const struct smr_bytes *context, size_t count,
 		     struct smr_space out)
 {
-	static const uint8_t end_of_label[1] = {0};
-	struct smr_bytes info[INFO_MAX];
+	uint8_t block[SMR_HASH_LEN];
+	struct smr_bytes part;
+	struct info info;
 
-	if (count > SMR_KDF_CONTEXT_MAX || (secret.len != 16 && secret.len != 32))
+	if ((secret.len != 16 && secret.len != 32) || out.len > SMR_HASH_LEN)
 		return SMR_E_INVALID;
-	info[0] = SMR_TEXT("samara1 ");
-	info[1] = smr_text_of(label);
-	info[2] = SMR_ARRAY(end_of_label);
-	for (size_t i = 0; i < count; i++)
-		info[LABEL_PARTS + i] = context[i];
-	return smr_hkdf_expand(secret, info, LABEL_PARTS + count, out);
+	SMR_TRY(lay_out(&info, label, context, count));
+	part = first_block(&info);
+	return cut(smr_hmac_sha256(secret, &part, 1, block), block, out);
+}
+
+enum smr_err smr_kdf_with(const struct smr_hmac_key *secret, const char *label, const struct smr_bytes *context,
+			  size_t count, struct smr_space out)
+{
+	uint8_t block[SMR_HASH_LEN];
+	struct smr_bytes part;
+	struct info info;
+
+	if (out.len > SMR_HASH_LEN)
+		return SMR_E_INVALID;
+	SMR_TRY(lay_out(&info, label, context, count));
+	part = first_block(&info);
+	return cut(smr_hmac_with(secret, &part, 1, block), block, out);
 }

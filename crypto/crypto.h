@@ -93,6 +93,15 @@ enum smr_err smr_sha256_final(struct smr_sha256_state *state, uint8_t out[SMR_HA
 enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts, size_t count,
 			     uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 
+/** An HMAC key made ready for several MACs: half of the work of a short one is the key's. Secret like the key: SMR_WIPE. */
+struct smr_hmac_key {
+	uint64_t opaque[28];
+};
+enum smr_err smr_hmac_key_init(struct smr_hmac_key *ready, struct smr_bytes key) SMR_MUST_USE;
+/** As smr_hmac_sha256. */
+enum smr_err smr_hmac_with(const struct smr_hmac_key *ready, const struct smr_bytes *parts, size_t count,
+			   uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
+
 /** AES-128-GCM. @p out receives plain.len + 16 octets and may be plain.ptr itself (in place), not otherwise overlap. */
 enum smr_err smr_aead_seal(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t nonce[SMR_AEAD_NONCE_LEN],
 			   struct smr_bytes ad, struct smr_bytes plain, uint8_t *out) SMR_MUST_USE;

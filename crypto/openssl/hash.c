@@ -67,6 +67,14 @@ enum smr_err smr_sha256(const struct smr_bytes *parts, size_t count, uint8_t out
 	return hash_all(parts, count, out) ? SMR_OK : SMR_E_CRYPTO;
 }
 
+/* RFC 2104 section 2. Each state has hashed its block of the masked key. */
+struct hmac_states {
+	SHA256_CTX inner;
+	SHA256_CTX outer;
+};
+_Static_assert(sizeof(struct hmac_states) <= sizeof(struct smr_hmac_key), "a prepared HMAC key fits its public struct");
+_Static_assert(_Alignof(struct hmac_states) <= _Alignof(struct smr_hmac_key), "and its alignment");
+
 struct hmac_pad {
 	uint8_t octets[HMAC_BLOCK_LEN];
 };
@@ -76,39 +84,53 @@ static void wipe_pad(struct hmac_pad *pad)
 	smr_wipe(pad, sizeof(*pad));
 }
 
-/* RFC 2104 section 2: a key longer than the block is hashed first, a shorter one is filled up with zeros. */
-static bool pad_key(struct smr_bytes key, struct hmac_pad *pad)
+static void wipe_ready(struct smr_hmac_key *ready)
 {
-	memset(pad->octets, 0, sizeof(pad->octets));
-	if (key.len > sizeof(pad->octets))
-		return hash_all(&key, 1, pad->octets);
-	if (key.len != 0)
-		memcpy(pad->octets, key.ptr, key.len);
-	return true;
+	smr_wipe(ready, sizeof(*ready));
 }
 
-static void mask_pad(struct hmac_pad *pad, uint8_t mask)
+static bool hash_masked(SHA256_CTX *ctx, struct smr_bytes key, uint8_t mask)
 {
-	for (size_t i = 0; i < sizeof(pad->octets); i++)
-		pad->octets[i] ^= mask;
+	__attribute__((cleanup(wipe_pad))) struct hmac_pad pad;
+
+	memset(pad.octets, mask, sizeof(pad.octets));
+	for (size_t i = 0; i < key.len; i++)
+		pad.octets[i] ^= key.ptr[i];
+	return SHA256_Init(ctx) == 1 && SHA256_Update(ctx, pad.octets, sizeof(pad.octets)) == 1;
+}
+
+enum smr_err smr_hmac_key_init(struct smr_hmac_key *ready, struct smr_bytes key)
+{
+	struct hmac_states *states = (struct hmac_states *)(void *)ready->opaque;
+	__attribute__((cleanup(wipe_pad))) struct hmac_pad shorter;
+
+	if (key.len > HMAC_BLOCK_LEN) { /* RFC 2104 section 2: a key longer than the block is hashed first */
+		if (!hash_all(&key, 1, shorter.octets))
+			return SMR_E_CRYPTO;
+		key = smr_bytes_of(shorter.octets, SMR_HASH_LEN);
+	}
+	return hash_masked(&states->inner, key, 0x36) && hash_masked(&states->outer, key, 0x5c) ? SMR_OK : SMR_E_CRYPTO;
+}
+
+enum smr_err smr_hmac_with(const struct smr_hmac_key *ready, const struct smr_bytes *parts, size_t count,
+			   uint8_t out[SMR_HASH_LEN])
+{
+	const struct hmac_states *states = (const struct hmac_states *)(const void *)ready->opaque;
+	__attribute__((cleanup(wipe_context))) SHA256_CTX ctx = states->inner;
+	uint8_t inner[SMR_HASH_LEN];
+	bool done = update_all(&ctx, parts, count) && SHA256_Final(inner, &ctx) == 1;
+
+	ctx = states->outer;
+	done = done && SHA256_Update(&ctx, inner, sizeof(inner)) == 1 && SHA256_Final(out, &ctx) == 1;
+	SMR_WIPE(inner);
+	return done ? SMR_OK : SMR_E_CRYPTO;
 }
 
 enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts, size_t count,
 			     uint8_t out[SMR_HASH_LEN])
 {
-	__attribute__((cleanup(wipe_pad))) struct hmac_pad pad;
-	__attribute__((cleanup(wipe_context))) SHA256_CTX ctx;
-	uint8_t inner[SMR_HASH_LEN];
-	bool done;
+	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key ready;
 
-	if (!pad_key(key, &pad))
-		return SMR_E_CRYPTO;
-	mask_pad(&pad, 0x36);
-	done = SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, pad.octets, sizeof(pad.octets)) == 1 &&
-	       update_all(&ctx, parts, count) && SHA256_Final(inner, &ctx) == 1;
-	mask_pad(&pad, 0x36 ^ 0x5c);
-	done = done && SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, pad.octets, sizeof(pad.octets)) == 1 &&
-	       SHA256_Update(&ctx, inner, sizeof(inner)) == 1 && SHA256_Final(out, &ctx) == 1;
-	SMR_WIPE(inner);
-	return done ? SMR_OK : SMR_E_CRYPTO;
+	SMR_TRY(smr_hmac_key_init(&ready, key));
+	return smr_hmac_with(&ready, parts, count, out);
 }

@@ -87,17 +87,14 @@ static psa_status_t mac_all(psa_mac_operation_t *operation, psa_key_id_t key, co
 	return status;
 }
 
-enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts, size_t count,
-			     uint8_t out[SMR_HASH_LEN])
+static enum smr_err mac_under(struct smr_bytes key, const struct smr_bytes *parts, size_t count,
+			      uint8_t out[SMR_HASH_LEN])
 {
-	static const uint8_t zero[1];
 	const psa_algorithm_t alg = PSA_ALG_HMAC(PSA_ALG_SHA_256);
 	psa_mac_operation_t operation = PSA_MAC_OPERATION_INIT;
 	psa_status_t status;
 	psa_key_id_t id;
 
-	if (key.len == 0)
-		key = SMR_ARRAY(zero); /* PSA has no empty keys; HMAC fills a short key up with zeros: the same key */
 	if (!smr_psa_enter())
 		return SMR_E_CRYPTO;
 	status = smr_psa_import(PSA_KEY_TYPE_HMAC, PSA_KEY_USAGE_SIGN_MESSAGE, alg, key, &id);
@@ -108,4 +105,34 @@ enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts
 	if (status != PSA_SUCCESS)
 		smr_wipe(out, SMR_HASH_LEN);
 	return left(status);
+}
+
+enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts, size_t count,
+			     uint8_t out[SMR_HASH_LEN])
+{
+	static const uint8_t zero[1];
+
+	/* PSA has no empty keys; HMAC fills a short key up with zeros: the same key. */
+	return mac_under(key.len != 0 ? key : SMR_ARRAY(zero), parts, count, out);
+}
+
+/* PSA makes a key ready each time: what is kept is the key, filled up with zeros to the length of a block, or its hash
+ * (RFC 2104 section 2). */
+#define HMAC_BLOCK_LEN 64u
+_Static_assert(HMAC_BLOCK_LEN <= sizeof(struct smr_hmac_key), "a key of one block fits its public struct");
+
+enum smr_err smr_hmac_key_init(struct smr_hmac_key *ready, struct smr_bytes key)
+{
+	memset(ready, 0, sizeof(*ready));
+	if (key.len > HMAC_BLOCK_LEN)
+		return smr_sha256(&key, 1, (uint8_t *)ready->opaque);
+	if (key.len != 0)
+		memcpy(ready->opaque, key.ptr, key.len);
+	return SMR_OK;
+}
+
+enum smr_err smr_hmac_with(const struct smr_hmac_key *ready, const struct smr_bytes *parts, size_t count,
+			   uint8_t out[SMR_HASH_LEN])
+{
+	return mac_under(smr_bytes_of(ready->opaque, HMAC_BLOCK_LEN), parts, count, out);
 }

@@ -84,6 +84,9 @@ SEAM(smr_ecdsa_verify, verify, (const struct smr_pubkey *key, const uint8_t *has
 SEAM(smr_sha256, sha256, (const struct smr_bytes *parts, size_t n, uint8_t *out), (parts, n, out))
 SEAM(smr_hmac_sha256, hmac, (struct smr_bytes key, const struct smr_bytes *parts, size_t n, uint8_t *out),
      (key, parts, n, out))
+SEAM(smr_hmac_key_init, hmac, (struct smr_hmac_key * ready, struct smr_bytes key), (ready, key))
+SEAM(smr_hmac_with, hmac, (const struct smr_hmac_key *ready, const struct smr_bytes *parts, size_t n, uint8_t *out),
+     (ready, parts, n, out))
 SEAM(smr_aead_open, open,
      (const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes sealed, uint8_t *out),
      (key, nonce, ad, sealed, out))

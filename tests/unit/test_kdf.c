@@ -122,16 +122,53 @@ static void test_kdf_known_values_match(void **state)
 {
 	static const uint8_t first[] = {0xa0, 0xa1, 0xa2}, second[] = {0xb0, 0xb1};
 	const struct smr_bytes context[] = {SMR_ARRAY(first), SMR_ARRAY(second)};
-	uint8_t secret[32], out[48];
+	uint8_t secret[32], out[32];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(secret); i++)
 		secret[i] = (uint8_t)i;
-	assert_int_equal(smr_kdf(SMR_ARRAY(secret), "test", context, 2, (struct smr_space){out, 48}), SMR_OK);
-	assert_hex(out, 48,
-		   "0a28eae475cdc91118a43610e8fee17095136591e1ee2257345ab0945ab335f85d4998ca880266ccafb9d7fc1531f875");
+	assert_int_equal(smr_kdf(SMR_ARRAY(secret), "test", context, 2, (struct smr_space){out, 32}), SMR_OK);
+	assert_hex(out, 32, "0a28eae475cdc91118a43610e8fee17095136591e1ee2257345ab0945ab335f8");
 	assert_int_equal(smr_kdf(smr_bytes_of(secret, 16), "test", NULL, 0, (struct smr_space){out, 16}), SMR_OK);
 	assert_hex(out, 16, "c495f8773349e402d3051131f4b2e0f1");
+}
+
+static void test_kdf_with_a_ready_secret_gives_the_same(void **state)
+{
+	const struct smr_bytes context[] = {SMR_TEXT("one"), SMR_TEXT("two")};
+	uint8_t secret[32] = {7}, a[33], b[33];
+	struct smr_hmac_key ready;
+
+	(void)state;
+	for (size_t len = 16; len <= 32; len += 16) {
+		assert_int_equal(smr_hmac_key_init(&ready, smr_bytes_of(secret, len)), SMR_OK);
+		for (size_t n = 0; n <= 33; n++) {
+			enum smr_err want = n <= 32 ? SMR_OK : SMR_E_INVALID;
+
+			assert_int_equal(
+				smr_kdf(smr_bytes_of(secret, len), "test", context, 2, (struct smr_space){a, n}), want);
+			assert_int_equal(smr_kdf_with(&ready, "test", context, 2, (struct smr_space){b, n}), want);
+			if (want == SMR_OK)
+				assert_memory_equal(a, b, n);
+		}
+	}
+}
+
+static void test_kdf_longest_info_and_one_octet_more(void **state)
+{
+	static const uint8_t octets[SMR_KDF_INFO_MAX] = {1};
+	const size_t fixed = sizeof("samara1 test"); /* with the 00 */
+	struct smr_bytes context = smr_bytes_of(octets, SMR_KDF_INFO_MAX - fixed);
+	uint8_t secret[32] = {7}, out[32];
+	struct smr_hmac_key ready;
+
+	(void)state;
+	assert_int_equal(smr_hmac_key_init(&ready, SMR_ARRAY(secret)), SMR_OK);
+	assert_int_equal(smr_kdf(SMR_ARRAY(secret), "test", &context, 1, (struct smr_space){out, 32}), SMR_OK);
+	assert_int_equal(smr_kdf_with(&ready, "test", &context, 1, (struct smr_space){out, 32}), SMR_OK);
+	context.len++;
+	assert_int_equal(smr_kdf(SMR_ARRAY(secret), "test", &context, 1, (struct smr_space){out, 32}), SMR_E_INVALID);
+	assert_int_equal(smr_kdf_with(&ready, "test", &context, 1, (struct smr_space){out, 32}), SMR_E_INVALID);
 }
 
 static void test_kdf_label_and_context_do_not_run_together(void **state)
@@ -170,6 +207,8 @@ int main(void)
 		cmocka_unit_test(test_expand_at_and_beyond_the_longest_output),
 		cmocka_unit_test(test_expand_too_many_parts_is_invalid),
 		cmocka_unit_test(test_kdf_known_values_match),
+		cmocka_unit_test(test_kdf_with_a_ready_secret_gives_the_same),
+		cmocka_unit_test(test_kdf_longest_info_and_one_octet_more),
 		cmocka_unit_test(test_kdf_label_and_context_do_not_run_together),
 		cmocka_unit_test(test_kdf_secret_of_another_length_is_invalid),
 	};

@@ -325,6 +325,7 @@ static void *run(void *context)
 
 		if (poll(fds, SMR_COUNT(fds), -1) < 0 && errno != EINTR)
 			break;
+		smr_batch_begin();
 		if (fds[0].revents)
 			take_finished(w);
 		if (fds[1].revents)
@@ -333,6 +334,7 @@ static void *run(void *context)
 			take_requests(w); /* what is in the socket's buffer has arrived: it is answered */
 			stopping = true;
 		}
+		smr_batch_end();
 	}
 	return NULL;
 }

@@ -93,9 +93,11 @@ static bool hash_masked(SHA256_CTX *ctx, struct smr_bytes key, uint8_t mask)
 {
 	__attribute__((cleanup(wipe_pad))) struct hmac_pad pad;
 
-	memset(pad.octets, mask, sizeof(pad.octets));
-	for (size_t i = 0; i < key.len; i++)
-		pad.octets[i] ^= key.ptr[i];
+	memset(pad.octets, 0, sizeof(pad.octets));
+	if (key.len != 0)
+		memcpy(pad.octets, key.ptr, key.len);
+	for (size_t i = 0; i < sizeof(pad.octets); i++)
+		pad.octets[i] ^= mask;
 	return SHA256_Init(ctx) == 1 && SHA256_Update(ctx, pad.octets, sizeof(pad.octets)) == 1;
 }
 

@@ -48,8 +48,9 @@ struct smr_ossl_key {
  * read the generator's state, from which it was drawn.
  */
 struct smr_ossl_room {
-	BN_CTX *numbers;  /* for public values alone: what it lends is not erased when it is given back */
-	EC_KEY *verifier; /* takes one public key after the other */
+	EVP_CIPHER_CTX *gcm; /* AES-128-GCM, with the key of zeros; smr_ossl_room_forget after use */
+	BN_CTX *numbers;     /* for public values alone: what it lends is not erased when it is given back */
+	EC_KEY *verifier;    /* takes one public key after the other */
 	uint8_t stock[SMR_OSSL_STOCK_LEN]; /* random octets; what was given out is erased */
 	size_t stock_left;		   /* at its beginning */
 	unsigned stock_forks;		   /* smr_ossl_forks when it was drawn */
@@ -57,6 +58,9 @@ struct smr_ossl_room {
 
 /** The calling thread's; made by its first call, released at its end. NULL: out of memory. */
 struct smr_ossl_room *smr_ossl_room(const struct smr_ossl *lib);
+/** Erase the key schedule in gcm, at once or, within a batch, at its end. Setting the key of zeros overwrites all that
+ * depends on the key before. */
+void smr_ossl_room_forget(struct smr_ossl_room *room);
 /** How often this process was made by fork from one that had a room: parent and child must not give out the same stock. */
 unsigned smr_ossl_forks(void);
 

@@ -4,14 +4,18 @@
 
 #include "crypto/openssl/local.h"
 
+static const uint8_t no_key[SMR_AEAD_KEY_LEN];
+
 static pthread_once_t slot_once = PTHREAD_ONCE_INIT;
 static pthread_key_t slot; /* only for the duty to free: reading goes by `mine` */
 static bool slot_exists;
 static unsigned forks;
 static _Thread_local struct smr_ossl_room *mine;
+static _Thread_local bool in_batch;
 
 static void room_free(struct smr_ossl_room *room)
 {
+	EVP_CIPHER_CTX_free(room->gcm);
 	EC_KEY_free(room->verifier);
 	BN_CTX_free(room->numbers);
 	OPENSSL_clear_free(room, sizeof(*room));
@@ -46,9 +50,11 @@ static struct smr_ossl_room *room_new(const struct smr_ossl *lib)
 
 	if (room == NULL)
 		return NULL;
+	room->gcm = EVP_CIPHER_CTX_new();
 	room->numbers = BN_CTX_new();
 	room->verifier = EC_KEY_new();
-	if (room->numbers == NULL || room->verifier == NULL || EC_KEY_set_group(room->verifier, lib->p256) != 1) {
+	if (room->gcm == NULL || EVP_EncryptInit_ex2(room->gcm, lib->gcm, no_key, NULL, NULL) != 1 ||
+	    room->numbers == NULL || room->verifier == NULL || EC_KEY_set_group(room->verifier, lib->p256) != 1) {
 		room_free(room);
 		return NULL;
 	}
@@ -67,4 +73,31 @@ struct smr_ossl_room *smr_ossl_room(const struct smr_ossl *lib)
 		mine = NULL;
 	}
 	return mine;
+}
+
+static void erase_schedule(struct smr_ossl_room *room)
+{
+	if (EVP_EncryptInit_ex2(room->gcm, NULL, no_key, NULL, NULL) == 1)
+		return;
+	/* Never seen. Freeing erases too. */
+	(void)pthread_setspecific(slot, NULL);
+	leave(room);
+}
+
+void smr_ossl_room_forget(struct smr_ossl_room *room)
+{
+	if (!in_batch)
+		erase_schedule(room);
+}
+
+void smr_batch_begin(void)
+{
+	in_batch = true;
+}
+
+void smr_batch_end(void)
+{
+	in_batch = false;
+	if (mine != NULL)
+		erase_schedule(mine);
 }

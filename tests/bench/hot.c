@@ -103,6 +103,7 @@ static void one_batch(struct run *r, size_t count)
 	double at[STEPS + 1];
 	size_t changes;
 
+	smr_batch_begin();
 	at[STEP_OPEN] = now();
 	for (size_t i = 0; i < count; i++) {
 		smr_item_read(&r->items[i], &r->steps);
@@ -117,6 +118,7 @@ static void one_batch(struct run *r, size_t count)
 		hot_check(smr_store_commit(r->world->store, r->changes, changes), "commit");
 	at[STEP_ANSWER] = now();
 	answer(r, count);
+	smr_batch_end();
 	at[STEPS] = now();
 	for (int i = 0; i < STEPS; i++)
 		r->spent[i] += at[i + 1] - at[i];

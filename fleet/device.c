@@ -220,12 +220,16 @@ enum smr_err smr_device_land(struct smr_engine *engine, struct smr_slot *slot, s
 			     struct smr_parked **parked, struct smr_tre_outcome *outcome)
 {
 	enum smr_err err;
+	uint32_t ctr;
 
 	if (*parked == NULL)
 		return SMR_E_STATE;
 	SMR_TRY(power_on(engine, slot));
 	unpark(engine, parked);
+	ctr = engine->tre.flight.ctr;
 	err = smr_tre_flight_complete(&engine->tre, m2, outcome);
+	if (err == SMR_OK && outcome->refusal == SMR_REFUSAL_NONE)
+		slot->promised = ctr;
 	if (engine->tre.flight_open) {
 		enum smr_err parking = park(engine, parked);
 
@@ -248,9 +252,13 @@ enum smr_err smr_device_flight_key(struct smr_engine *engine, struct smr_slot *s
 enum smr_err smr_device_check_in(struct smr_engine *engine, struct smr_slot *slot, struct smr_space *c1)
 {
 	enum smr_err err;
+	uint32_t before;
 
 	SMR_TRY(power_on(engine, slot));
+	before = engine->tre.now.ctr;
 	err = smr_tre_checkin_start(&engine->tre, c1);
+	if (engine->tre.now.ctr != before)
+		slot->asked = engine->tre.now.ctr;
 	power_off(engine);
 	return err;
 }
@@ -258,10 +266,14 @@ enum smr_err smr_device_check_in(struct smr_engine *engine, struct smr_slot *slo
 enum smr_err smr_device_checked_in(struct smr_engine *engine, struct smr_slot *slot, struct smr_bytes c2,
 				   struct smr_tre_outcome *outcome)
 {
+	uint32_t receipts;
 	enum smr_err err;
 
 	SMR_TRY(power_on(engine, slot));
+	receipts = engine->tre.now.pending.receipts;
 	err = smr_tre_checkin_complete(&engine->tre, c2, outcome);
+	if (err == SMR_OK && outcome->refusal == SMR_REFUSAL_NONE && receipts > 0)
+		slot->promised = slot->asked;
 	power_off(engine);
 	return err;
 }

@@ -84,7 +84,6 @@ static bool begin_next(struct smr_run *run, uint64_t due_us)
 			close_doors(run, due_us);
 		return false;
 	}
-	run->begun++;
 	smr_member_begin(run, member, due_us);
 	return true;
 }
@@ -143,7 +142,7 @@ static void let_loose(struct smr_run *run)
 		run->members[i].phase = SMR_MEMBER_WAITING;
 		smr_member_sleep(run, &run->members[i], run->start_us + (uint64_t)(late_s * 1e6));
 	}
-	run->begun = run->count;
+	run->unborn = run->count;
 	run->exhausted = true;
 }
 
@@ -250,8 +249,7 @@ static bool is_over(const struct smr_run *run, uint64_t *silent_since_us)
 	if (!run->exhausted)
 		return false;
 	if (run->wish->what == SMR_LOAD_STORM)
-		return run->result->accepted + run->result->bad >= run->count || run->now_us >= deadline_us(run) ||
-		       (run->wish->verify_after && run->result->answered >= run->count);
+		return (run->unborn == 0 && run->open == 0) || run->now_us >= deadline_us(run);
 	if (*silent_since_us == 0)
 		*silent_since_us = run->now_us;
 	return run->open == 0 || run->now_us >= *silent_since_us + run->wish->patience_s * 1000000;
@@ -296,7 +294,7 @@ static enum smr_err drive(struct smr_run *run)
 	for (unsigned i = 0; run->err == SMR_OK && !is_over(run, &silent_since_us); i++) {
 		turn(run);
 		if (i % SIGNAL_TURNS == 0 && smr_signals_read(run->signals) != 0) {
-			run->result->interrupted = true;
+			run->stopped = true;
 			close_doors(run, run->now_us);
 			break;
 		}
@@ -349,7 +347,8 @@ static enum smr_err run_all(struct smr_run *run)
 		err = drive_on(run, run->wish->cpu);
 	if (err == SMR_OK && run->wish->verify_after)
 		err = smr_run_verify(run);
-	return err;
+	run->result->interrupted = run->stopped;
+	return run->stopped && err == SMR_E_NOTHING ? SMR_OK : err; /* stopped before the clock started */
 }
 
 static void tear_down(struct smr_run *run)

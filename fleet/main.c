@@ -9,6 +9,7 @@
 
 #include "fleet/load.h"
 #include "fleet/parallel.h"
+#include "fleet/show.h"
 #include "fleet/sources.h"
 #include "fleet/stock.h"
 #include "sys/args.h"
@@ -211,6 +212,26 @@ static int run_load(const struct smr_args *args)
 	return good ? 0 : 1;
 }
 
+/* ---- show ---- */
+
+static int run_show(const struct smr_args *args)
+{
+	struct smr_roster roster = {.fd = -1};
+	struct smr_problem problem = {{0}};
+	uint64_t first = 0;
+	uint64_t count = UINT64_MAX;
+	enum smr_err err;
+
+	if (get_uint(args, "first", 0, UINT32_MAX, &first) != SMR_OK ||
+	    get_uint(args, "count", 1, UINT32_MAX, &count) != SMR_OK)
+		return 2;
+	err = smr_roster_open(smr_arg(args, "fleet"), &roster, &problem);
+	if (err == SMR_OK)
+		err = smr_show(&roster, first, count, args->json, &problem);
+	smr_roster_close(&roster);
+	return finish(args, err, &problem);
+}
+
 /* ---- the table ---- */
 
 static const struct smr_option stock_options[] = {
@@ -250,6 +271,12 @@ static const struct smr_option run_options[] = {
 	{"seed", 0, "N", 0, "of arrivals, losses and jitter (default: 1)"},
 };
 
+static const struct smr_option show_options[] = {
+	{"fleet", 'f', "FILE", SMR_OPT_REQUIRED, "the fleet's file"},
+	{"first", 0, "I", 0, "from this device on (default: 0)"},
+	{"count", 0, "N", 0, "devices at most (default: all)"},
+};
+
 static const struct smr_subcommand commands[] = {
 	{"stock", run_stock, stock_options, SMR_COUNT(stock_options), SMR_ARGS_JSON | SMR_ARGS_QUIET, NULL, 0, 0,
 	 "Put a fleet with sealed subscriptions into an RO's store.",
@@ -262,6 +289,11 @@ static const struct smr_subcommand commands[] = {
 	 "Exit code 0: every device got what it came for; 1: not all did.\n"
 	 "Latency counts from the moment a contact was due. SIGINT ends the run; what was measured is shown.",
 	 "samara-fleet run --fleet fleet --server 127.0.0.1:5683 --do provision --rate 2000 --seconds 10"},
+	{"show", run_show, show_options, SMR_COUNT(show_options), SMR_ARGS_JSON, NULL, 0, 0,
+	 "What live devices hold: a line for each.",
+	 "--json: an object a line. «promised» is the counter of the last answered contact that the store had to know "
+	 "of.",
+	 "samara-fleet show --fleet fleet --count 10"},
 };
 
 static const struct smr_program program = {"samara-fleet", SAMARA_VERSION,

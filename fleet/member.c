@@ -181,7 +181,7 @@ static void end(struct smr_run *run, struct smr_member *member)
 	smr_member_wipe(member);
 	member->phase = SMR_MEMBER_IDLE;
 	member->timer_us = 0;
-	member->begun = false;
+	member->begun = member->follows = false;
 	member->hints = 0;
 	run->open--;
 	smr_progress_add(&run->progress, 1);
@@ -252,10 +252,12 @@ void smr_member_begin(struct smr_run *run, struct smr_member *member, uint64_t d
 void smr_member_timer(struct smr_run *run, struct smr_member *member)
 {
 	if (member->phase == SMR_MEMBER_WAITING) {
-		if (member->begun)
+		if (member->begun) {
 			attempt(run, member);
-		else
-			smr_member_begin(run, member, member->timer_us);
+			return;
+		}
+		run->unborn--;
+		smr_member_begin(run, member, member->timer_us);
 		return;
 	}
 	if (member->phase != SMR_MEMBER_OPEN)
@@ -327,6 +329,9 @@ static void note_answer(struct smr_run *run, struct smr_member *member)
 {
 	member->answered_us = run->last_answer_us = run->now_us;
 	run->result->answered++;
+	/* In a storm it is until a device is served, once. */
+	if (run->wish->what == SMR_LOAD_STORM && (member->follows || member->end > SMR_MEMBER_INSTALLED))
+		return;
 	smr_histogram_add(&run->result->latency, run->now_us > member->due_us ? run->now_us - member->due_us : 0);
 }
 
@@ -356,6 +361,7 @@ static void accepted(struct smr_run *run, struct smr_member *member, const struc
 	if (!report)
 		return;
 	member->path = SMR_WIRE_CHECKIN;
+	member->follows = true;
 	smr_member_begin(run, member, run->now_us);
 }
 
@@ -387,7 +393,7 @@ static void take_sealed(struct smr_run *run, struct smr_member *member, struct s
 	if (member->end == SMR_MEMBER_REFUSED)
 		refused(run, member);
 	else if (member->end == SMR_MEMBER_BAD)
-		give_up(run, member);
+		end(run, member);
 	else
 		accepted(run, member, &outcome);
 }

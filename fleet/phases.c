@@ -14,7 +14,11 @@ static bool can(const struct smr_run *run, enum smr_wire_path path, const struct
 {
 	if (run->wish->first != UINT64_MAX || run->wish->what == SMR_LOAD_STORM)
 		return true;
-	return path == SMR_WIRE_FLIGHT ? !(slot->marks & SMR_SLOT_INSTALLED) : (slot->marks & SMR_SLOT_TICKET) != 0;
+	if (path == SMR_WIRE_FLIGHT)
+		return !(slot->marks & SMR_SLOT_INSTALLED);
+	/* In a mixed run nobody does both. */
+	return (slot->marks & SMR_SLOT_TICKET) &&
+	       (run->wish->what == SMR_LOAD_CHECKIN || (slot->marks & SMR_SLOT_INSTALLED));
 }
 
 /* After a power cut a device checks in when it has a ticket. */
@@ -25,9 +29,9 @@ static enum smr_wire_path path_of(const struct smr_run *run, enum smr_wire_path 
 	return slot->marks & SMR_SLOT_TICKET ? SMR_WIRE_CHECKIN : SMR_WIRE_FLIGHT;
 }
 
-static void gather(struct smr_run *run, enum smr_wire_path path, uint64_t most)
+/** @return the slot behind the last one that was looked at. */
+static uint64_t gather(struct smr_run *run, enum smr_wire_path path, uint64_t slot, uint64_t most)
 {
-	uint64_t slot = run->wish->first == UINT64_MAX ? 0 : run->wish->first;
 	uint64_t live = run->roster->head->live;
 
 	for (uint64_t taken = 0; slot < live && taken < most && run->count < MEMBERS_MAX; slot++) {
@@ -38,6 +42,7 @@ static void gather(struct smr_run *run, enum smr_wire_path path, uint64_t most)
 		run->members[run->count++] = (struct smr_member){.slot = slot, .path = (uint8_t)path_of(run, path, s)};
 		taken++;
 	}
+	return slot;
 }
 
 /* Of a mixed run with @p most contacts this many are flights. */
@@ -59,14 +64,16 @@ enum smr_err smr_run_gather(struct smr_run *run)
 	uint64_t live = run->roster->head->live;
 	uint64_t most = wish->count == 0 || wish->count > live ? live : wish->count;
 	uint64_t flights = flights_of(run, most);
+	uint64_t first = wish->first == UINT64_MAX ? 0 : wish->first;
+	uint64_t next;
 
 	run->members = calloc(live == 0 ? 1 : (size_t)live, sizeof(*run->members));
 	if (run->members == NULL)
 		return SMR_E_NO_MEMORY;
-	gather(run, SMR_WIRE_FLIGHT, flights);
+	next = gather(run, SMR_WIRE_FLIGHT, first, flights);
 	run->flights = run->count;
 	if (wish->what == SMR_LOAD_CHECKIN || wish->what == SMR_LOAD_MIXED)
-		gather(run, SMR_WIRE_CHECKIN, most - flights);
+		(void)gather(run, SMR_WIRE_CHECKIN, wish->first == UINT64_MAX ? 0 : next, most - flights);
 	run->next_checkin = run->flights;
 	run->result->devices = run->count;
 	if (run->count > 0)
@@ -85,8 +92,8 @@ static bool stopped(void *context)
 	struct smr_run *run = context;
 
 	if (smr_signals_read(run->signals) != 0)
-		run->result->interrupted = true;
-	return run->result->interrupted;
+		run->stopped = true;
+	return run->stopped;
 }
 
 static enum smr_err all_members(struct smr_run *run, const char *label, smr_parallel_work *work, bool may_stop)

@@ -10,7 +10,7 @@
 
 #include "sys/fsio.h"
 
-#define VERSION 1u
+#define VERSION 2u
 
 static const char magic[8] = {'s', 'm', 'r', 'f', 'l', 'e', 'e', 't'};
 

@@ -15,7 +15,7 @@
 
 #define SMR_ROSTER_HEAD_LEN 4096u
 #define SMR_SLOT_LEN 2048u
-#define SMR_SLOT_RECORD_MAX (SMR_SLOT_LEN - 24u)
+#define SMR_SLOT_RECORD_MAX (SMR_SLOT_LEN - 32u)
 
 /** What is to be seen of a TRE from outside. */
 enum {
@@ -28,6 +28,9 @@ struct smr_slot {
 	uint64_t counter; /* the TRE's monotonic counter */
 	uint32_t record_len;
 	uint32_t marks; /* SMR_SLOT_… */
+	uint32_t
+		promised; /* counter of the last answered contact that the store had to know of: a flight, or a check-in with receipts */
+	uint32_t asked; /* counter of the last new check-in */
 	uint8_t record[SMR_SLOT_RECORD_MAX];
 };
 _Static_assert(sizeof(struct smr_slot) == SMR_SLOT_LEN, "slots lie one behind the other in the file");

@@ -46,8 +46,9 @@ struct smr_member {
 	uint8_t challenges;
 	uint8_t failures; /* running */
 	uint8_t refusal;
-	uint8_t end; /* enum smr_member_end, once verified */
-	bool begun;  /* its contact is counted in `sent` */
+	uint8_t end;  /* enum smr_member_end, once verified */
+	bool begun;   /* its contact is counted in `sent` */
+	bool follows; /* its contact comes of another one: a report after a flight */
 	bool has_echo;
 	uint8_t echo[SMR_WIRE_ECHO_LEN];
 };
@@ -65,6 +66,7 @@ struct smr_run {
 	struct smr_dice dice;
 	struct smr_progress progress;
 	int signals;
+	_Atomic bool stopped; /* by a signal; any thread may see it first */
 	/* flights first, then check-ins */
 	struct smr_member *members;
 	size_t count;
@@ -73,7 +75,7 @@ struct smr_run {
 	size_t next_checkin;
 	unsigned source; /* for the next new exchange */
 	uint64_t open;	 /* contacts begun and not ended */
-	uint64_t begun;
+	uint64_t unborn; /* STORM: devices that have not begun */
 	uint64_t start_us;
 	uint64_t now_us;
 	uint64_t last_answer_us;

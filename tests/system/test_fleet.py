@@ -27,6 +27,7 @@ def has_sockets(pid):
 class Fleet(unittest.TestCase):
     """One store with 2,000 rows, 200 of them live; every test takes devices that are new."""
     STOCK = ()
+    SERVER = {}
 
     @classmethod
     def setUpClass(cls):
@@ -37,7 +38,7 @@ class Fleet(unittest.TestCase):
         cls.ro.init()
         cls.file = cls.ro.path("fleet")
         cls.fleet("stock", "--ro", cls.ro.dir, "--devices", 2000, "--live", 200, *cls.STOCK)
-        cls.server = cls.world.start_samarad(cls.ro, listen__threads=1)
+        cls.server = cls.world.start_samarad(cls.ro, listen__threads=1, **cls.SERVER)
 
     @classmethod
     def fleet(cls, command, *words, expect=0):
@@ -171,6 +172,15 @@ class Mixed(Fleet):
         child.send_signal(signal.SIGINT)
         shown = json.loads(child.communicate(timeout=30)[0])
         self.assertEqual((child.returncode, shown["interrupted"], shown["accepted"]), (1, True, 0))
+
+
+class Proof(Fleet):
+    SERVER = {"overload__demand": "always", "overload__gate": "require"}
+
+    def test_devices_show_their_address_and_their_shipment(self):
+        flown = self.drive("provision", "--count", 20, "--prepare", "--verify-after")
+        self.assertEqual((flown["sent"], flown["challenges"], flown["accepted"], flown["retransmissions"]), (20, 20, 20, 0))
+        self.assertEqual(flown["datagrams_up"], 40)
 
 
 class Certificate(Fleet):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure samarad against its floors, in one run: floors and program take turns, samarad has one core, its load another.
 
-usage: bench.py --build DIR [--large | --quick] [--only CASE]... [--out FILE]
+usage: bench.py --build DIR [--large | --quick] [--devices N] [--only CASE]... [--out FILE]
 
 Prints each figure, and at the end the table of those that have a bound (tests/bench/figures.py); writes them with all samples to
 DIR/bench.json. Exit code 0: all measured, all bounds kept; 1: a bound was missed, or a program failed; the last lines name which.
@@ -29,6 +29,7 @@ def parse():
     parser.add_argument("--build", required=True, help="build directory")
     parser.add_argument("--large", action="store_true", help="ten million devices")
     parser.add_argument("--quick", action="store_true", help="tiny numbers, nothing judged")
+    parser.add_argument("--devices", type=int, help="in the store, instead of a million (or ten)")
     parser.add_argument("--only", action="append", help="only this case (and those it stands on have to be named too)")
     parser.add_argument("--out", help="instead of DIR/bench.json")
     return parser.parse_args()
@@ -38,7 +39,7 @@ def size_of(args):
     size = cases.QUICK if args.quick else cases.Size()
     if args.large:
         size = dataclasses.replace(size, devices=size.devices if args.quick else 10_000_000)
-    return size
+    return dataclasses.replace(size, devices=args.devices) if args.devices else size
 
 
 def run(args, ground, figures):

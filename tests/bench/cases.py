@@ -6,12 +6,14 @@ import os
 import statistics
 import struct
 import subprocess
+import time
 
 from figures import Figures
 from ground import Failed, Ground, Ro, Server
 
 WINDOW = 512  # requests outstanding in a closed loop: all batches of samarad are full
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
+FLOOD_S = 300  # longer than an honest run takes; it is told when to stop
 M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 
 
@@ -19,7 +21,7 @@ M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 class Size:
     """How much is measured."""
     devices: int = 1_000_000  # in the store
-    live: int = 100_000       # of these can fly
+    live: int = 350_000       # of these can fly, each once
     small: tuple = (10_000, 100_000)  # stores of other sizes, for the curve; the memory of the last is compared
     count: int = 20_000       # devices of one round of provisioning
     rounds: int = 3
@@ -29,12 +31,12 @@ class Size:
     echo_s: float = 2
     speed_s: int = 1
     batches: tuple = (1, 2, 4, 8, 16, 32, 64)
-    batch_count: int = 4_000
+    batch_count: int = 3_000
     loads: tuple = (10, 30, 50, 60, 70, 80, 90, 100, 110, 120)  # percent of the peak
-    load_s: float = 3
-    tail_s: float = 8         # for the percentiles at 70 % of the peak
-    overload_s: float = 5
-    attack_s: float = 4
+    load_s: float = 2
+    tail_s: float = 6         # for the percentiles at 70 % of the peak
+    overload_s: float = 4
+    attack_s: float = 3
 
 
 QUICK = Size(devices=2500, live=2000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
@@ -257,6 +259,9 @@ class Attack:
         self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         return self
 
+    def stop(self):
+        self.child.terminate()
+
     def __exit__(self, kind, value, trace):
         if kind is not None:
             self.child.kill()
@@ -264,23 +269,38 @@ class Attack:
 
 
 def attack(b):
-    """Honest devices while somebody floods the server at line rate. What is allowed: the share of the core that the flood costs when it is
-    alone. `attack.NAME.share` is that, `attack.NAME.goodput_ratio` what is left of the honest devices' rate."""
+    """Honest devices at the rate of the peak, undisturbed and while somebody floods the server at line rate. `share` is the part of the core that
+    the flood costs when it is alone: by so much, and no more, it may lower the goodput."""
     for name, datagrams in forgeries(b).items():
         with Server(b.ro) as server:
-            before = server.cpu()
-            with Attack(b, server, datagrams, b.size.attack_s) as alone:
-                pass
-            server.settle()
-            cost = (server.cpu() - before) / alone.result["seconds"]
-            honest = b.closed(server, b.size.batch_count)
-            with Attack(b, server, datagrams, b.size.attack_s) as both:
-                rate = b.peak / 2
-                under = b.provision(server, round(rate * b.size.attack_s * 0.8), "--rate", round(rate, 1), "--patience", PATIENCE_S)
-        b.figures.samples["attack." + name] = [alone.result, honest, both.result, under]
-        b.figures.set(f"attack.{name}.per_second", alone.result["rate"])
-        b.figures.set(f"attack.{name}.share", cost)
-        b.figures.set(f"attack.{name}.goodput_ratio", under["rate"] / min(rate, honest["rate"]))
+            alone = flood_alone(b, server, datagrams)
+            calm = honest(b, server)
+            with Attack(b, server, datagrams, FLOOD_S) as flood:
+                under = honest(b, server)
+                flood.stop()
+        b.figures.samples["attack." + name] = [alone, calm, flood.result, under]
+        b.figures.set(f"attack.{name}.per_second", alone["rate"])
+        b.figures.set(f"attack.{name}.us_per_datagram", alone["us_per_datagram"])
+        b.figures.set(f"attack.{name}.share", alone["share"])
+        b.figures.set(f"attack.{name}.goodput_ratio", ratio(under["rate"], calm["rate"]))
+
+
+def ratio(a, b):
+    return a / b if b else 0.0
+
+
+def flood_alone(b, server, datagrams):
+    """With the processor time of those datagrams that reached the server: the rest found its socket's buffer full."""
+    cpu, taken, start = server.cpu(), server.counters()["datagrams_in"], time.monotonic()
+    with Attack(b, server, datagrams, b.size.attack_s) as flood:
+        pass
+    server.settle()
+    cpu, taken = server.cpu() - cpu, server.counters()["datagrams_in"] - taken
+    return {**flood.result, "taken": taken, "us_per_datagram": ratio(cpu, taken) * 1e6, "share": cpu / (time.monotonic() - start)}
+
+
+def honest(b, server):
+    return b.provision(server, max(20, round(b.peak * b.size.attack_s)), "--rate", round(b.peak, 1), "--patience", PATIENCE_S)
 
 
 # ---- ten million ----

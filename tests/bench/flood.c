@@ -4,9 +4,10 @@
  * an answer. In the file each datagram stands behind its length (two octets, most significant first).
  *
  * usage: flood SECONDS RATE ADDRESS PORT FILE [SOURCES]      RATE 0: as fast as it can. SOURCES: that many addresses from 127.1.0.1 on.
- *        prints one JSON object
+ *        prints one JSON object, also when SIGTERM ends it earlier
  */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,14 @@ struct flood {
 	unsigned long sent;
 	unsigned long octets;
 };
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
 
 static double now(void)
 {
@@ -105,7 +114,7 @@ static void run(struct flood *f, double seconds, double rate)
 {
 	double start = now();
 
-	for (size_t source = 0; now() < start + seconds; source = (source + 1) % f->sources) {
+	for (size_t source = 0; !stopped && now() < start + seconds; source = (source + 1) % f->sources) {
 		send_batch(f, source);
 		if (rate > 0)
 			wait_until(start + (double)f->sent / rate);
@@ -130,6 +139,7 @@ int main(int argc, char **argv)
 			      argv[4]);
 		return 1;
 	}
+	(void)signal(SIGTERM, stop);
 	run(&f, strtod(argv[1], NULL), strtod(argv[2], NULL));
 	return 0;
 }

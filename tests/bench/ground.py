@@ -57,9 +57,12 @@ class Ground:
         cores = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cores[0], cores[-1]
         self.base = tempfile.mkdtemp(prefix="bench-", dir=self.build)
+        # What the devices remember is no business of the disk under the store.
+        self.memory = tempfile.mkdtemp(prefix="samara-bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else self.base)
 
     def close(self):
-        shutil.rmtree(self.base, ignore_errors=True)
+        for directory in (self.memory, self.base):
+            shutil.rmtree(directory, ignore_errors=True)
 
     def tool(self, *names):
         return os.path.join(self.build, *names)
@@ -96,7 +99,7 @@ class Ro:
     def __init__(self, ground, name, store=None):
         self.ground, self.store = ground, store
         self.dir = os.path.join(ground.base, name)
-        self.fleet_file = os.path.join(ground.base, name + ".fleet")
+        self.fleet_file = os.path.join(ground.memory, name + ".fleet")
         self.devices = self.live = self.next_live = 0
         ground.run(ground.tool("cli/samara"), "ro", "init", "--dir", self.dir, "--name", name, *(["--store", store] if store else []))
 

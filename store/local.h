@@ -202,8 +202,15 @@ struct smr_driver {
 				    const struct smr_package *package, uint64_t *number);
 	/** Overwrite X as well as the back end can. */
 	enum smr_err (*purge_package)(struct smr_store *store, const struct smr_eid *eid, uint64_t number);
+	/** Is this ICCID in a live subscription of the operator on another device? If not, it is this device's from now on. */
+	enum smr_err (*claim_iccid)(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+				    const struct smr_eid *eid, bool *taken);
+
+	/** Until the transaction ends nobody adds to the relay, and all that was added is seen. */
+	enum smr_err (*still_relay)(struct smr_store *store);
 };
 
 extern const struct smr_driver smr_driver_sqlite;
+extern const struct smr_driver smr_driver_pg;
 
 #endif

@@ -29,14 +29,9 @@ static enum smr_err set_package(struct smr_store *store, const struct smr_batch_
 static enum smr_err check_iccid(struct smr_store *store, const struct smr_batch_record *record,
 				uint64_t operator_number)
 {
-	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_ICCID_TAKEN);
 	bool taken;
 
-	smr_query_blob(&q, record->package.iccid.octets, sizeof(record->package.iccid.octets));
-	smr_query_int(&q, operator_number);
-	smr_query_blob(&q, record->eid.octets, sizeof(record->eid.octets));
-	taken = smr_query_step(&q);
-	SMR_TRY(smr_query_end(&q));
+	SMR_TRY(store->driver->claim_iccid(store, operator_number, &record->package.iccid, &record->eid, &taken));
 	return taken ? smr_store_say(store, SMR_E_DUPLICATE, "this ICCID is live on another device") : SMR_OK;
 }
 

@@ -50,6 +50,7 @@ static enum smr_err reserve(struct smr_store *store, const struct smr_key_id *op
 	SMR_TRY(known_operator(store, operator_id, op));
 	if (op->relay_reserved != 0)
 		return SMR_OK;
+	SMR_TRY(store->driver->still_relay(store));
 	SMR_TRY(last_of_next(store, op, limit, &last));
 	if (last == op->relay_last)
 		return SMR_OK;
@@ -238,7 +239,10 @@ struct clearing {
 	const struct smr_operator_row *op;
 	const struct smr_ack_record **sorted;
 	size_t ack_count;
-	uint64_t *gone; /* sequences to delete */
+	struct gone {
+		struct smr_eid eid;
+		uint64_t sequence;
+	} * gone; /* to delete */
 	size_t gone_count;
 	size_t gone_room;
 	size_t left;
@@ -283,18 +287,18 @@ static const struct smr_ack_record *find_ack(const struct clearing *c, const str
 	return low < c->ack_count && compare_subjects(c->sorted[low], &key) == 0 ? c->sorted[low] : NULL;
 }
 
-static enum smr_err remember_gone(struct clearing *c, uint64_t sequence)
+static enum smr_err remember_gone(struct clearing *c, const struct smr_store_relay *relay)
 {
 	if (c->gone_count == c->gone_room) {
 		size_t room = c->gone_room ? c->gone_room * 2 : 64;
-		uint64_t *bigger = realloc(c->gone, room * sizeof(*bigger));
+		struct gone *bigger = realloc(c->gone, room * sizeof(*bigger));
 
 		if (bigger == NULL)
 			return SMR_E_NO_MEMORY;
 		c->gone = bigger;
 		c->gone_room = room;
 	}
-	c->gone[c->gone_count++] = sequence;
+	c->gone[c->gone_count++] = (struct gone){relay->record.eid, relay->sequence};
 	return SMR_OK;
 }
 
@@ -333,7 +337,7 @@ static enum smr_err clear_record(struct clearing *c, const struct smr_store_rela
 		c->left++;
 		return SMR_OK;
 	}
-	SMR_TRY(remember_gone(c, relay->sequence));
+	SMR_TRY(remember_gone(c, relay));
 	if (ack->verdict != SMR_ACK_REJECTED)
 		return SMR_OK;
 	if (ack->kind == SMR_RECEIPT_INSTALL)
@@ -347,7 +351,9 @@ static enum smr_err delete_gone(struct clearing *c, uint64_t of)
 
 	for (size_t i = 0; i < c->gone_count; i++) {
 		q = smr_query_begin(c->store, SMR_SQL_RELAY_DELETE);
-		smr_query_int(&q, c->gone[i]);
+		smr_query_blob(&q, c->gone[i].eid.octets, sizeof(c->gone[i].eid.octets));
+		smr_query_int(&q, c->op->number);
+		smr_query_int(&q, c->gone[i].sequence);
 		SMR_TRY(smr_query_run(&q));
 	}
 	if (c->left > 0)

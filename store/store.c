@@ -6,7 +6,11 @@
 
 static const struct smr_driver *driver_for(const char *where)
 {
-	(void)where;
+	static const char *const schemes[] = {"postgresql://", "postgres://"};
+
+	for (size_t i = 0; i < SMR_COUNT(schemes); i++)
+		if (strncmp(where, schemes[i], strlen(schemes[i])) == 0)
+			return &smr_driver_pg;
 	return &smr_driver_sqlite;
 }
 

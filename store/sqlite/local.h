@@ -35,6 +35,8 @@ void smr_sqlite_close(struct smr_store *store);
 enum smr_err smr_sqlite_put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
 				    const struct smr_package *package, uint64_t *slot) SMR_MUST_USE;
 enum smr_err smr_sqlite_purge_package(struct smr_store *store, const struct smr_eid *eid, uint64_t slot) SMR_MUST_USE;
+enum smr_err smr_sqlite_claim_iccid(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+				    const struct smr_eid *eid, bool *taken) SMR_MUST_USE;
 void smr_sqlite_query_begin(struct smr_query *q);
 void smr_sqlite_bind_blob(struct smr_query *q, const void *ptr, size_t len);
 void smr_sqlite_bind_null(struct smr_query *q);

@@ -60,3 +60,15 @@ enum smr_err smr_sqlite_purge_package(struct smr_store *store, const struct smr_
 	smr_query_int(&q, slot);
 	return smr_query_run(&q);
 }
+
+enum smr_err smr_sqlite_claim_iccid(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+				    const struct smr_eid *eid, bool *taken)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_ICCID_TAKEN);
+
+	smr_query_blob(&q, iccid->octets, sizeof(iccid->octets));
+	smr_query_int(&q, operator_number);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	*taken = smr_query_step(&q);
+	return smr_query_end(&q);
+}

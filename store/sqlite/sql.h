@@ -85,7 +85,7 @@
 	X(RELAY_NTH, "SELECT seq FROM relay WHERE operator = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")                   \
 	X(RELAY_RANGE, "SELECT seq, eid, iccid, serial, kind, result, mac, evidence, e, q FROM relay "                 \
 		       "WHERE operator = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq")                                  \
-	X(RELAY_DELETE, "DELETE FROM relay WHERE seq = ?1")                                                            \
+	X(RELAY_DELETE, "DELETE FROM relay WHERE seq = ?3")                                                            \
 	X(RELAY_RESERVE, "UPDATE operator SET relay_reserved = ?2 WHERE number = ?1")                                  \
 	X(RELAY_SPOOLED,                                                                                               \
 	  "UPDATE operator SET relay_number = ?2, relay_last = ?3, relay_reserved = 0 WHERE number = ?1")              \

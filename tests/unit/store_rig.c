@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,44 @@
 
 #define SENDER_SEED 7u
 
+static const char *pg_address(void)
+{
+	return getenv("SAMARA_TEST_STORE");
+}
+
+bool rig_is_pg(void)
+{
+	return pg_address() != NULL;
+}
+
+/* A schema called like the directory. */
+static void make_address(struct rig *rig)
+{
+	const char *schema = strrchr(rig->dir, '/') + 1;
+	char script[160];
+
+	if (!rig_is_pg()) {
+		snprintf(rig->path, sizeof(rig->path), "%s/samara.db", rig->dir);
+		return;
+	}
+	snprintf(script, sizeof(script), "CREATE SCHEMA \"%s\"", schema);
+	rig_pg_sql(pg_address(), script);
+	snprintf(rig->path, sizeof(rig->path), "%s&options=-csearch_path%%3D%%22%s%%22", pg_address(), schema);
+}
+
+static void remove_store(const struct rig *rig)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char path[300];
+
+	if (rig_is_pg())
+		return; /* it goes with the whole PostgreSQL, which is faster */
+	for (size_t i = 0; i < SMR_COUNT(suffixes); i++) {
+		snprintf(path, sizeof(path), "%s%s", rig->path, suffixes[i]);
+		(void)unlink(path);
+	}
+}
+
 int rig_setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -25,7 +64,7 @@ int rig_setup(void **state)
 	assert_non_null(rig);
 	snprintf(rig->dir, sizeof(rig->dir), "%s/samara-store-XXXXXX", tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(rig->dir));
-	snprintf(rig->path, sizeof(rig->path), "%s/samara.db", rig->dir);
+	make_address(rig);
 	assert_int_equal(smr_privkey_generate(&key), SMR_OK);
 	memcpy(rig->d_point, key.point, sizeof(rig->d_point));
 	smr_point_compress(key.point, rig->d);
@@ -38,15 +77,10 @@ int rig_setup(void **state)
 
 int rig_teardown(void **state)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	struct rig *rig = *state;
-	char path[192];
 
 	smr_store_close(rig->store);
-	for (size_t i = 0; i < SMR_COUNT(suffixes); i++) {
-		snprintf(path, sizeof(path), "%s%s", rig->path, suffixes[i]);
-		(void)unlink(path);
-	}
+	remove_store(rig);
 	assert_int_equal(rmdir(rig->dir), 0);
 	free(rig);
 	return 0;
@@ -272,7 +306,7 @@ static size_t count_in_file(const char *path, struct smr_bytes needle, size_t pi
 
 size_t rig_count_pieces(const struct rig *rig, struct smr_bytes needle, size_t piece)
 {
-	char log[192];
+	char log[300];
 
 	snprintf(log, sizeof(log), "%s-wal", rig->path);
 	return count_in_file(rig->path, needle, piece) + count_in_file(log, needle, piece);
@@ -287,4 +321,19 @@ void rig_sql(const char *path, const char *script)
 	if (sqlite3_exec(db, script, NULL, NULL, &problem) != SQLITE_OK)
 		fail_msg("%s", problem);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+void rig_pg_sql(const char *address, const char *script)
+{
+	PGconn *conn = PQconnectdb(address);
+	PGresult *result;
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	PQclear(PQexec(conn, "SET client_min_messages = error"));
+	result = PQexec(conn, script);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	PQclear(result);
+	PQfinish(conn);
 }

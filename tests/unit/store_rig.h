@@ -3,6 +3,9 @@
  * @file store_rig.h
  * A store in a directory of its own, and devices, packages and contacts to fill it with. Device n has EID n; what
  * belongs to it follows from n and the serial, so that a test can tell whose octets it found. Include after cmocka.h.
+ *
+ * The store is a SQLite file, or, when SAMARA_TEST_STORE is the address of a PostgreSQL (tests/lib/postgres.py), a schema
+ * of its own there.
  */
 #ifndef SMR_TESTS_UNIT_STORE_RIG_H
 #define SMR_TESTS_UNIT_STORE_RIG_H
@@ -15,7 +18,7 @@
 
 struct rig {
 	char dir[64];
-	char path[160];
+	char path[256]; /* address of the store */
 	struct smr_store *store;
 	uint8_t d[SMR_POINT_COMPRESSED_LEN]; /* of every device */
 	uint8_t d_point[SMR_POINT_LEN];
@@ -60,9 +63,19 @@ void rig_offer(struct smr_store *store, uint64_t n);
 /** The check-in with the install receipt. */
 void rig_install(struct smr_store *store, uint64_t n);
 
+/** Is it PostgreSQL? What only files have is skipped then. */
+bool rig_is_pg(void);
+#define RIG_NEEDS_SQLITE()       \
+	do {                     \
+		if (rig_is_pg()) \
+			skip();  \
+	} while (0)
+
 /** Cut the needle into pieces of @p piece octets: how many occur in the database, plus how many in the log? */
 size_t rig_count_pieces(const struct rig *rig, struct smr_bytes needle, size_t piece);
 /** Ordinary SQL, past the store: to build foreign and old files. */
 void rig_sql(const char *path, const char *script);
+/** The same at PostgreSQL. */
+void rig_pg_sql(const char *address, const char *script);
 
 #endif

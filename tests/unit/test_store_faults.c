@@ -183,7 +183,7 @@ static void set_file_limit(rlim_t limit)
 static rlim_t log_size(const struct rig *rig)
 {
 	struct stat st;
-	char path[192];
+	char path[300];
 
 	snprintf(path, sizeof(path), "%s-wal", rig->path);
 	assert_int_equal(stat(path, &st), 0);
@@ -257,7 +257,7 @@ static int fill_small_disk(const char *dir)
 	struct smr_key_id id = rig_operator(0);
 	static const uint8_t filling[100000] = {1};
 	struct rig rig = {0};
-	char ballast[192];
+	char ballast[300];
 	enum smr_err err = SMR_OK;
 	uint32_t waves = 0;
 
@@ -339,7 +339,7 @@ static int use_read_only(const char *path)
 static void test_open_read_only_file_reads_and_refuses_to_write(void **state)
 {
 	struct rig *rig = *state;
-	char path[192];
+	char path[300];
 	int status;
 	pid_t child;
 

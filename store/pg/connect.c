@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection: one per handle, made anew when it is lost, after pauses that grow. Only opening waits for it; later a
+ * call that finds none says SMR_E_UNAVAILABLE at once and carries the connecting on, so that a worker without its store
+ * still answers what needs none.
+ */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "store/pg/local.h"
+#include "sys/clock.h"
+
+#define OPEN_MS 10000u	   /* patience when the store is opened */
+#define CONNECT_MS 5000u   /* and with each later try */
+#define BACKOFF_MIN_MS 50u /* doubled with every try in vain */
+#define BACKOFF_MAX_MS 5000u
+#define SESSION_MS 5000u
+
+/* What a session must have, whatever the server's defaults are: durable when COMMIT returns; nobody waits long for a row
+ * (contacts; loads wait longer, see query.c); plans without a compiler, which would cost more than it saves. */
+static const char session[] =
+	"SELECT set_config('default_transaction_isolation', 'read committed', false), "
+	"set_config('default_transaction_read_only', $1, false), "
+	"set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
+	"ELSE current_setting('synchronous_commit') END, false), "
+	"set_config('lock_timeout', '200ms', false), set_config('jit', 'off', false), "
+	"set_config('client_min_messages', 'error', false), current_setting('fsync')";
+
+/* libpq would write them to stderr. */
+static void ignore_notice(void *context, const char *text)
+{
+	(void)context;
+	(void)text;
+}
+
+bool smr_pg_poll(struct smr_pg *pg, bool write, uint64_t until)
+{
+	struct pollfd fd = {PQsocket(pg->conn), (short)(POLLIN | (write ? POLLOUT : 0)), 0};
+	uint64_t now = smr_clock_ms();
+
+	/* Interrupted or not: whoever waits looks again. */
+	return poll(&fd, 1, until > now ? (int)(until - now) : 0) != 0;
+}
+
+void smr_pg_drop(struct smr_pg *pg)
+{
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->state = SMR_PG_DOWN;
+	pg->in_transaction = false;
+	pg->queued = 0;
+	pg->names = (struct smr_pg_names){0};
+	pg->uncertain_count = 0;
+	pg->next_try = smr_clock_ms() + pg->backoff;
+	pg->backoff = pg->backoff < BACKOFF_MAX_MS / 2 ? pg->backoff * 2 : BACKOFF_MAX_MS;
+}
+
+static enum smr_err give_up(struct smr_pg *pg, const char *why)
+{
+	enum smr_err err = smr_pg_unavailable(pg, why);
+
+	smr_pg_drop(pg);
+	return err;
+}
+
+static enum smr_err take_session(void *context, PGresult **result)
+{
+	struct smr_pg *pg = context;
+	struct smr_bytes fsync = smr_pg_bytes(*result, 0, 6);
+
+	if (!smr_bytes_equal(fsync, SMR_TEXT("off")))
+		return SMR_OK;
+	return smr_store_say(&pg->base, SMR_E_UNSUPPORTED,
+			     "PostgreSQL: fsync is off on this server: what it says is durable is not");
+}
+
+static enum smr_err begin_session(struct smr_pg *pg)
+{
+	uint32_t once = 0;
+
+	(void)PQsetNoticeProcessor(pg->conn, ignore_notice, NULL);
+	if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
+		return give_up(pg, "cannot use the connection");
+	pg->state = SMR_PG_READY;
+	smr_pg_params_clear(&pg->params);
+	smr_pg_put_param(&pg->params, SMR_PG_TEXT, pg->base.mode == SMR_STORE_READ ? "on" : "off",
+			 pg->base.mode == SMR_STORE_READ ? 2 : 3);
+	SMR_TRY(smr_pg_queue(pg, &once, session, 0, 1));
+	SMR_TRY(smr_pg_wait(pg, SESSION_MS, take_session, pg));
+	pg->backoff = BACKOFF_MIN_MS;
+	return SMR_OK;
+}
+
+static enum smr_err start(struct smr_pg *pg)
+{
+	const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
+	const char *const values[] = {pg->where, "samara", "UTF8", NULL};
+
+	pg->conn = PQconnectStartParams(keywords, values, 1);
+	if (pg->conn == NULL)
+		return SMR_E_NO_MEMORY;
+	if (PQstatus(pg->conn) == CONNECTION_BAD)
+		return give_up(pg, "cannot connect");
+	pg->state = SMR_PG_CONNECTING;
+	pg->connect_by = smr_clock_ms() + CONNECT_MS;
+	return SMR_OK;
+}
+
+/* One step; @p moved: there may be more to do at once. PQconnectPoll may be called only when its socket is ready, but
+ * for the first time. */
+static enum smr_err step(struct smr_pg *pg, uint64_t until)
+{
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	while (pg->state == SMR_PG_CONNECTING) {
+		struct pollfd fd = {PQsocket(pg->conn), status == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
+		uint64_t now = smr_clock_ms();
+
+		if (now >= pg->connect_by)
+			return give_up(pg, "no answer to connecting");
+		fd.events = POLLIN | POLLOUT;
+		if (status == PGRES_POLLING_READING)
+			fd.events = POLLIN;
+		if (poll(&fd, 1, until > now ? (int)(until - now) : 0) <= 0)
+			return smr_pg_unavailable(pg, "still connecting");
+		status = PQconnectPoll(pg->conn);
+		if (status == PGRES_POLLING_FAILED)
+			return give_up(pg, "cannot connect");
+		if (status == PGRES_POLLING_OK)
+			return begin_session(pg);
+	}
+	return SMR_OK;
+}
+
+static enum smr_err go_on(struct smr_pg *pg, uint64_t until)
+{
+	if (pg->state == SMR_PG_DOWN)
+		SMR_TRY(start(pg));
+	return step(pg, until);
+}
+
+enum smr_err smr_pg_ready(struct smr_pg *pg)
+{
+	if (pg->state == SMR_PG_READY && PQstatus(pg->conn) == CONNECTION_OK)
+		return SMR_OK;
+	if (pg->state == SMR_PG_READY)
+		return give_up(pg, "the connection is lost");
+	if (pg->state == SMR_PG_DOWN && smr_clock_ms() < pg->next_try)
+		return SMR_E_UNAVAILABLE; /* the problem's text says since when it is down, and why */
+	return go_on(pg, 0);
+}
+
+/* Its words could show a part of the password. */
+static enum smr_err check_address(struct smr_pg *pg, const char *where)
+{
+	PQconninfoOption *options = PQconninfoParse(where, NULL);
+
+	if (options == NULL)
+		return smr_store_say(&pg->base, SMR_E_INVALID,
+				     "this is no address of a PostgreSQL data base (postgresql://user@host/name; "
+				     "special characters as %%HH)");
+	PQconninfoFree(options);
+	return SMR_OK;
+}
+
+static enum smr_err open_now(struct smr_pg *pg)
+{
+	uint64_t until = smr_clock_ms() + OPEN_MS;
+	enum smr_err err;
+
+	pg->backoff = BACKOFF_MIN_MS;
+	do
+		err = go_on(pg, until);
+	while (err == SMR_E_UNAVAILABLE && pg->state == SMR_PG_CONNECTING && smr_clock_ms() < until);
+	SMR_TRY(err);
+	return smr_pg_settle(pg);
+}
+
+enum smr_err smr_pg_open(struct smr_store *store, const char *where)
+{
+	struct smr_pg *pg = smr_pg_of(store);
+	enum smr_err err = check_address(pg, where);
+
+	if (err == SMR_OK) {
+		pg->where = strdup(where);
+		err = pg->where == NULL ? SMR_E_NO_MEMORY : open_now(pg);
+	}
+	if (err != SMR_OK)
+		smr_pg_close(store);
+	return err;
+}
+
+void smr_pg_close(struct smr_store *store)
+{
+	struct smr_pg *pg = smr_pg_of(store);
+
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	if (pg->where != NULL)
+		smr_wipe(pg->where, strlen(pg->where));
+	free(pg->where);
+	pg->where = NULL;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "store/pg/local.h"
+
+static struct smr_store *allocate(void)
+{
+	struct smr_pg *pg = calloc(1, sizeof(*pg));
+
+	return pg == NULL ? NULL : &pg->base;
+}
+
+struct smr_pg *smr_pg_of(struct smr_store *store)
+{
+	return (struct smr_pg *)store;
+}
+
+/* Nothing that one session could do: the server writes its log on by itself, and only VACUUM, which it starts by itself
+ * too, takes what was deleted out of its pages (docs/decisions/0009-life-of-remnants.md). */
+static enum smr_err checkpoint(struct smr_store *store)
+{
+	return smr_pg_ready(smr_pg_of(store));
+}
+
+/* ---- packages: one row beside the device's ---- */
+
+static enum smr_err put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
+				const struct smr_package *package, uint64_t *number)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_INSERT);
+
+	(void)held;
+	*number = 1;
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_bytes(&q, package->x);
+	smr_query_blob(&q, package->w, sizeof(package->w));
+	smr_query_bytes(&q, package->order);
+	return smr_query_run(&q);
+}
+
+static enum smr_err purge_package(struct smr_store *store, const struct smr_eid *eid, uint64_t number)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_PURGE);
+
+	(void)number;
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	return smr_query_run(&q);
+}
+
+/* ---- ICCIDs: a table of their own, since they lie in other buckets than the devices that have them ---- */
+
+static enum smr_err holder_of(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+			      struct smr_eid *holder, bool *found)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ICCID_GET);
+
+	smr_query_blob(&q, iccid->octets, sizeof(iccid->octets));
+	smr_query_int(&q, operator_number);
+	*found = smr_query_step(&q);
+	if (*found)
+		smr_column_fixed(&q, 0, holder->octets, sizeof(holder->octets));
+	return smr_query_end(&q);
+}
+
+static enum smr_err claim(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+			  const struct smr_eid *eid)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ICCID_PUT);
+
+	smr_query_blob(&q, iccid->octets, sizeof(iccid->octets));
+	smr_query_int(&q, operator_number);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	return smr_query_run(&q);
+}
+
+static bool is_live(const struct smr_held *held, uint64_t operator_number, const struct smr_iccid *iccid)
+{
+	return held->found && held->operator_number == operator_number &&
+	       memcmp(&held->row.iccid, iccid, sizeof(*iccid)) == 0 && held->row.state != SMR_ROW_EMPTY &&
+	       held->row.state != SMR_ROW_RESEAL;
+}
+
+static enum smr_err claim_iccid(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
+				const struct smr_eid *eid, bool *taken)
+{
+	struct smr_eid holder;
+	struct smr_held held;
+	bool found;
+
+	*taken = false;
+	SMR_TRY(holder_of(store, operator_number, iccid, &holder, &found));
+	if (found && memcmp(&holder, eid, sizeof(holder)) == 0)
+		return SMR_OK;
+	if (found) {
+		SMR_TRY(smr_held_get(store, &holder, &held));
+		*taken = is_live(&held, operator_number, iccid);
+	}
+	return *taken ? SMR_OK : claim(store, operator_number, iccid, eid);
+}
+
+/* Sequences are given out when a row is inserted and seen when its transaction has ended, which may be another order.
+ * Once nobody else has rows on their way, all that is above the highest sequence is still to come. */
+static enum smr_err still_relay(struct smr_store *store)
+{
+	return smr_query_do(store, SMR_SQL_RELAY_STILL);
+}
+
+const struct smr_driver smr_driver_pg = {
+	.allocate = allocate,
+	.open = smr_pg_open,
+	.close = smr_pg_close,
+	.lookup = smr_pg_lookup,
+	.commit = smr_pg_commit,
+	.checkpoint = checkpoint,
+	.query_begin = smr_pg_query_begin,
+	.bind_blob = smr_pg_bind_blob,
+	.bind_null = smr_pg_bind_null,
+	.bind_text = smr_pg_bind_text,
+	.bind_int = smr_pg_bind_int,
+	.step = smr_pg_step,
+	.query_end = smr_pg_query_end,
+	.column_null = smr_pg_column_null,
+	.column_int = smr_pg_column_int,
+	.column_bytes = smr_pg_column_bytes,
+	.begin = smr_pg_begin,
+	.commit_transaction = smr_pg_commit_transaction,
+	.roll_back = smr_pg_roll_back,
+	.in_transaction = smr_pg_in_transaction,
+	.put_package = put_package,
+	.purge_package = purge_package,
+	.claim_iccid = claim_iccid,
+	.still_relay = still_relay,
+};

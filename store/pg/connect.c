@@ -150,16 +150,26 @@ enum smr_err smr_pg_ready(struct smr_pg *pg)
 	return go_on(pg, 0);
 }
 
-/* Its words could show a part of the password. */
+/* An '@' or ':' in a password that is not written as %HH makes a port of what follows it. */
+static bool has_good_port(const PQconninfoOption *options)
+{
+	for (; options->keyword != NULL; options++)
+		if (strcmp(options->keyword, "port") == 0 && options->val != NULL)
+			return options->val[strspn(options->val, "0123456789,")] == '\0';
+	return true;
+}
+
+/* libpq's own words could show a part of the password. */
 static enum smr_err check_address(struct smr_pg *pg, const char *where)
 {
 	PQconninfoOption *options = PQconninfoParse(where, NULL);
+	bool good = options != NULL && has_good_port(options);
 
-	if (options == NULL)
+	PQconninfoFree(options);
+	if (!good)
 		return smr_store_say(&pg->base, SMR_E_INVALID,
 				     "this is no address of a PostgreSQL data base (postgresql://user@host/name; "
 				     "special characters as %%HH)");
-	PQconninfoFree(options);
 	return SMR_OK;
 }
 

@@ -27,6 +27,21 @@ bool rig_is_pg(void)
 	return pg_address() != NULL;
 }
 
+static void pg_sql(const char *address, const char *script)
+{
+	PGconn *conn = PQconnectdb(address);
+	PGresult *result;
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	PQclear(PQexec(conn, "SET client_min_messages = error"));
+	result = PQexec(conn, script);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQerrorMessage(conn));
+	PQclear(result);
+	PQfinish(conn);
+}
+
 /* A schema called like the directory. */
 static void make_address(struct rig *rig)
 {
@@ -38,7 +53,7 @@ static void make_address(struct rig *rig)
 		return;
 	}
 	snprintf(script, sizeof(script), "CREATE SCHEMA \"%s\"", schema);
-	rig_pg_sql(pg_address(), script);
+	pg_sql(pg_address(), script);
 	snprintf(rig->path, sizeof(rig->path), "%s&options=-csearch_path%%3D%%22%s%%22", pg_address(), schema);
 }
 
@@ -317,23 +332,12 @@ void rig_sql(const char *path, const char *script)
 	sqlite3 *db;
 	char *problem = NULL;
 
+	if (rig_is_pg()) {
+		pg_sql(path, script);
+		return;
+	}
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	if (sqlite3_exec(db, script, NULL, NULL, &problem) != SQLITE_OK)
 		fail_msg("%s", problem);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-void rig_pg_sql(const char *address, const char *script)
-{
-	PGconn *conn = PQconnectdb(address);
-	PGresult *result;
-
-	if (PQstatus(conn) != CONNECTION_OK)
-		fail_msg("%s", PQerrorMessage(conn));
-	PQclear(PQexec(conn, "SET client_min_messages = error"));
-	result = PQexec(conn, script);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		fail_msg("%s", PQerrorMessage(conn));
-	PQclear(result);
-	PQfinish(conn);
 }

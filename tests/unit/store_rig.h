@@ -75,7 +75,5 @@ bool rig_is_pg(void);
 size_t rig_count_pieces(const struct rig *rig, struct smr_bytes needle, size_t piece);
 /** Ordinary SQL, past the store: to build foreign and old files. */
 void rig_sql(const char *path, const char *script);
-/** The same at PostgreSQL. */
-void rig_pg_sql(const char *address, const char *script);
 
 #endif

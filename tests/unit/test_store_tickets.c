@@ -204,12 +204,13 @@ static void test_keys_older_than_the_lifetime_are_erased_from_the_files(void **s
 	assert_int_equal(count, 4); /* two that are older, today's, tomorrow's */
 	assert_null(key_of(theirs, count, first.id));
 	assert_memory_equal(&theirs[0], &ours[1], sizeof(ours[1]));
-	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
-	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first.key), 8), 0);
-	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(theirs[0].key), 8), 2);
 	count = 3;
 	assert_int_equal(smr_store_ticket_keys(rig->store, NOW + 3 * DAY, theirs, &count), SMR_E_NO_ROOM);
 	assert_int_equal(count, 0);
+	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
+	RIG_NEEDS_SQLITE();
+	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first.key), 8), 0);
+	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(ours[1].key), 8), 2);
 }
 
 /* A front end that is an epoch behind, or ahead, has the keys that the others seal under. */
@@ -273,9 +274,11 @@ static void test_keys_of_last_year_are_over_at_once_and_erased_with_the_next_epo
 	count = keys_at(rig->store, NOW + 365 * DAY, ours);
 	assert_int_equal(count, 2);
 	assert_null(key_of(ours, count, first.id));
-	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first.key), 8), 2);
+	if (!rig_is_pg())
+		assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first.key), 8), 2);
 	assert_int_equal(keys_at(rig->store, NOW + 366 * DAY, ours), 3);
 	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
+	RIG_NEEDS_SQLITE();
 	assert_int_equal(rig_count_pieces(rig, SMR_ARRAY(first.key), 8), 0);
 }
 

@@ -115,13 +115,19 @@ static enum smr_err open_store(struct stock *s)
 
 /* ---- the fleet's file ---- */
 
-static enum smr_err new_roster(struct stock *s)
+static enum smr_err new_roster(struct stock *s, struct smr_roster_head *head)
 {
-	struct smr_roster_head head = {.certificate = s->wish->certificate};
+	SMR_TRY(smr_random(head->seed, sizeof(head->seed)));
+	return smr_roster_create(s->wish->fleet, head, &s->roster, s->problem);
+}
 
-	SMR_TRY(meet_ro(s, &head));
-	SMR_TRY(smr_random(head.seed, sizeof(head.seed)));
-	return smr_roster_create(s->wish->fleet, &head, &s->roster, s->problem);
+static enum smr_err old_roster(struct stock *s, const struct smr_roster_head *head)
+{
+	SMR_TRY(smr_roster_open(s->wish->fleet, &s->roster, s->problem));
+	if (memcmp(head->root, s->roster.head->root, sizeof(head->root)) == 0)
+		return SMR_OK;
+	return smr_problem(s->problem, SMR_E_NOT_ADDRESSEE,
+			   "%s is a fleet of another RO: its devices trust that one's keys alone", s->wish->fleet);
 }
 
 static enum smr_err check_wish(struct stock *s)
@@ -154,10 +160,10 @@ static enum smr_err check_wish(struct stock *s)
 
 static enum smr_err open_roster(struct stock *s)
 {
-	if (smr_fs_exists(s->wish->fleet))
-		SMR_TRY(smr_roster_open(s->wish->fleet, &s->roster, s->problem));
-	else
-		SMR_TRY(new_roster(s));
+	struct smr_roster_head head = {.certificate = s->wish->certificate};
+
+	SMR_TRY(meet_ro(s, &head));
+	SMR_TRY(smr_fs_exists(s->wish->fleet) ? old_roster(s, &head) : new_roster(s, &head));
 	SMR_TRY(smr_population_init(&s->population, s->roster.head->seed));
 	s->dice.state = smr_get_be64(s->roster.head->seed) + s->roster.head->rows;
 	return SMR_OK;
@@ -370,6 +376,22 @@ static enum smr_err load_rows(struct stock *s, uint64_t from, uint64_t to)
 	return end_load(s, err);
 }
 
+/* What the file says is in a store must be in this one. */
+static enum smr_err recognise(struct stock *s)
+{
+	enum smr_err err = s->roster.head->rows == 0 ? SMR_E_EXISTS : begin_rows(s, 0);
+
+	if (err == SMR_E_EXISTS)
+		return SMR_OK;
+	if (err != SMR_OK || (err = smr_store_load_end(s->store, false)) != SMR_OK)
+		return store_failed(s, err);
+	return smr_problem(
+		s->problem, SMR_E_NOT_FOUND,
+		"the store does not have the devices of %s: they are in another one, or it was made anew. Take another "
+		"file for a new fleet",
+		s->wish->fleet);
+}
+
 /* Is the load in that was under way when an earlier call ended? */
 static enum smr_err settle(struct stock *s)
 {
@@ -448,8 +470,9 @@ static enum smr_err load_all(struct stock *s)
 
 static enum smr_err stock(struct stock *s)
 {
-	SMR_TRY(open_roster(s));
 	SMR_TRY(open_store(s));
+	SMR_TRY(open_roster(s));
+	SMR_TRY(recognise(s));
 	SMR_TRY(settle(s));
 	SMR_TRY(check_wish(s));
 	s->before = s->roster.head->rows;

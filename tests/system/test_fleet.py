@@ -112,6 +112,21 @@ class Bounds(Fleet):
         said = self.refused("stock", "--fleet", self.file, "--ro", self.ro.dir, "--devices", 10)
         self.assertIn("2100 devices", said)
 
+    def test_fleet_of_another_store_or_another_ro_is_refused(self):
+        other = self.world.player("other", "ro", 2)
+        other.init()
+        stock = ("stock", "--fleet", self.file, "--devices", 3000)
+        empty = self.ro.take(other.path("samara.db"))
+        self.assertIn("in another one", self.refused(*stock, "--ro", self.ro.dir, "--store", empty))
+        self.world.give(other.dir, self.ro.uid)
+        for directory, _, names in os.walk(other.dir):
+            for name in (".", *names):
+                self.world.give(os.path.join(directory, name), self.ro.uid)
+        self.assertIn("another RO", self.refused(*stock, "--ro", other.dir))
+        self.assertIn("there is no store", self.refused("stock", "--fleet", self.ro.path("new"), "--devices", 1, "--ro", self.ro.dir,
+                                                        "--store", self.ro.path("nowhere.db")))
+        self.assertFalse(os.path.exists(self.ro.path("new")))
+
 
 class BadNetwork(Fleet):
     def test_loss_costs_retransmissions_and_nobody(self):

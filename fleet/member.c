@@ -178,13 +178,13 @@ void smr_member_wipe(struct smr_member *member)
 
 static void end(struct smr_run *run, struct smr_member *member)
 {
+	smr_progress_add(&run->progress, member->follows ? 0 : 1);
 	smr_member_wipe(member);
 	member->phase = SMR_MEMBER_IDLE;
 	member->timer_us = 0;
 	member->begun = member->follows = false;
 	member->hints = 0;
 	run->open--;
-	smr_progress_add(&run->progress, 1);
 }
 
 void smr_member_count(struct smr_run *run, const struct smr_member *member)

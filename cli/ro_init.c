@@ -52,13 +52,29 @@ static enum smr_err take_root(const struct smr_party *ro, struct smr_privkey *ro
 	return err;
 }
 
-static enum smr_err write_ini(const struct smr_party *ro, struct smr_problem *problem)
+/* @p store: NULL is the default. */
+static char *ini_text(const char *store)
 {
-	char *path;
-	enum smr_err err;
+	char *text = NULL;
 
-	SMR_TRY(in_dir(ro, "samarad.ini", &path, problem));
-	err = smr_fs_write_new(path, SMR_TEXT(ini), 0644);
+	if (store == NULL)
+		return strdup(ini);
+	return asprintf(&text, "%s\n[store]\npath = %s\n", ini, store) < 0 ? NULL : text;
+}
+
+static enum smr_err write_ini(const struct smr_party *ro, const char *store, struct smr_problem *problem)
+{
+	char *text = ini_text(store);
+	char *path;
+	enum smr_err err = in_dir(ro, "samarad.ini", &path, problem);
+
+	if (err != SMR_OK) {
+		free(text);
+		return err;
+	}
+	err = text == NULL ? SMR_E_NO_MEMORY
+			   : smr_fs_write_new(path, smr_bytes_of((const uint8_t *)text, strlen(text)), 0644);
+	free(text);
 	if (err == SMR_E_EXISTS)
 		err = SMR_OK;
 	if (err != SMR_OK)
@@ -90,18 +106,28 @@ static enum smr_err make_keys(const struct smr_party *ro, struct smr_store *stor
 	return err;
 }
 
-static enum smr_err furnish(const struct smr_party *ro, uint64_t epoch_length, struct smr_problem *problem)
+/* An init that is taken up again finds the store where the first one put it, unless it is told. */
+static enum smr_err make_store(const struct smr_party *ro, const char *where, struct smr_store **out,
+			       struct smr_problem *problem)
+{
+	if (where == NULL)
+		return smr_ro_store_open(ro->dir, SMR_STORE_CREATE, out, problem);
+	return smr_ro_store_open_at(where, SMR_STORE_CREATE, out, problem);
+}
+
+static enum smr_err furnish(const struct smr_party *ro, uint64_t epoch_length, const char *where,
+			    struct smr_problem *problem)
 {
 	struct smr_privkey root = {0};
 	struct smr_store *store = NULL;
 	enum smr_err err = take_root(ro, &root, problem);
 
 	if (err == SMR_OK)
-		err = smr_ro_store_open(ro->dir, SMR_STORE_CREATE, &store, problem);
+		err = make_store(ro, where, &store, problem);
 	if (err == SMR_OK) {
 		err = make_keys(ro, store, &root, epoch_length, problem);
 		if (err == SMR_OK)
-			err = write_ini(ro, problem);
+			err = write_ini(ro, where, problem);
 		if (err == SMR_OK)
 			err = smr_ro_keys_publish(ro, store, &root, problem);
 		smr_store_close(store);
@@ -129,15 +155,29 @@ static enum smr_err create_or_resume(const struct smr_args *args, struct smr_par
 	return SMR_OK;
 }
 
+static enum smr_err check_address(const char *where, struct smr_problem *problem)
+{
+	if (where == NULL || (!smr_store_is_file(where) && !smr_store_has_password(where)))
+		return SMR_OK;
+	if (smr_store_is_file(where))
+		return smr_problem(
+			problem, SMR_E_INVALID,
+			"--store: this is no address of a PostgreSQL data base (postgresql://user@host/name)");
+	return smr_problem(problem, SMR_E_INVALID,
+			   "--store: everybody on this machine can read a password here: put it into ~/.pgpass");
+}
+
 static enum smr_err init_action(const struct smr_args *args, struct smr_problem *problem)
 {
 	SMR_CLI_PARTY ro = {0};
+	const char *where = smr_arg(args, "store");
 	uint64_t epoch_length;
 
+	SMR_TRY(check_address(where, problem));
 	SMR_TRY(smr_cli_duration(args, "epoch-length", SMR_EPOCH_KEY_MIN_S, SMR_EPOCH_KEY_MAX_S,
 				 SMR_EPOCH_KEY_DEFAULT_S, &epoch_length, problem));
 	SMR_TRY(create_or_resume(args, &ro, problem));
-	SMR_TRY(furnish(&ro, epoch_length, problem));
+	SMR_TRY(furnish(&ro, epoch_length, where, problem));
 	return smr_party_show(&ro, args->json, stdout);
 }
 
@@ -182,6 +222,7 @@ static int run_trust(const struct smr_args *args)
 static const struct smr_option init_options[] = {
 	{"name", 'n', "NAME", SMR_OPT_REQUIRED, "name on the card"},
 	{"epoch-length", 0, "DURATION", 0, "how long the first epoch key is used (7d)"},
+	{"store", 0, "ADDRESS", 0, "PostgreSQL data base to put the store into, postgresql://… (a SQLite file in DIR)"},
 };
 
 const struct smr_subcommand smr_cmd_ro_init = {

@@ -11,24 +11,43 @@ enum smr_err smr_ro_store_fail(const struct smr_store *store, enum smr_err err, 
 {
 	const char *words = smr_store_problem(store);
 
-	return smr_problem(problem, err, "samara.db: %s", words[0] != '\0' ? words : smr_err_text(err));
+	return smr_problem(problem, err, "the store: %s", words[0] != '\0' ? words : smr_err_text(err));
+}
+
+enum smr_err smr_ro_store_open_at(const char *where, enum smr_store_mode mode, struct smr_store **out,
+				  struct smr_problem *problem)
+{
+	char room[200];
+	const char *shown = smr_store_shown(where, room, sizeof(room));
+	enum smr_err err = smr_store_open(where, mode, out);
+	const char *words = *out != NULL ? smr_store_problem(*out) : "";
+
+	if (err == SMR_E_NOT_FOUND && smr_store_is_file(where))
+		(void)smr_problem(problem, err, "%s is missing: «samara ro init» makes it", shown);
+	else if (err != SMR_OK && smr_store_is_file(where))
+		(void)smr_cli_fail(shown, err, problem);
+	else if (err != SMR_OK)
+		(void)smr_problem(problem, err, "%s: %s", shown, words[0] != '\0' ? words : smr_err_text(err));
+	if (err != SMR_OK) {
+		smr_store_close(*out);
+		*out = NULL;
+	}
+	return err;
 }
 
 enum smr_err smr_ro_store_open(const char *dir, enum smr_store_mode mode, struct smr_store **out,
 			       struct smr_problem *problem)
 {
-	char *path = smr_fs_join(dir, "samara.db");
+	char *where = NULL;
 	enum smr_err err;
 
 	*out = NULL;
-	if (path == NULL)
-		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
-	err = smr_store_open(path, mode, out);
-	if (err == SMR_E_NOT_FOUND)
-		(void)smr_problem(problem, err, "%s is missing: «samara ro init» makes it", path);
-	else if (err != SMR_OK)
-		(void)smr_cli_fail(path, err, problem);
-	free(path);
+	err = smr_store_of(dir, &where, problem);
+	if (err == SMR_OK)
+		err = smr_ro_store_open_at(where, mode, out, problem);
+	else if (problem->text[0] == '\0')
+		(void)smr_problem(problem, err, "%s", smr_err_text(err));
+	free(where);
 	return err;
 }
 

@@ -38,9 +38,12 @@ enum smr_err smr_ro_key_make(const struct smr_party *ro, struct smr_store *store
 enum smr_err smr_ro_keys_publish(const struct smr_party *ro, struct smr_store *store, const struct smr_privkey *root,
 				 struct smr_problem *problem) SMR_MUST_USE;
 
-/** Open DIR/samara.db; the problem says what to do. */
+/** Open the store that DIR/samarad.ini names; the problem says what to do. */
 enum smr_err smr_ro_store_open(const char *dir, enum smr_store_mode mode, struct smr_store **out,
 			       struct smr_problem *problem) SMR_MUST_USE;
+/** Open or make the one at @p where. */
+enum smr_err smr_ro_store_open_at(const char *where, enum smr_store_mode mode, struct smr_store **out,
+				  struct smr_problem *problem) SMR_MUST_USE;
 /** The store's words, or those of @p err; returns @p err. */
 enum smr_err smr_ro_store_fail(const struct smr_store *store, enum smr_err err, struct smr_problem *problem);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/gates.h"
+#include "store/store.h"
 #include "sys/fsio.h"
 #include "sys/ini.h"
 
@@ -28,7 +29,7 @@ static const struct smr_ini_key keys[] = {
 	KEY("listen", "receive-buffer", UINT, receive_buffer, "8388608", 65536, 1073741824,
 	    "octets that wait in each worker's socket: 13,000 first contacts or 20,000 check-ins, what arrives at full "
 	    "rate during a slow commit"),
-	KEY("store", "path", TEXT, store, "samara.db", 1, 400, "SQLite file of the store"),
+	SMR_STORE_INI_KEY(struct smr_server_config, store),
 	KEY("relay", "spool", TEXT, spool, "spool", 1, 400, "directory shared with the operators' AuCs"),
 	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400, "how often evidence is put into files"),
 	KEY("relay", "batch", UINT, relay_batch, "1000", 1, 4096, "records per file at most"),
@@ -77,7 +78,7 @@ enum smr_err smr_server_config_load(const char *path, const char *dir, struct sm
 	enum smr_err err;
 
 	SMR_TRY(smr_ini_load(path, keys, SMR_COUNT(keys), out, problem));
-	err = resolve(dir, &out->store);
+	err = smr_store_resolve(dir, &out->store);
 	if (err == SMR_OK)
 		err = resolve(dir, &out->spool);
 	if (err == SMR_OK)

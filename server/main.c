@@ -106,6 +106,7 @@ static enum smr_err start_workers(struct daemon *d, struct smr_problem *problem)
 static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 {
 	struct smr_server *server = &d->server;
+	char shown[200];
 	enum smr_err err;
 
 	server->config = &d->config;
@@ -123,7 +124,7 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 		err = smr_status_start(server, &d->status);
 	if (err != SMR_OK)
 		return smr_problem(problem, err, "cannot start on the store %s: %s (was it made by «samara ro init»?)",
-				   d->config.store, smr_err_text(err));
+				   smr_store_shown(d->config.store, shown, sizeof(shown)), smr_err_text(err));
 	return start_workers(d, problem);
 }
 

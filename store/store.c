@@ -6,12 +6,7 @@
 
 static const struct smr_driver *driver_for(const char *where)
 {
-	static const char *const schemes[] = {"postgresql://", "postgres://"};
-
-	for (size_t i = 0; i < SMR_COUNT(schemes); i++)
-		if (strncmp(where, schemes[i], strlen(schemes[i])) == 0)
-			return &smr_driver_pg;
-	return &smr_driver_sqlite;
+	return smr_store_is_file(where) ? &smr_driver_sqlite : &smr_driver_pg;
 }
 
 enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out)

@@ -5,18 +5,22 @@
  * returns, and reports per operation. The rules of what may happen to a row are in core/rules.h; the store applies
  * a change only if the row's revision is still the one that the decision was made on.
  *
- * Back ends: SQLite (WAL, synchronous=FULL). A handle is used by one thread at a time; several handles, also of
- * several processes, may be open on one store.
+ * Back ends: SQLite (WAL, synchronous=FULL) and PostgreSQL. A handle is used by one thread at a time; several handles,
+ * also of several processes, may be open on one store.
  *
  * Errors of every call that reaches the store: SMR_E_DISK_FULL (also: the store is read-only), SMR_E_IO,
- * SMR_E_UNAVAILABLE (another process has been writing for 5 seconds), SMR_E_NO_MEMORY. Nothing has changed then, and
- * the handle goes on working once the cause is gone.
+ * SMR_E_UNAVAILABLE (another process has been writing for 5 seconds, or PostgreSQL cannot be reached), SMR_E_NO_MEMORY.
+ * Nothing has changed then, and the handle goes on working once the cause is gone. One thing is not known: when the
+ * connection to PostgreSQL breaks while the end of a transaction is under way, all of it has been applied or nothing;
+ * the revisions tell at the next look-up, and a file that is loaded again is SMR_E_EXISTS if it was. Meanwhile calls fail
+ * at once, and connect again by themselves.
  */
 #ifndef SMR_STORE_H
 #define SMR_STORE_H
 
 #include "core/rules.h"
 #include "file/formats.h"
+#include "sys/problem.h"
 
 #define SMR_STORE_BATCH_MAX 1024u
 
@@ -24,9 +28,30 @@ struct smr_store;
 
 enum smr_store_mode { SMR_STORE_READ, SMR_STORE_WRITE, SMR_STORE_CREATE };
 
+/* ---- where it is ---- */
+
+/** A path of a SQLite file; else the address of a PostgreSQL data base, which begins with postgresql:// or postgres://. */
+bool smr_store_is_file(const char *where);
+/** As it may be shown and logged: without user, password and parameters. Returns @p where itself for a file, else @p room. */
+const char *smr_store_shown(const char *where, char *room, size_t len);
+/** A file's path is relative to @p dir; an address stays. *@p where is on the heap. */
+enum smr_err smr_store_resolve(const char *dir, char **where) SMR_MUST_USE;
+/** The store of the RO in @p dir, as its samarad.ini says. @param where  [out] free() it. */
+enum smr_err smr_store_of(const char *dir, char **where, struct smr_problem *problem) SMR_MUST_USE;
+/** Does the address itself hold a password? It belongs into ~/.pgpass or the environment, not into an argument. */
+bool smr_store_has_password(const char *where);
+/** The key of samarad.ini, for tables (sys/ini.h). */
+#define SMR_STORE_INI_KEY(type, member)                                                                         \
+	{                                                                                                       \
+		"store", "path", SMR_INI_TEXT, offsetof(type, member), "samara.db", 1, 400,                     \
+			"SQLite file of the store, or address of a PostgreSQL data base (postgresql://…)", NULL \
+	}
+
 /**
  * Open a store. An older schema is upgraded (write modes) and keeps its data; a newer one is SMR_E_UNSUPPORTED.
- * @param where  path of a SQLite file. SMR_STORE_CREATE makes it (mode 0600) if there is none.
+ * @param where  path of a SQLite file, which SMR_STORE_CREATE makes (mode 0600) if there is none; or the address of a
+ *        PostgreSQL data base (libpq's URI; what it leaves out comes from libpq's environment and ~/.pgpass), in which it
+ *        makes the tables. There has to be a data base, and its server must not have fsync off (SMR_E_UNSUPPORTED).
  * @param out    [out] on failure too (NULL only when memory is out): smr_store_problem says why. Close it in any case.
  * @return SMR_E_NOT_FOUND; SMR_E_MALFORMED: not a store of ours.
  */

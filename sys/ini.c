@@ -17,6 +17,7 @@ struct load {
 	void *config;
 	bool *given;
 	struct smr_problem *problem;
+	bool some; /* what is not in the table is passed over */
 	unsigned line;
 	enum smr_err err; /* the first one; the parser itself goes on after errors */
 };
@@ -124,6 +125,14 @@ static void fail(struct load *load, enum smr_err err)
 		load->err = smr_problem_prefix(load->problem, err, "%s:%u", load->path, load->line);
 }
 
+static bool is_known(const struct load *load, const char *section, const char *name)
+{
+	for (size_t i = 0; i < load->count; i++)
+		if (strcmp(load->keys[i].section, section) == 0 && strcmp(load->keys[i].key, name) == 0)
+			return true;
+	return false;
+}
+
 static enum smr_err find_key(struct load *load, const char *section, const char *name, size_t *index)
 {
 	bool known_section = false;
@@ -164,7 +173,7 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	struct load *load = user;
 	enum smr_err err;
 
-	if (load->err != SMR_OK)
+	if (load->err != SMR_OK || (load->some && !is_known(load, section, name)))
 		return 1;
 	err = take(load, section, name, value);
 	if (err != SMR_OK)
@@ -255,10 +264,11 @@ static void clear(const struct smr_ini_key *keys, size_t count, void *config)
 	}
 }
 
-enum smr_err smr_ini_load(const char *path, const struct smr_ini_key *keys, size_t count, void *config,
-			  struct smr_problem *problem)
+static enum smr_err load_keys(const char *path, const struct smr_ini_key *keys, size_t count, void *config, bool some,
+			      struct smr_problem *problem)
 {
-	struct load load = {.path = path, .keys = keys, .count = count, .config = config, .problem = problem};
+	struct load load = {
+		.path = path, .keys = keys, .count = count, .config = config, .some = some, .problem = problem};
 
 	clear(keys, count, config);
 	if (path == NULL) {
@@ -286,6 +296,18 @@ enum smr_err smr_ini_load(const char *path, const struct smr_ini_key *keys, size
 	if (load.err != SMR_OK)
 		smr_ini_wipe(keys, count, config);
 	return load.err;
+}
+
+enum smr_err smr_ini_load(const char *path, const struct smr_ini_key *keys, size_t count, void *config,
+			  struct smr_problem *problem)
+{
+	return load_keys(path, keys, count, config, false, problem);
+}
+
+enum smr_err smr_ini_load_some(const char *path, const struct smr_ini_key *keys, size_t count, void *config,
+			       struct smr_problem *problem)
+{
+	return load_keys(path, keys, count, config, true, problem);
 }
 
 void smr_ini_wipe(const struct smr_ini_key *keys, size_t count, void *config)

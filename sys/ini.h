@@ -54,6 +54,9 @@ struct smr_ini_key {
  */
 enum smr_err smr_ini_load(const char *path, const struct smr_ini_key *keys, size_t count, void *config,
 			  struct smr_problem *problem) SMR_MUST_USE;
+/** The same for a few keys of another program's configuration: sections and keys that are not in the table are passed over. */
+enum smr_err smr_ini_load_some(const char *path, const struct smr_ini_key *keys, size_t count, void *config,
+			       struct smr_problem *problem) SMR_MUST_USE;
 void smr_ini_wipe(const struct smr_ini_key *keys, size_t count, void *config);
 /** Print the table as a commented configuration file with the defaults. */
 void smr_ini_help(FILE *out, const struct smr_ini_key *keys, size_t count);

@@ -159,6 +159,17 @@ static bool has_good_port(const PQconninfoOption *options)
 	return true;
 }
 
+bool smr_store_has_password(const char *where)
+{
+	PQconninfoOption *options = smr_store_is_file(where) ? NULL : PQconninfoParse(where, NULL);
+	bool found = false;
+
+	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+		found = found || (strcmp(o->keyword, "password") == 0 && o->val != NULL);
+	PQconninfoFree(options);
+	return found;
+}
+
 /* libpq's own words could show a part of the password. */
 static enum smr_err check_address(struct smr_pg *pg, const char *where)
 {

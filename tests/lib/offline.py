@@ -13,15 +13,16 @@ class Offline:
     """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
     DEVICE, UDP = wire.Device, wire.Udp
 
-    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None, gate=False):
-        """@gate: the shipments have gate keys. @ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
+    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None, gate=False, store=None):
+        """@store: address of the PostgreSQL that the RO's store is in. @gate: the shipments have gate keys. @ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
         self.world, self.gate = World(build, replace=replace), gate
+        self.store = {"store__path": store} if store else {}
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
         for number, (name, role) in enumerate(names, 1):
             setattr(self, name, self.world.player(name, role, number))
             if name == "ro" and ro_disk:
                 self.world.mount_disk(self.ro.dir, ro_disk, self.ro.uid)
-            getattr(self, name).init()
+            getattr(self, name).init(*(["--store", store] if name == "ro" and store else []))
         self.supplier.trust(self.ro, self.op)
         self.op.trust(self.supplier, self.ro, self.auc)
         self.auc.trust(self.op, self.supplier, self.ro)
@@ -92,7 +93,7 @@ class Offline:
         return path
 
     def start(self, fault=None, **options):
-        self.server = self.world.start_samarad(self.ro, fault, **options)
+        self.server = self.world.start_samarad(self.ro, fault, **self.store, **options)
         self.q = {number: point for number, point in self.flight_keys()}
         self.number = max(self.q)
 

@@ -425,28 +425,31 @@ class World:
     def player(self, name, role, number):
         return Player(self, name, role, UID_BASE + number)
 
-    def start_samarad(self, ro, fault=None, **options):
-        """Write its configuration and start it."""
-        spool = os.path.join(self.root, "spool")
+    def start_samarad(self, ro, fault=None, name="samarad", **options):
+        """Write its configuration and start it. @name: of a further front end on the same store; it needs a port (listen__port) and a directory of its own."""
+        further = name != "samarad"
+        spool = os.path.join(self.root, f"spool-{name}" if further else "spool")
         if not os.path.isdir(spool):
             os.mkdir(spool)
             self.give(spool, ro.uid, SPOOL_GID)
             os.chmod(spool, 0o2770)
-        sections = {"listen": {"address": "127.0.0.1", "port": self.port}, "relay": {"spool": spool, "interval": "1s"}}
+        sections = {"listen": {"address": "127.0.0.1", "port": self.port}, "relay": {"spool": spool, "interval": "1s"},
+                    "status": {"socket": ro.path(name + ".sock")}}
         for key, value in options.items():
-            section, name = key.split("__")
-            sections.setdefault(section, {})[name.replace("_", "-")] = value
-        config = os.path.join(self.root, "samarad.ini")
+            section, word = key.split("__")
+            sections.setdefault(section, {})[word.replace("_", "-")] = value
+        config = os.path.join(self.root, name + ".ini")
         with open(config, "w", encoding="utf-8") as f:
             for section, keys in sections.items():
                 f.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()))
         os.chmod(config, 0o644)
         argv = self.as_user(ro.uid, None, [self.bin("samarad"), "--dir", ro.dir, "--config", config], groups=(SPOOL_GID,))
-        log = os.path.join(self.logs, "samarad.log")
+        log = os.path.join(self.logs, name + ".log")
         before = os.path.getsize(log) if os.path.exists(log) else 0
-        server = Process(self, "samarad", argv, log, fault, umask=0o007)
-        self.spool = spool
-        self.status_socket = ro.path("samarad.sock")
+        server = Process(self, name, argv, log, fault, umask=0o007)
+        if not further:
+            self.spool = spool
+            self.status_socket = ro.path("samarad.sock")
         server.wait_logged("samarad.ready", since=before)
         return server
 

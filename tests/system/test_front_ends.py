@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several samarad on one store, SQLite or PostgreSQL: one counter, one live subscription, one receipt, whichever of them a device asks, and however fast.
+And a PostgreSQL that is killed, stopped, or cuts connections: unchanged check-ins are answered, what needs the store is not; all comes back by itself, and
+nothing that was answered is lost."""
+import copy
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import wire  # noqa: E402
+from offline import Offline  # noqa: E402
+from postgres import Postgres  # noqa: E402
+from world import free_udp_port, wait_until  # noqa: E402
+
+BUILD = os.environ.get("SAMARA_BUILD", "build")
+COUNTER, STORE_UNAVAILABLE = 3, 8
+
+
+class FrontEnds:
+    """Two front ends, «samarad» and «second»."""
+    DEVICES = 12
+    postgres = None
+
+    @classmethod
+    def make_store(cls):
+        """The address of the store, or None: a SQLite file."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.o = Offline(BUILD, devices=cls.DEVICES, by_certificate=0, store=cls.make_store())
+        cls.addClassCleanup(cls.o.stop)
+        cls.o.start()
+        cls.port = free_udp_port()
+        cls.second = cls.o.world.start_samarad(cls.second_directory(), name="second", listen__port=cls.port,
+                                               store__path=cls.o.store.get("store__path", cls.o.ro.path("samara.db")))
+        cls.fresh = iter(cls.o.devices)
+
+    @classmethod
+    def second_directory(cls):
+        """The second front end has a directory of its own, with copies of the RO's card and keys."""
+        second = copy.copy(cls.o.ro)
+        second.dir = os.path.join(cls.o.world.root, "ro-second")
+        shutil.copytree(cls.o.ro.dir, second.dir, ignore=shutil.ignore_patterns("*.sock", "samara.db*", "lock"))
+        for folder, _, files in os.walk(second.dir):
+            for path in [folder, *(os.path.join(folder, file) for file in files)]:
+                cls.o.world.give(path, second.uid)
+        return second
+
+    def new(self):
+        device = next(self.fresh)
+        device.have = None
+        return device
+
+    def ask(self, which, path, payload, timeout=5.0):
+        """@which: 0 or 1, the front end."""
+        udp = wire.Udp([self.o.world.port, self.port][which], timeout)
+        try:
+            return udp.ask(path, payload)
+        except ConnectionRefusedError:
+            return None
+        finally:
+            udp.close()
+
+    def fly(self, device, which=0, timeout=5.0, m1=None, **kwargs):
+        answer = self.ask(which, "f", m1 or self.o.m1(device, **kwargs), timeout)
+        return device.open_m2(answer[1]) if answer and answer[0] == "2.04" else None
+
+    def subscribe(self, device, which=0):
+        """The same request until it is served: a test before may have left connections behind that are still to come back."""
+        m1 = self.o.m1(device)
+        return wait_until("a subscription", lambda: (lambda m2: m2 if m2 and 1 in m2 else None)(self.fly(device, which, 0.5, m1)), timeout=60)
+
+    def report(self, device, which, receipt):
+        c1 = device.c1(report={1: [receipt], 2: 1})
+
+        def ask():
+            answer = self.ask(which, "c", c1, timeout=0.5)
+            c2 = copy.copy(device).open_c2(answer[1]) if answer and answer[0] == "2.04" else {0: None}
+            return answer if 0 not in c2 else None
+        device.open_c2(wait_until("a report taken", ask, timeout=60)[1])
+
+    def check_in(self, device, which=0, report=None, timeout=5.0):
+        answer = self.ask(which, "c", device.c1(report=report), timeout)
+        return device.open_c2(answer[1]) if answer and answer[0] == "2.04" else None
+
+    def status(self, device):
+        return json.loads(self.o.ro.run("status", "--eid", device.eid.hex(), "--json").stdout)
+
+    def race(self, device, counters):
+        """One request of the device's for each counter, in turn to both front ends, all at once. What each is told."""
+        racers = [copy.copy(device) for _ in counters]
+        requests = [self.o.m1(racer, ctr=ctr) for racer, ctr in zip(racers, counters)]
+        answers = [None] * len(racers)
+
+        def run(i):
+            for _ in range(40):  # who loses against others too often is dropped, and asks again
+                answers[i] = self.fly(racers[i], i % 2, timeout=1.0, m1=requests[i])
+                if answers[i] not in (None, {0: STORE_UNAVAILABLE}):
+                    return
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(len(racers))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertNotIn(None, answers)
+        return answers, racers
+
+    def test_flights_that_race_get_one_subscription(self):
+        device = self.new()
+        answers, _ = self.race(device, range(1, 17))
+        self.assertEqual(len({repr(m2[1]) for m2 in answers if 1 in m2}), 1, answers)
+        self.assertTrue(all(1 in m2 or m2 == {0: COUNTER} for m2 in answers), answers)
+
+    def test_flights_that_race_with_one_counter_are_allocated_once(self):
+        device = self.new()
+        for ctr in range(1, 6):
+            answers, _ = self.race(device, [ctr] * 8)
+            self.assertEqual(sum(1 in m2 for m2 in answers), 1, answers)
+            self.assertTrue(all(1 in m2 or m2 == {0: COUNTER} for m2 in answers), answers)
+
+    def test_check_in_at_both_counts_its_receipt_once(self):
+        """The ticket is of the first front end; the same check-in arrives at both at once."""
+        device = self.new()
+        receipt = self.o.install(device, self.subscribe(device))
+        c1 = device.c1(report={1: [receipt], 2: 1})
+        opened = []
+
+        def run(which):
+            answer = self.ask(which, "c", c1)
+            opened.append(copy.copy(device).open_c2(answer[1]))
+        threads = [threading.Thread(target=run, args=(which,)) for which in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(opened), 2)
+        self.assertTrue(all(0 not in c2 for c2 in opened), opened)
+        row = self.status(device)
+        self.assertEqual((row["state"], row["relay_waiting"]), ("installed", 1))
+
+    def test_ticket_of_one_is_good_at_the_other(self):
+        device = self.new()
+        receipt = self.o.install(device, self.subscribe(device, 0))
+        self.report(device, 1, receipt)
+        for which in (0, 1, 1, 0):
+            self.assertNotIn(0, self.check_in(device, which))
+
+
+class OnSqlite(FrontEnds, unittest.TestCase):
+    pass
+
+
+class OnPostgres(FrontEnds, unittest.TestCase):
+    DEVICES = 60
+
+    @classmethod
+    def make_store(cls):
+        cls.postgres = Postgres()
+        cls.addClassCleanup(cls.postgres.remove)
+        return cls.postgres.address()
+
+    def settled(self):
+        """A device with its subscription and a ticket, for which nothing is pending."""
+        device = self.new()
+        receipt = self.o.install(device, self.subscribe(device))
+        self.report(device, 0, receipt)
+        return device
+
+    def goes_on_without_store(self, settled, m1, flier):
+        for which in (0, 1):
+            for _ in range(3):
+                self.assertNotIn(0, self.check_in(settled, which))
+            self.assertIn(self.fly(flier, which, timeout=0.3, m1=m1), (None, {0: STORE_UNAVAILABLE}))
+
+    def recovers(self, flier, m1):
+        """By itself: the request that was not answered is, at both front ends."""
+        for which in (0, 1):
+            wait_until("a subscription again", lambda w=which: 1 in (self.fly(flier, w, timeout=0.5, m1=m1) or {}), timeout=60)
+
+    def stream(self, devices, answered, ended):
+        for i, device in enumerate(devices):
+            while not ended.is_set():
+                m2 = self.fly(device, i % 2, timeout=0.3)
+                if m2 is not None and 1 in m2:
+                    answered.append((device, repr(m2[1])))
+                    break
+
+    def under_load(self, devices, disturb):
+        """Flights at both front ends while @disturb runs; all end well. Returns (device, package) as answered."""
+        answered, ended = [], threading.Event()
+        threads = [threading.Thread(target=self.stream, args=(devices[i::3], answered, ended)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            disturb(answered)
+            wait_until("all flights answered", lambda: len(answered) == len(devices), timeout=90)
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+        return answered
+
+    def holds(self, answered):
+        """What the devices were given is what the store says, and it is still given."""
+        for device, package in answered:
+            row = self.status(device)
+            self.assertEqual(row["state"], "offered")
+            self.assertEqual(repr(self.subscribe(device, 1)[1]), package)
+
+    def test_killed_and_started_again(self):
+        settled, flier = self.settled(), self.new()
+        devices = [self.new() for _ in range(6)]
+
+        def kill(answered):
+            wait_until("a flight answered", lambda: answered)
+            self.postgres.kill()
+            m1 = self.o.m1(flier)
+            self.goes_on_without_store(settled, m1, flier)
+            self.postgres.start()
+            self.recovers(flier, m1)
+        self.holds(self.under_load(devices, kill))
+
+    def test_stopped_in_order_and_started_again(self):
+        settled, flier = self.settled(), self.new()
+        self.postgres.stop()
+        m1 = self.o.m1(flier)
+        self.goes_on_without_store(settled, m1, flier)
+        self.postgres.start()
+        self.recovers(flier, m1)
+
+    def test_hanging_and_going_on(self):
+        """Not gone, only silent: it takes a while until it counts as lost, and then check-ins go on as well."""
+        settled, flier = self.settled(), self.new()
+        pids = [self.postgres.child.pid, *self.postgres.backends()]
+        m1 = self.o.m1(flier)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            self.assertIn(self.fly(flier, timeout=0.3, m1=m1), (None, {0: STORE_UNAVAILABLE}))
+            for _ in range(3):
+                wait_until("a check-in answered", lambda: self.check_in(settled, timeout=10.0))
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        self.recovers(flier, m1)
+
+    def test_connections_cut_again_and_again(self):
+        devices = [self.new() for _ in range(12)]
+
+        def cut(answered):
+            for _ in range(12):
+                before = len(answered)
+                self.postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'samara'")
+                if before < len(devices):
+                    wait_until("a flight more", lambda b=before: len(answered) > b, timeout=60)
+        self.holds(self.under_load(devices, cut))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -11,6 +11,7 @@ DIR/bench.json. Exit code 0: all measured, all bounds kept; 1: a bound was misse
 import argparse
 import dataclasses
 import os
+import signal
 import sys
 import time
 
@@ -54,6 +55,7 @@ def run(args, ground, figures):
 
 def main():
     args = parse()
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))  # by way of all clean-up
     out = args.out or os.path.join(args.build, "bench.json")
     ground = Ground(args.build)
     figures = Figures(machine(), judge=not args.quick)

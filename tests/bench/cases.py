@@ -11,7 +11,8 @@ import time
 from figures import Figures
 from ground import Failed, Ground, Ro, Server
 
-WINDOW = 512  # requests outstanding in a closed loop: all batches of samarad are full
+WINDOW = 256  # requests outstanding in a closed loop: the batches that samarad has under way are full, and its socket holds no queue
+BATCHES = 4   # that a worker of samarad has under way at most
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
 FLOOD_S = 300  # longer than an honest run takes; it is told when to stop
 M1_OCTETS = 180  # of the sealed part of what an attacker makes up
@@ -37,10 +38,12 @@ class Size:
     tail_s: float = 6         # for the percentiles at 70 % of the peak
     overload_s: float = 4
     attack_s: float = 3
+    config: dict = dataclasses.field(default_factory=dict)  # of samarad, where it is not to be overloaded
 
 
 QUICK = Size(devices=2500, live=2000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
-             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.2)
+             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.2,
+             config={"overload__demand": "never", "overload__target_ms": 10000})  # however busy the machine is
 
 
 class Bench:
@@ -48,6 +51,9 @@ class Bench:
         self.ground, self.figures, self.size = ground, figures, size
         self.floors, self.echoes = [], []
         self.peak = 0.0
+
+    def server(self, ro, **config):
+        return Server(ro, **self.size.config, **config)
 
     # ---- provisioning ----
 
@@ -57,15 +63,14 @@ class Bench:
 
     def provision(self, server, count, *how):
         """Devices that never flew before: whoever holds its package gets a ticket alone, which is less work."""
-        how = how or ("--window", WINDOW)
         run = server.fleet("provision", "--count", count, *how, "--prepare", "--verify-after")
         if run["bad"]:
             raise Failed(f"{run['bad']} answers did not open or were not right: {run}")
         return run
 
-    def closed(self, server, count):
+    def closed(self, server, count, window=WINDOW):
         """A closed loop in which nothing may go wrong."""
-        run = self.provision(server, count)
+        run = self.provision(server, count, "--window", window)
         if run["accepted"] != run["sent"]:
             raise Failed(f"not every device was provisioned: {run}")
         return run
@@ -77,7 +82,7 @@ def store_sizes(b):
     for devices in b.size.small:
         ro = Ro(b.ground, f"ro-{devices}")
         ro.stock(devices, min(devices, b.size.count))
-        with Server(ro) as server:
+        with b.server(ro) as server:
             rate = b.closed(server, b.size.count)["rate"]
             b.sizes.append((devices, rate, server.rss()))
         if devices <= b.size.count:
@@ -98,7 +103,7 @@ def provisioning(b):
     """Rounds of the program between rounds of its floor."""
     b.speed = b.ground.openssl_speed(b.size.speed_s)
     runs = []
-    with Server(b.ro) as server:
+    with b.server(b.ro) as server:
         b.floor()
         for _ in range(b.size.rounds):
             runs.append(b.closed(server, b.size.count))
@@ -160,7 +165,7 @@ def check_ins(b):
     """Unchanged check-ins of devices that were provisioned, between rounds of the echo. In a first round they hand in their receipts; in a
     second one the length of the datagrams is seen, which the echo shall have."""
     runs = []
-    with Server(b.ro) as server:
+    with b.server(b.ro) as server:
         receipts, second = check_in(b, server), check_in(b, server)
         up, down = second["bytes_up"] / second["sent"], second["bytes_down"] / second["answered"]
         b.echoes.append(b.ground.echo_floor(b.size.echo_s, up, down))
@@ -191,8 +196,8 @@ def batch_sizes(b):
     """Rate against how many datagrams samarad takes at a time."""
     curve = []
     for batch in b.size.batches:
-        with Server(b.ro, listen__batch=batch) as server:
-            run = b.closed(server, b.size.batch_count)
+        with b.server(b.ro, listen__batch=batch) as server:
+            run = b.closed(server, b.size.batch_count, BATCHES * batch)
         curve.append([batch, run["rate"], run["server_cpu_s"] / run["accepted"] * 1e6])
     b.figures.curves["rate_by_batch"] = curve
 
@@ -200,7 +205,7 @@ def batch_sizes(b):
 def offered_load(b):
     """Latency against offered load, in an open loop: it counts from the moment at which a request was due."""
     curve = []
-    with Server(b.ro) as server:
+    with b.server(b.ro) as server:
         for percent in b.size.loads:
             rate = max(1.0, b.peak * percent / 100)
             seconds = b.size.tail_s if percent == 70 else b.size.load_s
@@ -215,9 +220,9 @@ def offered_load(b):
 def overload(b):
     """Three times what it can do, in an open loop; the peak is measured beside it."""
     with Server(b.ro) as server:
-        peaks = [b.closed(server, b.size.count)["rate"]]
+        peaks = [b.provision(server, b.size.count, "--window", WINDOW)["rate"]]
         run = b.provision(server, round(3 * b.peak * b.size.overload_s), "--rate", round(3 * b.peak, 1), "--patience", PATIENCE_S)
-        peaks.append(b.closed(server, b.size.count)["rate"])
+        peaks.append(b.provision(server, b.size.count, "--window", WINDOW)["rate"])
     b.figures.samples["overload"] = [run]
     b.figures.median("overload.peak_per_second", peaks)
     b.figures.set("overload.goodput_per_second", run["rate"])
@@ -328,11 +333,11 @@ def large(b):
 
 def warm(b, ro):
     """The first round brings pages into memory and does not count."""
-    with Server(ro) as server:
+    with b.server(ro) as server:
         return [b.closed(server, b.size.count)["rate"] for _ in range(b.size.rounds + 1)][1:]
 
 
 def cold(b, ro):
     ro.chill()
-    with Server(ro) as server:
+    with b.server(ro) as server:
         return b.closed(server, b.size.count)["rate"]

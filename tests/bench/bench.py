@@ -21,7 +21,7 @@ import page  # noqa: E402
 from figures import Figures  # noqa: E402
 from ground import Failed, Ground, machine  # noqa: E402
 
-NORMAL = ("store_sizes", "stock", "provisioning", "check_ins", "batch_sizes", "offered_load", "overload", "attack")
+NORMAL = ("store_sizes", "stock", "provisioning", "check_ins", "batch_sizes", "offered_load", "overload", "postgresql", "attack")
 LARGE = ("large",)
 
 
@@ -40,7 +40,7 @@ def size_of(args):
     size = cases.QUICK if args.quick else cases.Size()
     if args.large:
         size = dataclasses.replace(size, devices=size.devices if args.quick else 10_000_000)
-    return dataclasses.replace(size, devices=args.devices) if args.devices else size
+    return dataclasses.replace(size, devices=args.devices, live=min(size.live, args.devices)) if args.devices else size
 
 
 def run(args, ground, figures):

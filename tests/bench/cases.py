@@ -6,14 +6,19 @@ import os
 import statistics
 import struct
 import subprocess
+import sys
 import time
 
-from figures import Figures
-from ground import Failed, Ground, Ro, Server
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from figures import Figures  # noqa: E402
+from ground import Failed, Ground, Ro, Server  # noqa: E402
+from postgres import Postgres  # noqa: E402
 
 WINDOW = 256  # requests outstanding in a closed loop: the batches that samarad has under way are full, and its socket holds no queue
 BATCHES = 4   # that a worker of samarad has under way at most
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
+# PostgreSQL's own advice for its cache is a quarter of the memory; no more is needed for what is in this one.
+PG_SETTINGS = {"shared_buffers": "1GB", "autovacuum": "on"}
 FLOOD_S = 300  # longer than an honest run takes; it is told when to stop
 M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 
@@ -22,7 +27,7 @@ M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 class Size:
     """How much is measured."""
     devices: int = 1_000_000  # in the store
-    live: int = 350_000       # of these can fly, each once
+    live: int = 280_000       # of these can fly, each once
     small: tuple = (10_000, 100_000)  # stores of other sizes, for the curve; the memory of the last is compared
     count: int = 20_000       # devices of one round of provisioning
     rounds: int = 3
@@ -37,7 +42,7 @@ class Size:
     load_s: float = 2
     tail_s: float = 6         # for the percentiles at 70 % of the peak
     overload_s: float = 4
-    attack_s: float = 3
+    attack_s: float = 2
     config: dict = dataclasses.field(default_factory=dict)  # of samarad, where it is not to be overloaded
 
 
@@ -220,13 +225,35 @@ def offered_load(b):
 def overload(b):
     """Three times what it can do, in an open loop; the peak is measured beside it."""
     with Server(b.ro) as server:
-        peaks = [b.provision(server, b.size.count, "--window", WINDOW)["rate"]]
+        peaks = [b.provision(server, b.size.count // 2, "--window", WINDOW)["rate"]]
         run = b.provision(server, round(3 * b.peak * b.size.overload_s), "--rate", round(3 * b.peak, 1), "--patience", PATIENCE_S)
-        peaks.append(b.provision(server, b.size.count, "--window", WINDOW)["rate"])
+        peaks.append(b.provision(server, b.size.count // 2, "--window", WINDOW)["rate"])
     b.figures.samples["overload"] = [run]
     b.figures.median("overload.peak_per_second", peaks)
     b.figures.set("overload.goodput_per_second", run["rate"])
     b.figures.set("overload.goodput_ratio", run["rate"] / b.figures.values["overload.peak_per_second"])
+
+
+# ---- PostgreSQL ----
+
+def postgresql(b):
+    """Rounds with the store in a PostgreSQL of this bench's own, on the same two cores and the same disk, between rounds with SQLite; as many
+    devices in both."""
+    devices = b.size.small[-1]
+    count = min(devices // (b.size.rounds + 1), b.size.count)
+    server = Postgres("/var/tmp", **PG_SETTINGS)  # a disk that PostgreSQL's own user reaches
+    stores = {"sqlite": Ro(b.ground, "ro-sqlite"), "pg": Ro(b.ground, "ro-pg", server.address())}
+    rates = {name: [] for name in stores}
+    for ro in stores.values():
+        ro.stock(devices, count * (b.size.rounds + 1))
+    for _ in range(b.size.rounds + 1):
+        for name, ro in stores.items():
+            with b.server(ro) as samarad:
+                rates[name].append(b.closed(samarad, count)["rate"])
+    server.remove()
+    b.figures.median("pg.devices_per_second", rates["pg"][1:])
+    b.figures.median("pg.sqlite_devices_per_second", rates["sqlite"][1:])
+    b.figures.set("pg.ratio_to_sqlite", ratio(b.figures.values["pg.devices_per_second"], b.figures.values["pg.sqlite_devices_per_second"]))
 
 
 # ---- attack ----

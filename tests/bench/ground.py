@@ -107,7 +107,7 @@ class Ro:
         """Devices in all, and how many of them can fly. Seconds it took."""
         start = time.monotonic()
         self.ground.run(self.ground.tool("fleet/samara-fleet"), "stock", "--ro", self.dir, "--fleet", self.fleet_file, "--devices", devices,
-                        "--live", live)
+                        "--live", live, *(["--store", self.store] if self.store else []))
         self.devices, self.live = devices, live
         return time.monotonic() - start
 

@@ -33,18 +33,21 @@ def available():
 
 
 class Postgres:
-    """Started when made. @settings: lines of postgresql.conf beside those above."""
+    """Started when made. @settings: lines of postgresql.conf beside those above. @disk: a directory for the data, else they are in memory, if
+    there is such a place: flushes cost nothing there."""
 
-    def __init__(self, **settings):
-        # A socket's path has 107 octets at most. In memory, if there is such a place: flushes cost nothing there.
+    def __init__(self, disk=None, **settings):
+        # A socket's path has 107 octets at most.
         self.root = tempfile.mkdtemp(prefix="samara-pg-", dir=next((d for d in ("/dev/shm", "/tmp") if os.access(d, os.W_OK)), None))
-        self.data = os.path.join(self.root, "data")
+        self.disk = tempfile.mkdtemp(prefix="pg-", dir=disk) if disk else self.root
+        self.data = os.path.join(self.disk, "data")
         self.log = os.path.join(self.root, "log")
         self.child = None
         self.demote = {}
         if os.getuid() == 0:
             user = pwd.getpwnam(USER)
-            os.chown(self.root, user.pw_uid, user.pw_gid)
+            for directory in (self.root, self.disk):
+                os.chown(directory, user.pw_uid, user.pw_gid)
             self.demote = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         os.chmod(self.root, 0o755)
         atexit.register(self.remove)
@@ -105,7 +108,8 @@ class Postgres:
 
     def remove(self):
         self.stop()
-        shutil.rmtree(self.root, ignore_errors=True)
+        for directory in (self.root, self.disk):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def main():

@@ -264,9 +264,9 @@ def coap(path, payload, number):
 
 def forgeries(b):
     """{name: datagrams}: nothing that parses; first contacts for the present flight key that do not open; check-ins with tickets nobody gave."""
-    status = json.loads(b.ground.run(b.ground.tool("cli/samara"), "ro", "status", "--dir", b.ro.dir, "--json"))
+    status = json.loads(b.ground.run(b.ground.tool("samara"), "ro", "status", "--dir", b.ro.dir, "--json"))
     number = next(k["number"] for k in status["flight_keys"] if k["in_use"])
-    points = b.ground.run(b.ground.tool("tests/bench/seal_bare"), "points", 128).replace("\n", ",").split(",")[:256]
+    points = b.ground.run(b.ground.tool("seal_bare"), "points", 128).replace("\n", ",").split(",")[:256]
     head = b"\x84\x01" + cbor_uint(number) + b"\x58\x21"
     flights = [coap(b"f", head + bytes.fromhex(p) + b"\x58" + bytes([M1_OCTETS]) + os.urandom(M1_OCTETS), i) for i, p in enumerate(points)]
     check_ins = [coap(b"c", b"\x83\x58\x65" + os.urandom(101) + b"\x44" + os.urandom(4) + b"\x53" + os.urandom(19), i) for i in range(256)]
@@ -281,10 +281,10 @@ class Attack:
     """An attacker on the fleet's core, as a context."""
 
     def __init__(self, b, server, datagrams, seconds):
-        path = os.path.join(b.ground.base, "flood")
+        path = os.path.join(b.ground.base, "datagrams")
         with open(path, "wb") as f:
             f.writelines(struct.pack(">H", len(d)) + d for d in datagrams)
-        self.argv = ["taskset", "-c", str(b.ground.load_cpu), b.ground.tool("tests/bench/flood"), str(seconds), "0", "127.0.0.1",
+        self.argv = ["taskset", "-c", str(b.ground.load_cpu), b.ground.tool("flood"), str(seconds), "0", "127.0.0.1",
                      str(server.port), path, "64"]
 
     def __enter__(self):

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+PROGRAMS = ("cli/samara", "server/samarad", "fleet/samara-fleet", "tests/bench/floor_flight", "tests/bench/floor_udp", "tests/bench/flood",
+            "tests/bench/seal_bare")
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 
 
@@ -60,12 +62,16 @@ class Ground:
         # What the devices remember is no business of the disk under the store.
         self.memory = tempfile.mkdtemp(prefix="samara-bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else self.base)
 
+        for name in PROGRAMS:
+            shutil.copy(os.path.join(self.build, name), self.base)
+
     def close(self):
         for directory in (self.memory, self.base):
             shutil.rmtree(directory, ignore_errors=True)
 
-    def tool(self, *names):
-        return os.path.join(self.build, *names)
+    def tool(self, name):
+        """The program as it was when the run began, whatever is built meanwhile."""
+        return os.path.join(self.base, name)
 
     def run(self, *argv, cpu=None, seconds=900):
         """Run to its end; standard output. Its standard error is shown when it fails."""
@@ -79,10 +85,10 @@ class Ground:
     # ---- floors ----
 
     def flight_floor(self, seconds):
-        return json.loads(self.run(self.tool("tests/bench/floor_flight"), seconds, cpu=self.server_cpu))
+        return json.loads(self.run(self.tool("floor_flight"), seconds, cpu=self.server_cpu))
 
     def echo_floor(self, seconds, request, answer):
-        return json.loads(self.run(self.tool("tests/bench/floor_udp"), seconds, round(request), round(answer), 1024, self.server_cpu,
+        return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), 1024, self.server_cpu,
                                    self.load_cpu))
 
     def openssl_speed(self, seconds):
@@ -101,12 +107,12 @@ class Ro:
         self.dir = os.path.join(ground.base, name)
         self.fleet_file = os.path.join(ground.memory, name + ".fleet")
         self.devices = self.live = self.next_live = 0
-        ground.run(ground.tool("cli/samara"), "ro", "init", "--dir", self.dir, "--name", name, *(["--store", store] if store else []))
+        ground.run(ground.tool("samara"), "ro", "init", "--dir", self.dir, "--name", name, *(["--store", store] if store else []))
 
     def stock(self, devices, live):
         """Devices in all, and how many of them can fly. Seconds it took."""
         start = time.monotonic()
-        self.ground.run(self.ground.tool("fleet/samara-fleet"), "stock", "--ro", self.dir, "--fleet", self.fleet_file, "--devices", devices,
+        self.ground.run(self.ground.tool("samara-fleet"), "stock", "--ro", self.dir, "--fleet", self.fleet_file, "--devices", devices,
                         "--live", live, *(["--store", self.store] if self.store else []))
         self.devices, self.live = devices, live
         return time.monotonic() - start
@@ -155,7 +161,7 @@ class Server:
                 f.write(f"[{section}]\n{name.replace('_', '-')} = {value}\n")
         self.log = os.path.join(self.ground.base, "samarad.log")
         with open(self.log, "ab") as log:
-            self.child = subprocess.Popen(["taskset", "-c", ",".join(map(str, self.cpus)), self.ground.tool("server/samarad"), "--dir",
+            self.child = subprocess.Popen(["taskset", "-c", ",".join(map(str, self.cpus)), self.ground.tool("samarad"), "--dir",
                                            self.ro.dir, "--config", ini], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 60
         while self.counters() is None:
@@ -201,7 +207,7 @@ class Server:
         """One run of the fleet against this server: its report, with what samarad spent and counted meanwhile. How an overloaded server
         treats a fleet is what is measured: that some go unanswered is no failure."""
         before, cpu = self.counters(), self.cpu()
-        argv = [self.ground.tool("fleet/samara-fleet"), "run", "--fleet", self.ro.fleet_file, "--server", f"127.0.0.1:{self.port}", "--do", do,
+        argv = [self.ground.tool("samara-fleet"), "run", "--fleet", self.ro.fleet_file, "--server", f"127.0.0.1:{self.port}", "--do", do,
                 "--cpu", str(self.ground.load_cpu), "--json", "--quiet", *map(str, options)]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         try:

@@ -40,7 +40,7 @@ def size_of(args):
     size = cases.QUICK if args.quick else cases.Size()
     if args.large:
         size = dataclasses.replace(size, devices=size.devices if args.quick else 10_000_000)
-    return dataclasses.replace(size, devices=args.devices, live=min(size.live, args.devices)) if args.devices else size
+    return dataclasses.replace(size, devices=args.devices) if args.devices else size
 
 
 def run(args, ground, figures):

@@ -19,6 +19,7 @@ BATCHES = 4   # that a worker of samarad has under way at most
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
 # PostgreSQL's own advice for its cache is a quarter of the memory; no more is needed for what is in this one.
 PG_SETTINGS = {"shared_buffers": "1GB", "autovacuum": "on"}
+FLOODS = 3  # kinds of them
 FLOOD_S = 300  # longer than an honest run takes; it is told when to stop
 M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 
@@ -27,7 +28,6 @@ M1_OCTETS = 180  # of the sealed part of what an attacker makes up
 class Size:
     """How much is measured."""
     devices: int = 1_000_000  # in the store
-    live: int = 280_000       # of these can fly, each once
     small: tuple = (10_000, 100_000)  # stores of other sizes, for the curve; the memory of the last is compared
     count: int = 20_000       # devices of one round of provisioning
     rounds: int = 3
@@ -45,9 +45,15 @@ class Size:
     attack_s: float = 2
     config: dict = dataclasses.field(default_factory=dict)  # of samarad, where it is not to be overloaded
 
+    def live(self, rate):
+        """How many devices all cases need that can fly, each once, at so many a second."""
+        seconds = sum(percent / 100 * (self.tail_s if percent == 70 else self.load_s) for percent in self.loads)
+        seconds += self.overload_s + 2 * FLOODS * self.attack_s
+        return self.count * (self.rounds + 1) + self.batch_count * len(self.batches) + round(1.3 * rate * seconds)
 
-QUICK = Size(devices=2500, live=2000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
-             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.2,
+
+QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
+             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.1,
              config={"overload__demand": "never", "overload__target_ms": 10000})  # however busy the machine is
 
 
@@ -59,8 +65,6 @@ class Bench:
 
     def server(self, ro, **config):
         return Server(ro, **self.size.config, **config)
-
-    # ---- provisioning ----
 
     def floor(self):
         self.floors.append(self.ground.flight_floor(self.size.floor_s))
@@ -99,7 +103,8 @@ def store_sizes(b):
 def stock(b):
     """The store that all else is measured on."""
     b.ro = Ro(b.ground, "ro")
-    b.figures.set("store.stock_s", b.ro.stock(b.size.devices, b.size.live))
+    live = min(b.size.live(max(rate for _, rate, _ in b.sizes)), b.size.devices)
+    b.figures.set("store.stock_s", b.ro.stock(b.size.devices, live))
     b.ro.checkpoint()
     b.figures.set("store.bytes_per_device", b.ro.octets() / b.size.devices)
 
@@ -343,7 +348,7 @@ def large(b):
     rates = {}
     for devices in (min(100_000, b.size.devices // 2), b.size.devices):
         ro = Ro(b.ground, f"ro-{devices}")
-        f.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.live)))
+        f.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.count * (b.size.rounds + 2))))
         ro.checkpoint()
         f.set(f"large.store_bytes_per_device_{devices}", ro.octets() / devices)
         rates[devices] = {"warm": warm(b, ro), "cold": cold(b, ro)}

@@ -44,6 +44,7 @@ enum smr_err smr_admission_new(const struct smr_server_config *config, struct sm
 	a->config = config;
 	a->metrics = metrics;
 	a->load.target_us = config->target_ms * 1000;
+	a->load.hold_us = config->hold_s * 1000000;
 	a->later.min_us = config->later_min_s * 1000000;
 	a->later.max_us = config->later_max_s * 1000000;
 	a->gates.max = (size_t)config->gate_keys;
@@ -74,7 +75,7 @@ void smr_admission_note(struct smr_admission *a, uint64_t now_us, uint64_t age_u
 {
 	a->now_us = now_us;
 	smr_load_note(&a->load, now_us, age_us);
-	SMR_COUNT_UP(a->metrics, batches_loaded, smr_load_age(&a->load) ? 1 : 0);
+	SMR_COUNT_UP(a->metrics, batches_loaded, smr_load_is(&a->load) ? 1 : 0);
 }
 
 /* The kernel's stamps are of the clock that may jump: a jump forward looks like an old queue for one note, which does not count by itself. */
@@ -102,20 +103,23 @@ static unsigned limit_of(const struct smr_server_config *config, enum smr_proof 
 	return within ? LIMIT_ECHO : LIMIT_OVER_BUDGET;
 }
 
-enum smr_admit smr_admission_decide(const struct smr_server_config *config, uint64_t age_us, enum smr_proof proof,
-				    bool within)
+static bool is_demanded(const struct smr_server_config *config, bool loaded)
 {
-	uint64_t target_us = config->target_ms * 1000;
-	bool demanded =
-		config->demand == SMR_DEMAND_ALWAYS || (config->demand == SMR_DEMAND_AUTO && age_us >= target_us);
+	return config->demand == SMR_DEMAND_ALWAYS || (config->demand == SMR_DEMAND_AUTO && loaded);
+}
 
-	if (demanded && proof == SMR_PROOF_NONE)
-		return age_us < LIMIT_GATE * target_us ? SMR_ADMIT_CHALLENGE : SMR_ADMIT_LATER;
-	if (demanded && proof == SMR_PROOF_ECHO && config->gate == SMR_GATE_REQUIRE)
-		return SMR_ADMIT_LATER;
-	if (!demanded && age_us < target_us)
-		return SMR_ADMIT;
-	return age_us < limit_of(config, proof, within) * target_us ? SMR_ADMIT : SMR_ADMIT_LATER;
+enum smr_admit smr_admission_decide(const struct smr_server_config *config, bool loaded, uint64_t age_us,
+				    enum smr_proof proof, bool within)
+{
+	uint64_t targets = loaded ? age_us / (config->target_ms * 1000) : 0;
+
+	if (is_demanded(config, loaded)) {
+		if (proof == SMR_PROOF_NONE)
+			return targets < LIMIT_GATE ? SMR_ADMIT_CHALLENGE : SMR_ADMIT_LATER;
+		if (proof == SMR_PROOF_ECHO && config->gate == SMR_GATE_REQUIRE)
+			return SMR_ADMIT_LATER;
+	}
+	return targets < limit_of(config, proof, within) ? SMR_ADMIT : SMR_ADMIT_LATER;
 }
 
 /* ---- one request ---- */
@@ -175,7 +179,7 @@ static void send_away(struct smr_admission *a, struct smr_item *item, const stru
 /** Is there anything to decide? On a calm server there is not. */
 static bool is_watching(const struct smr_admission *a)
 {
-	return a->config->demand == SMR_DEMAND_ALWAYS || smr_load_age(&a->load) != 0;
+	return a->config->demand == SMR_DEMAND_ALWAYS || smr_load_is(&a->load);
 }
 
 bool smr_admission_admit(struct smr_admission *a, struct smr_item *item, const struct smr_steps *steps,
@@ -193,7 +197,7 @@ bool smr_admission_admit(struct smr_admission *a, struct smr_item *item, const s
 	proof = proof_of(a, item, steps, m1, mac);
 	/* Whoever has not proved his address would use up somebody else's. */
 	within = proof != SMR_PROOF_NONE && within_budget(a, &from);
-	switch (smr_admission_decide(a->config, smr_load_age(&a->load), proof, within)) {
+	switch (smr_admission_decide(a->config, smr_load_is(&a->load), a->load.age_us, proof, within)) {
 	case SMR_ADMIT:
 		smr_later_admitted(&a->later, a->now_us);
 		return true;

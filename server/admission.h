@@ -41,8 +41,8 @@ void smr_admission_answered(struct smr_admission *admission, const struct smr_it
 enum smr_proof { SMR_PROOF_NONE, SMR_PROOF_ECHO, SMR_PROOF_GATE };
 enum smr_admit { SMR_ADMIT, SMR_ADMIT_CHALLENGE, SMR_ADMIT_LATER };
 
-/** @param age_us  of the queue, 0 when not loaded. @param within  its address prefix is within its budget. */
-enum smr_admit smr_admission_decide(const struct smr_server_config *config, uint64_t age_us, enum smr_proof proof,
-				    bool within);
+/** @param age_us  of the queue. @param within  its address prefix is within its budget. */
+enum smr_admit smr_admission_decide(const struct smr_server_config *config, bool loaded, uint64_t age_us,
+				    enum smr_proof proof, bool within);
 
 #endif

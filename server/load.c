@@ -12,11 +12,11 @@ void smr_load_note(struct smr_load *load, uint64_t now_us, uint64_t age_us)
 		load->since_us = now_us;
 	load->seen_us = now_us;
 	load->age_us = age_us;
+	if (load->since_us != 0 && now_us - load->since_us >= load->target_us)
+		load->until_us = now_us + load->hold_us;
 }
 
-uint64_t smr_load_age(const struct smr_load *load)
+bool smr_load_is(const struct smr_load *load)
 {
-	bool lasting = load->since_us != 0 && load->seen_us - load->since_us >= load->target_us;
-
-	return lasting ? load->age_us : 0;
+	return load->seen_us < load->until_us;
 }

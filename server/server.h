@@ -39,6 +39,7 @@ struct smr_server_config {
 	unsigned demand; /* enum smr_demand */
 	unsigned gate;	 /* enum smr_gate_use */
 	uint64_t target_ms;
+	uint64_t hold_s;
 	uint64_t prefix_rate;
 	uint64_t gate_keys;
 	uint64_t answers;

@@ -36,6 +36,7 @@ static struct world *begin(void **state, unsigned content, enum smr_demand deman
 	config = (struct smr_server_config){.demand = demand,
 					    .gate = gate,
 					    .target_ms = 100,
+					    .hold_s = 10,
 					    .prefix_rate = 500,
 					    .gate_keys = 64,
 					    .answers = 64,

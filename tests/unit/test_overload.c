@@ -213,31 +213,38 @@ static void test_answers_never_take_more_room_and_older_ones_go_first(void **sta
 
 static void test_load_is_a_queue_that_stays_old(void **state)
 {
-	struct smr_load load = {.target_us = 100000};
+	struct smr_load load = {.target_us = 100000, .hold_us = 10 * SECOND};
 
 	(void)state;
 	smr_load_note(&load, NOW, 300000);
-	assert_int_equal(smr_load_age(&load), 0); /* it may have been a pause */
+	assert_false(smr_load_is(&load)); /* it may have been a pause */
 	smr_load_note(&load, NOW + 90000, 310000);
-	assert_int_equal(smr_load_age(&load), 0);
+	assert_false(smr_load_is(&load));
+	smr_load_note(&load, NOW + 95000, 99999); /* it was */
 	smr_load_note(&load, NOW + 110000, 320000);
-	assert_int_equal(smr_load_age(&load), 320000);
-	smr_load_note(&load, NOW + 120000, 99999); /* over at once */
-	assert_int_equal(smr_load_age(&load), 0);
+	assert_false(smr_load_is(&load));
+	smr_load_note(&load, NOW + 210000, 330000);
+	assert_true(smr_load_is(&load));
+	assert_int_equal(load.age_us, 330000);
+	/* Short again: for a while that may be because of what is demanded. */
+	smr_load_note(&load, NOW + 220000, 10);
+	assert_true(smr_load_is(&load));
+	smr_load_note(&load, NOW + 210000 + 10 * SECOND, 10);
+	assert_false(smr_load_is(&load));
 }
 
 static void test_load_stragglers_far_apart_are_no_queue(void **state)
 {
-	struct smr_load load = {.target_us = 100000};
+	struct smr_load load = {.target_us = 100000, .hold_us = 10 * SECOND};
 
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++) {
 		smr_load_note(&load, NOW + i * SECOND, 300000);
-		assert_int_equal(smr_load_age(&load), 0);
+		assert_false(smr_load_is(&load));
 	}
 	/* A store that answers once in a second, and requests that waited for all of it, are one. */
 	smr_load_note(&load, NOW + 10 * SECOND, SECOND);
-	assert_int_equal(smr_load_age(&load), SECOND);
+	assert_true(smr_load_is(&load));
 }
 
 /* ---- promises ---- */
@@ -288,22 +295,23 @@ static void test_later_for_an_unproved_address_makes_nobody_wait_longer(void **s
 
 static void test_rule_serves_the_better_proved_longer(void **state)
 {
-	enum { A = SMR_ADMIT, C = SMR_ADMIT_CHALLENGE, L = SMR_ADMIT_LATER };
+	enum { A = SMR_ADMIT, C = SMR_ADMIT_CHALLENGE, L = SMR_ADMIT_LATER, CALM = 100 };
 	static const struct {
 		enum smr_demand demand;
 		enum smr_gate_use gate;
 		uint64_t targets; /* age of the queue */
 		uint8_t none, echo, echo_over, gate_within, gate_over;
 	} cases[] = {
-		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 0, A, A, A, A, A},
+		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, CALM, A, A, A, A, A},
+		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 0, C, A, A, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 1, C, A, L, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 2, C, L, L, A, L},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 3, C, L, L, A, L},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 4, L, L, L, L, L},
-		{SMR_DEMAND_AUTO, SMR_GATE_REQUIRE, 0, A, A, A, A, A},
+		{SMR_DEMAND_AUTO, SMR_GATE_REQUIRE, CALM, A, A, A, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_REQUIRE, 1, C, L, L, A, A},
-		{SMR_DEMAND_ALWAYS, SMR_GATE_PREFER, 0, C, A, A, A, A},
-		{SMR_DEMAND_ALWAYS, SMR_GATE_REQUIRE, 0, C, L, L, A, A},
+		{SMR_DEMAND_ALWAYS, SMR_GATE_PREFER, CALM, C, A, A, A, A},
+		{SMR_DEMAND_ALWAYS, SMR_GATE_REQUIRE, CALM, C, L, L, A, A},
 		{SMR_DEMAND_ALWAYS, SMR_GATE_REQUIRE, 4, L, L, L, L, L},
 		{SMR_DEMAND_NEVER, SMR_GATE_REQUIRE, 0, A, A, A, A, A},
 		{SMR_DEMAND_NEVER, SMR_GATE_REQUIRE, 3, A, A, A, A, L},
@@ -313,13 +321,15 @@ static void test_rule_serves_the_better_proved_longer(void **state)
 	(void)state;
 	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
 		struct smr_server_config config = {.demand = cases[i].demand, .gate = cases[i].gate, .target_ms = 100};
+		bool loaded = cases[i].targets != CALM;
 		uint64_t age = cases[i].targets * 100000;
 
-		assert_int_equal(smr_admission_decide(&config, age, SMR_PROOF_NONE, false), cases[i].none);
-		assert_int_equal(smr_admission_decide(&config, age, SMR_PROOF_ECHO, true), cases[i].echo);
-		assert_int_equal(smr_admission_decide(&config, age, SMR_PROOF_ECHO, false), cases[i].echo_over);
-		assert_int_equal(smr_admission_decide(&config, age, SMR_PROOF_GATE, true), cases[i].gate_within);
-		assert_int_equal(smr_admission_decide(&config, age, SMR_PROOF_GATE, false), cases[i].gate_over);
+		assert_int_equal(smr_admission_decide(&config, loaded, age, SMR_PROOF_NONE, false), cases[i].none);
+		assert_int_equal(smr_admission_decide(&config, loaded, age, SMR_PROOF_ECHO, true), cases[i].echo);
+		assert_int_equal(smr_admission_decide(&config, loaded, age, SMR_PROOF_ECHO, false), cases[i].echo_over);
+		assert_int_equal(smr_admission_decide(&config, loaded, age, SMR_PROOF_GATE, true),
+				 cases[i].gate_within);
+		assert_int_equal(smr_admission_decide(&config, loaded, age, SMR_PROOF_GATE, false), cases[i].gate_over);
 	}
 }
 

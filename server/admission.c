@@ -15,6 +15,8 @@
 
 /* Ages up to which a kind of first contact is served, in targets. */
 #define LIMIT_ECHO 2u
+#define LIMIT_CHALLENGE \
+	3u /* above Echo alone: whoever has a gate MAC always gets to show it; below gate: who shows it is served */
 #define LIMIT_GATE 4u
 #define LIMIT_OVER_BUDGET 1u
 #define LIMIT_GATE_OVER_BUDGET 2u
@@ -115,7 +117,7 @@ enum smr_admit smr_admission_decide(const struct smr_server_config *config, bool
 
 	if (is_demanded(config, loaded)) {
 		if (proof == SMR_PROOF_NONE)
-			return targets < LIMIT_GATE ? SMR_ADMIT_CHALLENGE : SMR_ADMIT_LATER;
+			return targets < LIMIT_CHALLENGE ? SMR_ADMIT_CHALLENGE : SMR_ADMIT_LATER;
 		if (proof == SMR_PROOF_ECHO && config->gate == SMR_GATE_REQUIRE)
 			return SMR_ADMIT_LATER;
 	}
@@ -154,8 +156,11 @@ static enum smr_proof proof_of(struct smr_admission *a, const struct smr_item *i
 
 static bool repeat_answer(struct smr_admission *a, struct smr_item *item, const struct smr_address *from)
 {
-	struct smr_bytes answer = smr_recent_get(a->recent, smr_bytes_of(item->in, item->in_len), from, a->now_us);
+	struct smr_bytes answer = SMR_NONE;
 
+	/* What was answered while proofs were demanded had one, and its repetition has it too: a flood without is not looked up. */
+	if (item->proved || a->config->demand == SMR_DEMAND_NEVER)
+		answer = smr_recent_get(a->recent, smr_bytes_of(item->in, item->in_len), from, a->now_us);
 	if (answer.len == 0 || answer.len > sizeof(item->out))
 		return false;
 	memcpy(item->out, answer.ptr, answer.len);

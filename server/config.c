@@ -43,10 +43,11 @@ static const struct smr_ini_key keys[] = {
 	CHOICE("overload", "gate", gate, "prefer", "prefer|require",
 	       "what becomes of those without a gate MAC then; prefer: they are served last; require: they are told to "
 	       "come back later"),
-	KEY("overload", "target-ms", UINT, target_ms, "200", 1, 10000,
+	KEY("overload", "target-ms", UINT, target_ms, "150", 1, 10000,
 	    "milliseconds that requests may wait in the socket before the server counts as loaded; at two targets "
 	    "those "
-	    "without a gate MAC are sent away, at four everybody but check-ins"),
+	    "without a gate MAC are sent away, at three whoever has shown nothing yet, at four everybody but "
+	    "check-ins"),
 	KEY("overload", "hold", DURATION, hold_s, "10s", 1, 86400, "it counts as loaded for so long after that"),
 	KEY("overload", "prefix-rate", UINT, prefix_rate, "500", 1, 1000000,
 	    "first contacts a second that one address prefix (/24, /56) may make while loaded before it is sent away "

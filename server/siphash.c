@@ -5,7 +5,7 @@ struct sip {
 	uint64_t v[4];
 };
 
-static uint64_t get_le64(const uint8_t *p)
+static inline uint64_t get_le64(const uint8_t *p)
 {
 	uint64_t value = 0;
 
@@ -14,12 +14,12 @@ static uint64_t get_le64(const uint8_t *p)
 	return value;
 }
 
-static uint64_t rotate(uint64_t x, unsigned by)
+static inline uint64_t rotate(uint64_t x, unsigned by)
 {
 	return x << by | x >> (64 - by);
 }
 
-static void round_once(struct sip *s)
+static inline void round_once(struct sip *s)
 {
 	s->v[0] += s->v[1];
 	s->v[2] += s->v[3];
@@ -33,7 +33,7 @@ static void round_once(struct sip *s)
 	s->v[2] = rotate(s->v[2], 32);
 }
 
-static void absorb(struct sip *s, uint64_t word)
+static inline void absorb(struct sip *s, uint64_t word)
 {
 	s->v[3] ^= word;
 	round_once(s);

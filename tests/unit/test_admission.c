@@ -213,7 +213,7 @@ static void test_loaded_server_demands_first_and_sends_away_later(void **state)
 
 	load(w, 1);
 	get_echo(w, echo);
-	load(w, 3);
+	load(w, 2);
 	assert_later(w, view(device.m1), echo);
 	assert_int_equal(code_of(w, with_mac(world_gate), echo), SMR_COAP_CHANGED);
 	load(w, 4);
@@ -256,7 +256,7 @@ static void test_prefix_beyond_its_budget_is_sent_away_first(void **state)
 	smr_admission_free(w->admission);
 	assert_int_equal(smr_admission_new(&config, &w->metrics, &w->admission), SMR_OK);
 	w->steps.admission = w->admission;
-	load(w, 3);
+	load(w, 2);
 	get_echo(w, hog);
 	from->sin_family = AF_INET;
 	get_echo(w, other);

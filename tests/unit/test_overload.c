@@ -306,7 +306,7 @@ static void test_rule_serves_the_better_proved_longer(void **state)
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 0, C, A, A, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 1, C, A, L, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 2, C, L, L, A, L},
-		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 3, C, L, L, A, L},
+		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 3, L, L, L, A, L},
 		{SMR_DEMAND_AUTO, SMR_GATE_PREFER, 4, L, L, L, L, L},
 		{SMR_DEMAND_AUTO, SMR_GATE_REQUIRE, CALM, A, A, A, A, A},
 		{SMR_DEMAND_AUTO, SMR_GATE_REQUIRE, 1, C, L, L, A, A},

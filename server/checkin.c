@@ -112,8 +112,9 @@ static void add_objects(const struct smr_item *item, struct smr_c2 *c2)
 	}
 }
 
-/** The next ticket: everything but rk stays as it was; lineage, flight epoch and class never change on renewal. */
-static enum smr_err renew(const struct smr_item *item, const struct smr_steps *steps, const struct smr_c2_keys *keys,
+/** The next ticket, or the spare one beside it: everything but rk stays as it was; lineage, flight epoch and class never change on
+ * renewal. So it does not matter to the row which of the two the device spends: the one that it spends second has the higher counter. */
+static enum smr_err renew(const struct smr_item *item, const struct smr_steps *steps, const uint8_t rk[SMR_RK_LEN],
 			  struct smr_space *out)
 {
 	const struct smr_ticket_key *tk = smr_keyring_ticket_current(steps->ring, item->ticket_class);
@@ -122,7 +123,7 @@ static enum smr_err renew(const struct smr_item *item, const struct smr_steps *s
 
 	if (tk == NULL)
 		return SMR_E_UNKNOWN_KEY;
-	memcpy(ticket.rk, keys->rk, sizeof(ticket.rk));
+	memcpy(ticket.rk, rk, sizeof(ticket.rk));
 	if (item->device != NULL && item->verdict.state == SMR_ROW_INSTALLED)
 		ticket.state |= SMR_TICKET_INSTALLED;
 	err = smr_ticket_seal(tk, &ticket, out);
@@ -130,16 +131,34 @@ static enum smr_err renew(const struct smr_item *item, const struct smr_steps *s
 	return err;
 }
 
-/** As many objects as stay within the amplification limit; the others go on waiting for their receipts. SMR_E_NO_ROOM: too long even
- * without any. */
+static enum smr_err put_tickets(const struct smr_item *item, const struct smr_steps *steps,
+				const struct smr_c2_keys *keys, uint8_t rooms[2][SMR_TICKET_MAX], struct smr_c2 *c2)
+{
+	struct smr_space room = {rooms[0], SMR_TICKET_MAX};
+
+	SMR_TRY(renew(item, steps, keys->rk, &room));
+	c2->ticket = smr_bytes_of(rooms[0], room.len);
+	if (!smr_keyring_gives_spare(steps->ring, item->ticket_class))
+		return SMR_OK;
+	room = (struct smr_space){rooms[1], SMR_TICKET_MAX};
+	SMR_TRY(renew(item, steps, keys->spare_rk, &room));
+	c2->spare_ticket = smr_bytes_of(rooms[1], room.len);
+	return SMR_OK;
+}
+
+/** What is optional goes first to stay within the amplification limit: the spare ticket, then objects, which go on waiting for their
+ * receipts. SMR_E_NO_ROOM: too long even without any. */
 static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys *keys, struct smr_c2 *c2,
 				struct smr_space *out)
 {
-	while (c2->object_count > 0) {
+	while (c2->object_count > 0 || c2->spare_ticket.len > 0) {
 		*out = smr_item_room_within(item);
 		if (smr_c2_seal(keys, c2, out) == SMR_OK)
 			return SMR_OK;
-		c2->object_count--;
+		if (c2->spare_ticket.len > 0)
+			c2->spare_ticket = SMR_NONE;
+		else
+			c2->object_count--;
 	}
 	*out = smr_item_room_within(item);
 	return smr_c2_seal(keys, c2, out);
@@ -147,19 +166,18 @@ static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys 
 
 static enum smr_err seal(struct smr_item *item, const struct smr_steps *steps, struct smr_space *out)
 {
-	uint8_t ticket[SMR_TICKET_MAX];
-	struct smr_space ticket_room = {ticket, sizeof(ticket)};
+	uint8_t rooms[2][SMR_TICKET_MAX];
 	struct smr_c2 c2 = {.refusal = item->verdict.refusal};
 	struct smr_c2_keys keys;
 	enum smr_err err = smr_c2_keys(&item->c1.keys, &keys);
 
 	if (err == SMR_OK && c2.refusal == SMR_REFUSAL_NONE) {
-		err = renew(item, steps, &keys, &ticket_room);
-		c2.ticket = smr_bytes_of(ticket, ticket_room.len);
+		err = put_tickets(item, steps, &keys, rooms, &c2);
 		add_objects(item, &c2);
 	}
 	if (err == SMR_OK)
 		err = seal_within(item, &keys, &c2, out);
+	SMR_COUNT_UP(steps->metrics, spare_tickets, err == SMR_OK && c2.spare_ticket.len > 0 ? 1 : 0);
 	SMR_WIPE(keys);
 	return err;
 }

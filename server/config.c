@@ -33,6 +33,8 @@ static const struct smr_ini_key keys[] = {
 	KEY("relay", "spool", TEXT, spool, "spool", 1, 400, "directory shared with the operators' AuCs"),
 	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400, "how often evidence is put into files"),
 	KEY("relay", "batch", UINT, relay_batch, "1000", 1, 4096, "records per file at most"),
+	{"tickets", "spare", SMR_INI_CHOICE, offsetof(struct smr_server_config, spare), "rare", 0, 0,
+	 "spare tickets: for devices that check in less often than once a day, for all, for none", "rare|always|never"},
 	KEY("pending", "stale", DURATION, stale_s, "15m", 1, 86400,
 	    "when the store was not heard of for so long, check-ins are no longer answered without it"),
 	KEY("flight", "send-next-key", DURATION, send_next_key_s, "24h", 0, 31536000,

@@ -51,10 +51,17 @@ void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring)
 	smr_keyring_release(old);
 }
 
+static uint64_t spare_from_s(const struct smr_server_config *config)
+{
+	static const uint64_t from_s[] = {SMR_KEYRING_INTERVAL_DEFAULT + 1, 0, SMR_KEYRING_NO_SPARE};
+
+	return from_s[config->spare];
+}
+
 static enum smr_err renew(struct smr_keeper *k, uint64_t now)
 {
 	const struct smr_server_config *config = k->server->config;
-	struct smr_keyring_times times = {now, config->send_next_key_s};
+	struct smr_keyring_times times = {now, config->send_next_key_s, spare_from_s(config)};
 	struct smr_keyring *ring;
 
 	SMR_TRY(smr_keyring_load(k->store, &times, &ring));

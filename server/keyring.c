@@ -442,9 +442,9 @@ uint32_t smr_keyring_lifetime(const struct smr_keyring *ring, uint32_t class)
 	return class_of(ring, class)->class.lifetime;
 }
 
-uint32_t smr_keyring_up_to(const struct smr_keyring *ring, uint32_t class)
+bool smr_keyring_gives_spare(const struct smr_keyring *ring, uint32_t class)
 {
-	return class_of(ring, class)->class.up_to_s;
+	return class_of(ring, class)->class.up_to_s >= ring->times.spare_from_s;
 }
 
 static bool supplier_approves(const struct smr_keyring *ring, const uint8_t *supplier, const uint8_t *measurement)

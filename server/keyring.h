@@ -14,12 +14,15 @@
 #define SMR_KEYRING_FLIGHT_KEYS 64u
 /** Seconds between the check-ins of a device whose operator does not say. */
 #define SMR_KEYRING_INTERVAL_DEFAULT 86400u
+#define SMR_KEYRING_NO_SPARE UINT64_MAX
 
 struct smr_keyring;
 
 struct smr_keyring_times {
 	uint64_t now; /* seconds since 1970 */
 	uint64_t send_next_key_s;
+	uint64_t
+		spare_from_s; /* classes for intervals that reach so far get spare tickets; 0: all, SMR_KEYRING_NO_SPARE: none */
 };
 
 /** Build from the store. Also erases ended flight keys and old ticket keys there. The first reference is the caller's. */
@@ -48,11 +51,11 @@ const struct smr_ticket_key *smr_keyring_ticket_current(const struct smr_keyring
 uint64_t smr_keyring_valid_until(const struct smr_keyring *ring);
 /** When the last epoch key in stock ends; 0: there is none. */
 uint64_t smr_keyring_last_end(const struct smr_keyring *ring);
-/** Of a class that some key of the snapshot belongs to: the present epoch, how many of them a lineage lives, and the longest
- * interval between check-ins that it is for. */
+/** Do tickets of this class come with a spare one? */
+bool smr_keyring_gives_spare(const struct smr_keyring *ring, uint32_t class);
+/** Of a class that some key of the snapshot belongs to: the present epoch, and how many of them a lineage lives. */
 uint32_t smr_keyring_epoch(const struct smr_keyring *ring, uint32_t class);
 uint32_t smr_keyring_lifetime(const struct smr_keyring *ring, uint32_t class);
-uint32_t smr_keyring_up_to(const struct smr_keyring *ring, uint32_t class);
 
 /** Does this snapshot know the shipment? One that was loaded a moment ago it may not know yet. */
 bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment);

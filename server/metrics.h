@@ -39,6 +39,7 @@
 	X(flights_refused, "flights refused, with a reason, encrypted")                           \
 	X(checkins_answered, "check-ins answered with a ticket")                                  \
 	X(checkins_without_store, "of these without any store access")                            \
+	X(spare_tickets, "of these answers with a spare ticket")                                  \
 	X(checkins_refused, "check-ins refused, with a reason, encrypted")                        \
 	X(resends_answered, "repeated requests answered afresh")                                  \
 	X(receipts, "receipts taken over for the operators")                                      \

@@ -17,6 +17,8 @@
 enum smr_demand { SMR_DEMAND_AUTO, SMR_DEMAND_ALWAYS, SMR_DEMAND_NEVER };
 /** What becomes of those without a gate MAC then. */
 enum smr_gate_use { SMR_GATE_PREFER, SMR_GATE_REQUIRE };
+/** Which devices get spare tickets: those that check in less often than once a day, all, none. */
+enum smr_server_spare { SMR_SPARE_RARE, SMR_SPARE_ALWAYS, SMR_SPARE_NEVER };
 
 struct smr_server_config {
 	/* [listen] */
@@ -31,6 +33,8 @@ struct smr_server_config {
 	char *spool;
 	uint64_t relay_interval_s;
 	uint64_t relay_batch;
+	/* [tickets] */
+	unsigned spare; /* enum smr_server_spare */
 	/* [pending] */
 	uint64_t stale_s;
 	/* [flight] */

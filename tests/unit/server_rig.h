@@ -31,6 +31,7 @@ struct world {
 	struct smr_item item;
 	struct smr_store_device device;
 	struct smr_store_change change;
+	uint64_t spare_from_s;
 	bool looked_up; /* by the last drive */
 	bool committed;
 };
@@ -49,7 +50,7 @@ enum world_content {
 
 static inline void world_reload(struct world *w, uint64_t now)
 {
-	struct smr_keyring_times times = {now, 0};
+	struct smr_keyring_times times = {now, 0, w->spare_from_s};
 	struct smr_store_position position;
 
 	smr_keyring_release(w->ring);
@@ -158,6 +159,7 @@ static inline struct world *world_make(struct scene *s, unsigned content)
 		world_put_key(w, SCENE_Q_NUMBER, WORLD_NOW - 10, WORLD_NOW + 200 * WORLD_DAY);
 	if (content & WORLD_NEXT_KEY)
 		world_put_key(w, SCENE_Q_NUMBER + 1, WORLD_NOW - 5, WORLD_NOW + 210 * WORLD_DAY);
+	w->spare_from_s = SMR_KEYRING_NO_SPARE;
 	world_reload(w, WORLD_NOW);
 	return w;
 }
@@ -295,6 +297,9 @@ struct device {
 	uint8_t rk[SMR_RK_LEN];
 	uint8_t ticket[SMR_TICKET_MAX];
 	size_t ticket_len;
+	uint8_t spare_rk[SMR_RK_LEN];
+	uint8_t spare[SMR_TICKET_MAX];
+	size_t spare_len;
 	uint8_t c1_room[SMR_C1_MAX];
 	struct smr_space c1;
 	struct smr_checkin kept;
@@ -337,12 +342,14 @@ static inline void device_c1(struct device *d, uint32_t ctr, const struct smr_re
 
 static inline struct smr_c2 *device_c2(struct device *d, struct smr_bytes c2)
 {
-	uint8_t spare[SMR_RK_LEN];
 	uint8_t rk[SMR_RK_LEN];
 
-	assert_int_equal(
-		smr_c2_open(&d->kept, c2, (struct smr_space){d->c2_scratch, sizeof(d->c2_scratch)}, &d->c2, rk, spare),
-		SMR_OK);
+	assert_int_equal(smr_c2_open(&d->kept, c2, (struct smr_space){d->c2_scratch, sizeof(d->c2_scratch)}, &d->c2, rk,
+				     d->spare_rk),
+			 SMR_OK);
+	d->spare_len = d->c2.spare_ticket.len;
+	if (d->spare_len)
+		memcpy(d->spare, d->c2.spare_ticket.ptr, d->spare_len);
 	if (d->c2.ticket.len) {
 		device_keep_ticket(d, d->c2.ticket);
 		memcpy(d->rk, rk, sizeof(rk));

@@ -300,19 +300,37 @@ static void test_ticket_class_suits_the_interval(void **state)
 {
 	struct smr_keyring *ring = load(*state, NOW);
 	static const struct {
-		uint32_t interval_s, class, up_to_s;
-	} cases[] = {{0, 0, DAY},   {1, 1, 3600},	   {3600, 1, 3600},	     {3601, 0, DAY},
-		     {DAY, 0, DAY}, {DAY + 1, 2, 7 * DAY}, {8 * DAY, 3, UINT32_MAX}, {UINT32_MAX, 3, UINT32_MAX}};
+		uint32_t interval_s, class;
+	} cases[] = {{0, 0}, {1, 1}, {3600, 1}, {3601, 0}, {DAY, 0}, {DAY + 1, 2}, {8 * DAY, 3}, {UINT32_MAX, 3}};
 
 	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
 		uint32_t class = smr_keyring_class_for(ring, cases[i].interval_s);
 
 		assert_int_equal(class, cases[i].class);
-		assert_int_equal(smr_keyring_up_to(ring, class), cases[i].up_to_s);
 		assert_int_equal(smr_tk_class(smr_keyring_ticket_current(ring, class)->id), class);
 	}
 	assert_null(smr_keyring_ticket_current(ring, 77));
 	smr_keyring_release(ring);
+}
+
+static void test_spare_tickets_are_for_classes_whose_intervals_reach_the_limit(void **state)
+{
+	static const struct {
+		uint64_t from_s;
+		bool gives[4];
+	} cases[] = {{0, {true, true, true, true}},
+		     {DAY + 1, {false, false, true, true}},
+		     {SMR_KEYRING_NO_SPARE, {false, false, false, false}}};
+
+	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
+		struct smr_keyring_times times = {.now = NOW, .spare_from_s = cases[i].from_s};
+		struct smr_keyring *ring = NULL;
+
+		assert_int_equal(smr_keyring_load(((struct rig *)*state)->store, &times, &ring), SMR_OK);
+		for (uint32_t class = 0; class < 4; class ++)
+			assert_int_equal(smr_keyring_gives_spare(ring, class), cases[i].gives[class]);
+		smr_keyring_release(ring);
+	}
 }
 
 /* Devices in the field keep their class; new flights get the one that took its place. */
@@ -546,6 +564,7 @@ int main(void)
 		TEST(test_next_key_is_found_among_later_shelf_keys),
 		TEST(test_next_key_without_a_successor_is_the_current_one),
 		TEST(test_ticket_class_suits_the_interval),
+		TEST(test_spare_tickets_are_for_classes_whose_intervals_reach_the_limit),
 		TEST(test_ticket_class_that_was_replaced_goes_on_with_its_last_keys),
 		TEST(test_ticket_class_of_the_longest_serves_what_is_longer_still),
 		TEST(test_ticket_keys_live_for_the_lifetime_and_are_erased),

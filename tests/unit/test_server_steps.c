@@ -558,6 +558,66 @@ static void test_checkin_with_nothing_pending_needs_no_store(void **state)
 	end(w);
 }
 
+/** The device turns to its spare ticket. */
+static void use_spare(struct device *d)
+{
+	assert_true(d->spare_len > 0);
+	device_keep_ticket(d, smr_bytes_of(d->spare, d->spare_len));
+	memcpy(d->rk, d->spare_rk, sizeof(d->rk));
+}
+
+static void test_checkin_spare_ticket_is_the_ticket_with_another_key(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL);
+	struct smr_report report = idle();
+	struct smr_ticket ticket;
+	struct smr_ticket spare;
+	const struct smr_c2 *c2;
+
+	world_fly(w, &device);
+	assert_int_equal(world_check_in(w, &device, 8, &report)->spare_ticket.len, 0);
+	assert_int_equal(w->metrics.spare_tickets, 0);
+	w->spare_from_s = 0;
+	world_reload(w, WORLD_NOW);
+	c2 = world_check_in(w, &device, 9, &report);
+	assert_false(w->looked_up);
+	assert_int_equal(w->metrics.spare_tickets, 1);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->spare_ticket, &spare), SMR_OK);
+	assert_memory_equal(spare.rk, device.spare_rk, sizeof(spare.rk));
+	assert_memory_not_equal(spare.rk, ticket.rk, sizeof(spare.rk));
+	memcpy(spare.rk, ticket.rk, sizeof(spare.rk));
+	assert_memory_equal(&spare, &ticket, sizeof(spare));
+	end(w);
+}
+
+/* The answer to the ticket's request is lost, the spare one follows, and then that request comes late: nothing counts twice. */
+static void test_checkin_ticket_and_spare_both_used_count_by_their_counters(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL);
+	struct smr_report report = with_install_receipt();
+	struct smr_report nothing = idle();
+	struct device late;
+
+	world_fly(w, &device);
+	w->spare_from_s = 0;
+	world_reload(w, WORLD_NOW);
+	world_check_in(w, &device, 8, &nothing);
+	late = device;
+	device_c1(&late, 9, &report);
+	use_spare(&device);
+	assert_int_equal(world_check_in(w, &device, 10, &report)->refusal, SMR_REFUSAL_NONE);
+	assert_int_equal(world_row(w).row.ctr, 10);
+	assert_int_equal(w->metrics.receipts, 1);
+	world_post(w, 'c', view(late.c1));
+	assert_true(world_drive(w));
+	assert_int_equal(device_c2(&late, world_payload(w, SMR_COAP_CHANGED))->refusal, SMR_REFUSAL_COUNTER);
+	assert_int_equal(world_row(w).row.ctr, 10);
+	assert_int_equal(w->metrics.receipts, 1);
+	assert_int_equal(world_check_in(w, &device, 11, &nothing)->refusal, SMR_REFUSAL_NONE);
+	end(w);
+}
+
 static void test_checkin_install_receipt_is_durable_and_purges_x(void **state)
 {
 	struct world *w = begin(state, WORLD_ALL);
@@ -658,6 +718,37 @@ static void command_for(struct world *w, uint64_t serial)
 	assert_int_equal(smr_store_put_command(w->store->store, &command.operator_id, &record), SMR_OK);
 	rig_load_keep(w->store);
 	world_reload(w, WORLD_NOW);
+}
+
+/* As if the request had been a little shorter. */
+static void shorten(struct world *w)
+{
+	w->item.in_len = 120;
+}
+
+static void test_checkin_spare_ticket_is_left_out_before_a_command(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL);
+	struct smr_report report = with_install_receipt();
+	struct smr_report nothing = idle();
+	const struct smr_c2 *c2;
+
+	world_fly(w, &device);
+	world_check_in(w, &device, 8, &report);
+	w->spare_from_s = 0;
+	command_for(w, 50);
+	c2 = world_check_in(w, &device, 9, &nothing);
+	assert_int_equal(c2->object_count, 1);
+	assert_true(c2->spare_ticket.len > 0); /* both fit */
+	assert_true(w->item.out_len <= SMR_AMPLIFICATION_MAX * w->item.in_len);
+	device_c1(&device, 10, &nothing);
+	world_post(w, 'c', view(device.c1));
+	assert_true(world_drive_with(w, false, shorten));
+	c2 = device_c2(&device, world_payload(w, SMR_COAP_CHANGED));
+	assert_int_equal(c2->object_count, 1);
+	assert_int_equal(c2->spare_ticket.len, 0);
+	assert_true(w->item.out_len <= SMR_AMPLIFICATION_MAX * 120);
+	end(w);
 }
 
 static void test_checkin_command_is_sent_until_its_receipt_arrives(void **state)
@@ -903,6 +994,9 @@ int main(void)
 		cmocka_unit_test(test_checkin_receipt_of_another_package_installs_nothing),
 		cmocka_unit_test(test_checkin_resend_is_answered_afresh_and_counts_nothing),
 		cmocka_unit_test(test_checkin_store_failure_is_silence_and_can_be_resent),
+		cmocka_unit_test(test_checkin_spare_ticket_is_the_ticket_with_another_key),
+		cmocka_unit_test(test_checkin_ticket_and_spare_both_used_count_by_their_counters),
+		cmocka_unit_test(test_checkin_spare_ticket_is_left_out_before_a_command),
 		cmocka_unit_test(test_checkin_command_is_sent_until_its_receipt_arrives),
 		cmocka_unit_test(test_checkin_receipt_of_an_older_command_does_not_hold_the_newer_back),
 		cmocka_unit_test(test_checkin_objects_beyond_the_limit_wait),

@@ -250,7 +250,7 @@ enum smr_err smr_pending_follow(struct smr_pending *pending, struct smr_store *s
 /* ---- reading ---- */
 
 /* Not a flag that the writer sets: the writer may be hanging in a call to the store. */
-static bool is_stale(struct smr_pending *pending)
+bool smr_pending_is_closed(struct smr_pending *pending)
 {
 	uint64_t confirmed_ms = atomic_load(&pending->confirmed_ms);
 
@@ -259,7 +259,7 @@ static bool is_stale(struct smr_pending *pending)
 
 struct smr_pending_view smr_pending_hold(struct smr_pending *pending)
 {
-	struct smr_pending_view view = {.key = pending->key, .closed = is_stale(pending)};
+	struct smr_pending_view view = {.key = pending->key, .closed = smr_pending_is_closed(pending)};
 
 	pthread_mutex_lock(&pending->lock);
 	view.table = pending->table;

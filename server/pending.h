@@ -45,6 +45,8 @@ void smr_pending_release(struct smr_pending_view *view);
 /** Must this device's check-in see its row? True for all when the view is closed. */
 bool smr_pending_has(const struct smr_pending_view *view, const struct smr_eid *eid);
 
+/** Is it closed at present? For people. */
+bool smr_pending_is_closed(struct smr_pending *pending);
 /** Devices in it. */
 size_t smr_pending_count(struct smr_pending *pending);
 /** Octets that they take. */

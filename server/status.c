@@ -26,7 +26,9 @@ static void answer(struct smr_status *status, int client)
 
 	if (out == NULL)
 		return;
-	fprintf(out, "{\"pending\": %zu, \"counters\": ", smr_pending_count(status->server->pending));
+	fprintf(out,
+		"{\"pending\": %zu, \"pending_closed\": %s, \"counters\": ", smr_pending_count(status->server->pending),
+		smr_pending_is_closed(status->server->pending) ? "true" : "false");
 	smr_metrics_print(&status->server->metrics, out);
 	fputs("}\n", out);
 	len = ftell(out);

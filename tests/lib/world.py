@@ -453,15 +453,19 @@ class World:
         server.wait_logged("samarad.ready", since=before)
         return server
 
-    def counters(self):
-        """The server's counters, or None when it does not answer."""
+    def live(self):
+        """What the server says of itself, or None when it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
                 s.settimeout(2)
                 s.connect(self.status_socket)
-                return json.loads(s.recv(65536))["counters"]
+                return json.loads(s.recv(65536))
         except (OSError, ValueError, AttributeError):
             return None
+
+    def counters(self):
+        live = self.live()
+        return live and live["counters"]
 
     def start_auc(self, auc, fault=None):
         run = os.path.join(self.root, "run-" + auc.name)

@@ -157,6 +157,36 @@ static void test_pending_follows_the_journal(void **state)
 	smr_pending_free(pending);
 }
 
+/* What one front end, or the operator's tools, write reaches the filters of all others. */
+static void test_pending_of_a_second_front_end_hears_of_it_too(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_pending *ours = fresh();
+	struct smr_pending *theirs = fresh();
+	struct smr_store *other = NULL;
+	struct smr_eid eid = rig_eid(9);
+
+	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &other), SMR_OK);
+	assert_int_equal(follow(ours, rig->store), SMR_OK);
+	assert_int_equal(follow(theirs, other), SMR_OK);
+	command(rig, 5, 10);
+	assert_int_equal(smr_store_revoke(other, &eid, true), SMR_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		struct smr_pending *pending = i == 0 ? ours : theirs;
+
+		assert_int_equal(follow(pending, i == 0 ? rig->store : other), SMR_OK);
+		assert_true(has(pending, 5));
+		assert_true(has(pending, 9));
+		assert_false(has(pending, 6));
+	}
+	receipt(rig, 5, 10);
+	assert_int_equal(follow(theirs, other), SMR_OK);
+	assert_false(has(theirs, 5));
+	smr_store_close(other);
+	smr_pending_free(ours);
+	smr_pending_free(theirs);
+}
+
 /* Devices come and go for ever: neither do the slots of those that went fill the table, nor is one that is there lost. */
 static void test_pending_comes_and_goes_without_growing(void **state)
 {
@@ -198,6 +228,7 @@ static void test_pending_is_closed_once_the_store_was_not_heard_for_too_long(voi
 	assert_int_equal(smr_pending_follow(pending, rig->store, &position, smr_clock_ms() - 200), SMR_OK);
 	view = smr_pending_hold(pending);
 	assert_true(view.closed);
+	assert_true(smr_pending_is_closed(pending));
 	assert_true(has(pending, 1));
 	smr_pending_release(&view);
 	assert_int_equal(smr_pending_follow(pending, rig->store, &position, smr_clock_ms() + STALE_MS), SMR_OK);
@@ -306,6 +337,7 @@ int main(void)
 		RIG(test_pending_new_is_empty_and_closed),
 		RIG(test_pending_load_takes_exactly_the_stores_devices),
 		RIG(test_pending_follows_the_journal),
+		RIG(test_pending_of_a_second_front_end_hears_of_it_too),
 		RIG(test_pending_comes_and_goes_without_growing),
 		RIG(test_pending_is_closed_once_the_store_was_not_heard_for_too_long),
 		RIG(test_pending_load_failure_keeps_the_old_content),

@@ -30,6 +30,7 @@
 	X(ro_load)           \
 	X(ro_status)         \
 	X(ro_rotate)         \
+	X(ro_tickets)        \
 	X(ro_revoke)         \
 	X(plan)
 

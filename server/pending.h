@@ -5,11 +5,11 @@
  * journal; all workers read, without a lock per request.
  *
  * A device takes 8 octets: a fingerprint of its EID under a key of this process. Two devices share one with a probability of 2^-61,
- * whoever chose their EIDs. The memory is 8 to 12 octets for each device for which something is pending, and as much again for the
- * moment in which it is laid out anew.
+ * whoever chose their EIDs. With the slots that are kept free it is 11 to 15 for each device for which something is
+ * pending, and twice that for the moment in which they are laid out anew.
  *
  * It fails closed: when the store could not be heard for longer than a bound, every device counts as one for which something is
- * pending, until it is heard again (docs/decisions/0013-pending-filter.md).
+ * pending, until it is heard again (docs/decisions/0015-pending-filter.md).
  */
 #ifndef SMR_SERVER_PENDING_H
 #define SMR_SERVER_PENDING_H

@@ -86,7 +86,7 @@ static const char version_3[] = "ALTER TABLE shipment ADD COLUMN file_number INT
 				"  eid BLOB PRIMARY KEY, shipment INTEGER NOT NULL REFERENCES shipment (number), d "
 				"BLOB NOT NULL) WITHOUT ROWID;";
 
-/* interval_s: what the operator says of the device's check-ins, NULL: nothing. ticket_class: docs/decisions/0012-ticket-classes.md;
+/* interval_s: what the operator says of the device's check-ins, NULL: nothing. ticket_class: docs/decisions/0014-ticket-classes.md;
  * class 0 is what all tickets had before. journal: a ring of the devices whose pending state changed (../journal.c). */
 static const char version_4[] =
 	"ALTER TABLE device ADD COLUMN interval_s INTEGER;"

@@ -32,7 +32,7 @@ TRE_UID = 61060
 
 COMMANDS = ["supplier init", "supplier trust", "supplier shipment", "supplier enrol", "supplier ship", "supplier publish", "supplier status",
             "subscriber init", "subscriber trust", "subscriber order", "sho init", "sho trust", "sho make", "sho import", "sho seal", "sho suspend",
-            "sho resume", "sho withdraw", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro revoke"]
+            "sho resume", "sho withdraw", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro tickets", "ro revoke"]
 
 
 class Help(unittest.TestCase):
@@ -178,6 +178,20 @@ class Flow(Place):
         self.refused(2, "what rotates", SAMARA, "ro", "rotate", "--dir", self.path("ro"), "ticket")
         shutil.copy(self.path("sho", "keys", "sign.key"), self.path("other-root.key"))
         self.refused(3, "not the root", SAMARA, "ro", "rotate", "--dir", self.path("ro"), "flight", "--root", self.path("other-root.key"))
+
+    def test_ticket_classes_are_shown_and_replaced(self):
+        words = (SAMARA, "ro", "tickets", "--dir", self.path("ro"))
+        before = json.loads(self.good(*words, "--json"))
+        self.assertEqual([(c["number"], c["up_to_s"], c["retired"]) for c in before],
+                         [(0, 86400, False), (1, 3600, False), (2, 604800, False), (3, 4294967295, False)])
+        self.assertIn("class 1, for intervals up to 1h: epochs of 6h, a flight after 28 of them (7d)", self.good(*words))
+        for _ in range(2):  # the second time nothing is left to do
+            text = self.good(*words, "--up-to", "1h", "--epoch", "2h", "--lifetime", "90")
+        self.assertIn("class 4, for intervals up to 1h: epochs of 2h, a flight after 90 of them (180h)", text)
+        self.assertIn("28 of them (7d); replaced", text)
+        self.assertIn("for all longer intervals: epochs of 10d", self.good(*words, "--epoch", "10d", "--lifetime", "9"))
+        self.refused(2, "needs --epoch and --lifetime", *words, "--up-to", "2h")
+        self.refused(2, "lifetime", *words, "--epoch", "2h", "--lifetime", "121")
 
     def test_revoke_and_undo(self):
         self.refused(1, "is not known", SAMARA, "ro", "revoke", "--dir", self.path("ro"), "--eid", eid(999))

@@ -254,7 +254,10 @@ static void measure(struct run *r)
 	hot_check(requests ? SMR_OK : SMR_E_NO_MEMORY, "requests");
 	for (uint64_t i = 0; i < o->requests; i++)
 		hot_make_m1(r->world, i * 1000003 % o->rows, o->start, &requests[i]);
-	r->steps = (struct smr_steps){r->world->ring, r->world->pending, &r->world->metrics, &r->world->message_id};
+	r->steps = (struct smr_steps){.ring = r->world->ring,
+				      .pending = smr_pending_hold(r->world->pending),
+				      .metrics = &r->world->metrics,
+				      .message_id = &r->world->message_id};
 	floor = measure_bare();
 	drive(r, requests, true);
 	(void)printf("bare operations over flight: %.3f\n", floor / report(r, "flight", 1));
@@ -262,6 +265,7 @@ static void measure(struct run *r)
 	for (uint64_t i = 0; i < o->rounds; i++)
 		drive(r, requests, false);
 	(void)report(r, "check-in", o->rounds);
+	smr_pending_release(&r->steps.pending);
 	free(requests);
 }
 

@@ -9,7 +9,8 @@
 
 #define Q_NUMBER 7u
 #define COAP_ANSWER 7u /* header 4, token 2, marker 1 */
-#define EPOCH_S 86400u
+#define DAY 86400u
+#define STALE_MS 3600000u /* longer than any run */
 
 static const char shipment_id[] = "SHIPMENT";
 
@@ -113,7 +114,7 @@ static void add_flight_key(struct hot_world *w)
 	struct smr_store_flight_key key = {.key = {.kind = SMR_FLIGHT_KEY_EPOCH,
 						   .number = Q_NUMBER,
 						   .not_before = 1,
-						   .not_after = smr_clock_unix() + (uint64_t)365 * EPOCH_S}};
+						   .not_after = smr_clock_unix() + (uint64_t)365 * DAY}};
 	struct smr_writer writer = smr_writer_init((struct smr_space){key.encoded, sizeof(key.encoded)});
 	struct smr_bytes encoded;
 
@@ -127,11 +128,13 @@ static void add_flight_key(struct hot_world *w)
 
 static void load_keyring(struct hot_world *w)
 {
-	struct smr_keyring_times times = {smr_clock_unix(), EPOCH_S, 30, 0};
+	struct smr_keyring_times times = {smr_clock_unix(), 0, SMR_KEYRING_NO_SPARE};
+	struct smr_store_position position = {0};
 
-	w->pending = smr_pending_new();
+	w->pending = smr_pending_new(STALE_MS);
 	hot_check(w->pending ? SMR_OK : SMR_E_NO_MEMORY, "pending");
-	hot_check(smr_pending_load(w->pending, w->store), "pending");
+	hot_check(smr_store_position(w->store, &position), "position");
+	hot_check(smr_pending_follow(w->pending, w->store, &position, smr_clock_ms()), "pending");
 	hot_check(smr_keyring_load(w->store, &times, &w->ring), "keyring");
 }
 

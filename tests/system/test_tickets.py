@@ -23,8 +23,9 @@ EVER = 4294967295
 
 def path_of(datagram):
     """«f» or «c», and where the payload begins."""
-    at = datagram.index(b"\xff", 4)
-    return chr(datagram[at - 1]), at + 1
+    at = 4 + (datagram[0] & 15)  # after the token: the path, of one octet, and the marker
+    assert datagram[at] == 0xb1 and datagram[at + 2] == 0xff
+    return chr(datagram[at + 1]), at + 3
 
 
 class Between:

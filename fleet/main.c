@@ -236,7 +236,7 @@ static int run_show(const struct smr_args *args)
 
 static const struct smr_option stock_options[] = {
 	{"ro", 0, "DIR", SMR_OPT_REQUIRED, "the RO's directory, made by «samara ro init»"},
-	{"store", 0, "WHERE", 0, "the RO's store (default: DIR/samara.db)"},
+	{"store", 0, "WHERE", 0, "the RO's store, a file or postgresql://… (default: as samarad.ini in DIR says)"},
 	{"fleet", 'f', "FILE", SMR_OPT_REQUIRED, "the fleet's file; made when it is not there"},
 	{"devices", 'n', "N", SMR_OPT_REQUIRED, "rows in the store, in all"},
 	{"live", 0, "M", 0, "how many of them are devices that can fly, in all (default: all, at most 100000)"},

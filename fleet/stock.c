@@ -103,14 +103,18 @@ static enum smr_err store_failed(struct stock *s, enum smr_err err)
 
 static enum smr_err open_store(struct stock *s)
 {
-	char *own = s->wish->store != NULL ? NULL : smr_fs_join(s->wish->ro, "samara.db");
-	const char *where = s->wish->store != NULL ? s->wish->store : own;
-	enum smr_err err = where == NULL ? SMR_E_NO_MEMORY : smr_store_open(where, SMR_STORE_WRITE, &s->store);
+	const char *where = s->wish->store;
+	char *own = NULL;
+	enum smr_err err = SMR_OK;
 
+	if (where == NULL) {
+		err = smr_store_of(s->wish->ro, &own, s->problem);
+		where = own;
+	}
+	if (err == SMR_OK)
+		err = smr_store_open(where, SMR_STORE_WRITE, &s->store);
 	free(own);
-	if (err != SMR_OK && s->store != NULL)
-		return store_failed(s, err);
-	return err;
+	return err != SMR_OK && s->store != NULL ? store_failed(s, err) : err;
 }
 
 /* ---- the fleet's file ---- */

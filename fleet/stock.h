@@ -14,7 +14,7 @@
 
 struct smr_stock_wish {
 	const char *ro;	   /* the RO's directory */
-	const char *store; /* where its store is, or NULL: in its directory */
+	const char *store; /* where its store is, or NULL: where its samarad.ini says */
 	const char *fleet; /* the fleet's file */
 	uint64_t devices;  /* in all, those that are there counted */
 	uint64_t live;	   /* in all; UINT64_MAX: all, at most 100,000 */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/stock.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "file/party.h"
 #include "fleet/dice.h"
@@ -22,6 +24,7 @@ struct sealed {
 	uint8_t x[SMR_X_MAX];
 	uint8_t w[SMR_SIG_LEN];
 	uint16_t x_len;
+	_Atomic bool ready; /* the loading thread may use it */
 };
 
 struct stock {
@@ -35,6 +38,9 @@ struct stock {
 	struct sealed *sealed; /* the new live devices, by row */
 	size_t sealed_count;
 	size_t x_len; /* of every X */
+	enum smr_err seal_err;
+	_Atomic bool sealing_over;
+	_Atomic bool loading_over;
 	struct smr_dice dice;
 	struct smr_progress progress;
 };
@@ -217,6 +223,7 @@ static enum smr_err make_device(void *context, struct smr_engine *engine, size_t
 	memcpy(sealed->d, device.d_point, sizeof(sealed->d));
 	memcpy(sealed->t, device.t_point, sizeof(sealed->t));
 	smr_population_device_wipe(&device);
+	sealed->ready = err == SMR_OK;
 	return err;
 }
 
@@ -236,15 +243,8 @@ static enum smr_err measure_x(struct stock *s)
 	return err;
 }
 
-static enum smr_err make_live(struct stock *s)
+static enum smr_err plan_live(struct stock *s)
 {
-	const struct smr_parallel parallel = {.population = &s->population,
-					      .threads = s->wish->threads,
-					      .work = make_device,
-					      .context = s,
-					      .progress = &s->progress};
-	enum smr_err err;
-
 	s->sealed_count = (size_t)(s->live - s->roster.head->live);
 	s->sealed = calloc(s->sealed_count == 0 ? 1 : s->sealed_count, sizeof(*s->sealed));
 	if (s->sealed == NULL)
@@ -252,11 +252,39 @@ static enum smr_err make_live(struct stock *s)
 				   smr_err_text(SMR_E_NO_MEMORY));
 	SMR_TRY(smr_roster_grow(&s->roster, s->live, s->problem));
 	draw_lots(s);
-	SMR_TRY(measure_x(s));
-	smr_progress_start(&s->progress, "sealing", s->sealed_count, s->wish->quiet);
-	err = smr_parallel_run(&parallel, s->sealed_count);
-	smr_progress_end(&s->progress);
-	return err;
+	return measure_x(s);
+}
+
+static bool loading_is_over(void *context)
+{
+	return ((struct stock *)context)->loading_over;
+}
+
+static void *seal_all(void *context)
+{
+	struct stock *s = context;
+	const struct smr_parallel parallel = {.population = &s->population,
+					      .threads = s->wish->threads,
+					      .work = make_device,
+					      .context = s,
+					      .stopped = loading_is_over};
+
+	s->seal_err = smr_parallel_run(&parallel, s->sealed_count);
+	s->sealing_over = true;
+	return NULL;
+}
+
+/* They are sealed in the order in which they are loaded, so that this is seldom a long wait. */
+static enum smr_err await(struct stock *s, const struct sealed *sealed)
+{
+	const struct timespec moment = {0, 1000000};
+
+	while (!sealed->ready) {
+		if (s->sealing_over && !sealed->ready)
+			return s->seal_err;
+		(void)nanosleep(&moment, NULL);
+	}
+	return SMR_OK;
 }
 
 /* ---- rows ---- */
@@ -326,6 +354,7 @@ static enum smr_err put_rows(struct stock *s, uint64_t from, uint64_t to)
 
 	for (uint64_t row = from; row < to; row++) {
 		if (next < end && next->row == row) {
+			SMR_TRY(await(s, next));
 			SMR_TRY(put_row(s, row, next++));
 		} else {
 			invent(s, &filler);
@@ -472,6 +501,20 @@ static enum smr_err load_all(struct stock *s)
 	return err;
 }
 
+/* The store takes one thread, sealing as many as there are cores. */
+static enum smr_err load_while_sealing(struct stock *s)
+{
+	pthread_t sealer;
+	enum smr_err err;
+
+	if (pthread_create(&sealer, NULL, seal_all, s) != 0)
+		return smr_problem(s->problem, SMR_E_NO_MEMORY, "no thread to seal with");
+	err = load_all(s);
+	s->loading_over = true;
+	(void)pthread_join(sealer, NULL);
+	return err;
+}
+
 static enum smr_err stock(struct stock *s)
 {
 	SMR_TRY(open_store(s));
@@ -480,8 +523,8 @@ static enum smr_err stock(struct stock *s)
 	SMR_TRY(settle(s));
 	SMR_TRY(check_wish(s));
 	s->before = s->roster.head->rows;
-	SMR_TRY(make_live(s));
-	return load_all(s);
+	SMR_TRY(plan_live(s));
+	return load_while_sealing(s);
 }
 
 enum smr_err smr_stock(const struct smr_stock_wish *wish, struct smr_stock_result *result, struct smr_problem *problem)

@@ -44,7 +44,7 @@ enum smr_err smr_impair_hold(struct smr_impair *impair, uint64_t due_us, bool up
 	held->len = (uint16_t)octets.len;
 	if (octets.len > 0)
 		memcpy(held->octets, octets.ptr, octets.len);
-	err = smr_timers_put(&impair->held, due_us, (uint64_t)(uintptr_t)held);
+	err = smr_timers_put(&impair->held, due_us, held);
 	if (err != SMR_OK)
 		free(held);
 	return err;
@@ -54,8 +54,7 @@ struct smr_impair_datagram *smr_impair_due(struct smr_impair *impair, uint64_t n
 {
 	struct smr_timer timer;
 
-	return smr_timers_take(&impair->held, now_us, &timer) ? (struct smr_impair_datagram *)(uintptr_t)timer.item
-							      : NULL;
+	return smr_timers_take(&impair->held, now_us, &timer) ? timer.item : NULL;
 }
 
 void smr_impair_wipe(struct smr_impair *impair)

@@ -32,39 +32,38 @@ static bool goes_round(const struct smr_run *run)
 	return run->wish->seconds > 0 && !run->wish->prepare && !run->wish->verify_after;
 }
 
-static struct smr_member *next_checkin(struct smr_run *run)
+static bool next_checkin(struct smr_run *run, struct smr_member **out)
 {
 	for (size_t looked = run->flights; looked < run->count; looked++) {
-		struct smr_member *member;
-
 		if (run->next_checkin == run->count) {
 			if (!goes_round(run))
-				return NULL;
+				return false;
 			run->next_checkin = run->flights;
 		}
-		member = &run->members[run->next_checkin++];
-		if (member->phase <= SMR_MEMBER_READY)
-			return member;
+		*out = &run->members[run->next_checkin++];
+		if ((*out)->phase <= SMR_MEMBER_READY)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-static struct smr_member *next_flight(struct smr_run *run)
+static bool next_flight(struct smr_run *run, struct smr_member **out)
 {
-	return run->next_flight < run->flights ? &run->members[run->next_flight++] : NULL;
+	if (run->next_flight == run->flights)
+		return false;
+	*out = &run->members[run->next_flight++];
+	return true;
 }
 
-static struct smr_member *next_member(struct smr_run *run)
+/* In a mixed run who is left of one kind goes on alone. */
+static bool next_member(struct smr_run *run, struct smr_member **out)
 {
-	bool flight = run->wish->what != SMR_LOAD_CHECKIN;
-	struct smr_member *member;
+	bool mixed = run->wish->what == SMR_LOAD_MIXED;
+	bool flight = mixed ? smr_dice_share(&run->dice) < run->wish->ratio : run->wish->what != SMR_LOAD_CHECKIN;
 
-	if (run->wish->what == SMR_LOAD_MIXED)
-		flight = smr_dice_share(&run->dice) < run->wish->ratio;
-	member = flight ? next_flight(run) : next_checkin(run);
-	if (member == NULL && run->wish->what == SMR_LOAD_MIXED)
-		member = flight ? next_checkin(run) : next_flight(run);
-	return member;
+	if (flight)
+		return next_flight(run, out) || (mixed && next_checkin(run, out));
+	return next_checkin(run, out) || (mixed && next_flight(run, out));
 }
 
 /* Nothing begins from now on; what did not belong to the time counts separately. */
@@ -77,9 +76,9 @@ static void close_doors(struct smr_run *run, uint64_t at_us)
 
 static bool begin_next(struct smr_run *run, uint64_t due_us)
 {
-	struct smr_member *member = next_member(run);
+	struct smr_member *member;
 
-	if (member == NULL) {
+	if (!next_member(run, &member)) {
 		if (!goes_round(run) || run->open == 0)
 			close_doors(run, due_us);
 		return false;
@@ -153,7 +152,7 @@ static void fire_timers(struct smr_run *run, unsigned most)
 	struct smr_timer timer;
 
 	for (unsigned i = 0; i < most && smr_timers_take(&run->timers, run->now_us, &timer); i++) {
-		struct smr_member *member = &run->members[timer.item];
+		struct smr_member *member = timer.item;
 
 		if (member->timer_us == timer.due_us)
 			smr_member_timer(run, member);
@@ -353,7 +352,7 @@ static enum smr_err run_all(struct smr_run *run)
 
 static void tear_down(struct smr_run *run)
 {
-	for (size_t i = 0; run->members != NULL && i < run->count; i++)
+	for (size_t i = 0; i < run->count; i++)
 		smr_member_wipe(&run->members[i]);
 	free(run->members);
 	smr_timers_wipe(&run->timers);

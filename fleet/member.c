@@ -103,7 +103,7 @@ static void fail(struct smr_run *run, enum smr_err err)
 
 void smr_member_sleep(struct smr_run *run, struct smr_member *member, uint64_t until_us)
 {
-	enum smr_err err = smr_timers_put(&run->timers, until_us, (uint64_t)(member - run->members));
+	enum smr_err err = smr_timers_put(&run->timers, until_us, member);
 
 	member->timer_us = until_us;
 	if (err != SMR_OK)

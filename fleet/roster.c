@@ -130,7 +130,8 @@ enum smr_err smr_roster_grow(struct smr_roster *roster, uint64_t live, struct sm
 	unmap(roster);
 	SMR_TRY(resize(roster, len_for(live), problem));
 	/* An interrupted attempt may have left something. */
-	memset(roster->slots + first, 0, (size_t)((live - first) * SMR_SLOT_LEN));
+	if (roster->slots != NULL)
+		memset(roster->slots + first, 0, (size_t)((live - first) * SMR_SLOT_LEN));
 	return SMR_OK;
 }
 

@@ -15,7 +15,7 @@ static enum smr_err grow(struct smr_timers *timers)
 	return SMR_OK;
 }
 
-enum smr_err smr_timers_put(struct smr_timers *timers, uint64_t due_us, uint64_t item)
+enum smr_err smr_timers_put(struct smr_timers *timers, uint64_t due_us, void *item)
 {
 	size_t at = timers->count;
 

@@ -11,7 +11,7 @@
 
 struct smr_timer {
 	uint64_t due_us;
-	uint64_t item;
+	void *item;
 };
 
 struct smr_timers {
@@ -21,7 +21,7 @@ struct smr_timers {
 };
 
 /** SMR_E_NO_MEMORY. */
-enum smr_err smr_timers_put(struct smr_timers *timers, uint64_t due_us, uint64_t item) SMR_MUST_USE;
+enum smr_err smr_timers_put(struct smr_timers *timers, uint64_t due_us, void *item) SMR_MUST_USE;
 /** The earliest, if it is due at @p now_us. */
 bool smr_timers_take(struct smr_timers *timers, uint64_t now_us, struct smr_timer *out);
 /** When the earliest is due; UINT64_MAX: there is none. */

@@ -89,13 +89,14 @@ static void test_timers_come_in_order_and_not_early(void **state)
 	(void)state;
 	assert_true(smr_timers_next(&timers) == UINT64_MAX);
 	for (uint64_t i = 0; i < COUNT; i++)
-		assert_int_equal(smr_timers_put(&timers, 100 + smr_dice_below(&dice, 1000), i), SMR_OK);
+		assert_int_equal(smr_timers_put(&timers, 100 + smr_dice_below(&dice, 1000), &dice), SMR_OK);
 	assert_false(smr_timers_take(&timers, 99, &timer));
 	for (uint64_t i = 0; i < COUNT; i++) {
 		uint64_t next = smr_timers_next(&timers);
 
 		assert_false(smr_timers_take(&timers, next - 1, &timer));
 		assert_true(smr_timers_take(&timers, next, &timer));
+		assert_ptr_equal(timer.item, &dice);
 		assert_int_equal(timer.due_us, next);
 		assert_true(timer.due_us >= before);
 		before = timer.due_us;

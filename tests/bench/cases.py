@@ -343,33 +343,31 @@ def honest(b, server):
 # ---- ten million ----
 
 def large(b):
-    """Rate on a large store over that on one of 100,000 devices, devices in random order, warm and from a cold start."""
+    """Rate on a large store over that on one of 100,000 devices, in turns, devices in random order; warm, and from a cold start."""
     f = b.figures
-    rates = {}
-    for devices in (min(100_000, b.size.devices // 2), b.size.devices):
-        ro = Ro(b.ground, f"ro-{devices}")
-        f.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.count * (b.size.rounds + 2))))
-        ro.checkpoint()
-        f.set(f"large.store_bytes_per_device_{devices}", ro.octets() / devices)
-        rates[devices] = {"warm": warm(b, ro), "cold": cold(b, ro)}
-        ro.remove()
-    small, big = sorted(rates)
-    f.samples["large"] = rates
-    f.set("large.devices", big)
-    f.set("large.rate", statistics.median(rates[big]["warm"]))
-    f.set("large.rate_small", statistics.median(rates[small]["warm"]))
+    small, big = (stocked(b, devices) for devices in (min(100_000, b.size.devices // 2), b.size.devices))
+    rates = {ro: [] for ro in (small, big)}
+    for _ in range(b.size.rounds + 1):
+        for ro, of in rates.items():
+            of.append(one_round(b, ro))
+    f.set("large.devices", big.devices)
+    # The first round brings pages into memory and does not count.
+    f.median("large.rate_small", rates[small][1:])
+    f.median("large.rate", rates[big][1:])
     f.set("large.rate_ratio", f.values["large.rate"] / f.values["large.rate_small"])
-    f.set("large.rate_cold", rates[big]["cold"])
-    f.set("large.rate_ratio_cold", rates[big]["cold"] / f.values["large.rate_small"])
+    big.chill()
+    f.set("large.rate_cold", one_round(b, big))
+    f.set("large.rate_ratio_cold", f.values["large.rate_cold"] / f.values["large.rate_small"])
 
 
-def warm(b, ro):
-    """The first round brings pages into memory and does not count."""
-    with b.server(ro) as server:
-        return [b.closed(server, b.size.count)["rate"] for _ in range(b.size.rounds + 1)][1:]
+def stocked(b, devices):
+    ro = Ro(b.ground, f"ro-{devices}")
+    b.figures.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.count * (b.size.rounds + 2))))
+    ro.checkpoint()
+    b.figures.set(f"large.store_bytes_per_device_{devices}", ro.octets() / devices)
+    return ro
 
 
-def cold(b, ro):
-    ro.chill()
+def one_round(b, ro):
     with b.server(ro) as server:
         return b.closed(server, b.size.count)["rate"]

@@ -46,7 +46,7 @@ class Figures:
         self.samples = {}
         self.curves = {}
         self.about = {"machine": machine, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                      "commit": commit()}
+                      "commit": commit(), "load_average_before": round(os.getloadavg()[0], 2)}
 
     def set(self, name, value):
         self.values[name] = rounded(value)

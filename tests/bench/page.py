@@ -36,7 +36,7 @@ def bounds_table(b):
 def machine_lines(b):
     m = b["machine"]
     return (f"{m['cpu']}, {m['cores']} cores, {m['memory_bytes'] / 2**30:.0f} GiB, Linux {m['kernel']}, {m['openssl']}, SQLite {m['sqlite']}; "
-            f"{b['date'][:10]}, commit {b['commit']}.")
+            f"{b['date'][:10]}, commit {b['commit']}; load average before the run {b['load_average_before']:g} (an idle machine has less than 0.5).")
 
 
 def floor_table(b):

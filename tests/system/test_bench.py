@@ -50,7 +50,7 @@ class Measured(unittest.TestCase):
         self.assertEqual({"cpu", "cores", "kernel", "openssl", "sqlite", "memory_bytes"}, set(self.b["machine"]))
         for name in ("date", "commit"):
             self.assertTrue(self.b[name])
-        for name in ("floor.flight", "floor.echo", "provision", "checkin", "overload", "large"):
+        for name in ("floor.flight", "floor.echo", "provision", "checkin", "overload", "large.rate"):
             self.assertTrue(self.b["samples"][name], name)
 
     def test_plan_has_all_it_needs(self):

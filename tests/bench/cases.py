@@ -228,15 +228,20 @@ def offered_load(b):
 
 
 def overload(b):
-    """Three times what it can do, in an open loop; the peak is measured beside it."""
+    """Three times what it can do, in an open loop, between two closed ones that show its peak; each with a samarad that was not loaded before."""
+    peaks = [peak(b)]
     with Server(b.ro) as server:
-        peaks = [b.provision(server, b.size.count // 2, "--window", WINDOW)["rate"]]
         run = b.provision(server, round(3 * b.peak * b.size.overload_s), "--rate", round(3 * b.peak, 1), "--patience", PATIENCE_S)
-        peaks.append(b.provision(server, b.size.count // 2, "--window", WINDOW)["rate"])
+    peaks.append(peak(b))
     b.figures.samples["overload"] = [run]
     b.figures.median("overload.peak_per_second", peaks)
     b.figures.set("overload.goodput_per_second", run["rate"])
     b.figures.set("overload.goodput_ratio", run["rate"] / b.figures.values["overload.peak_per_second"])
+
+
+def peak(b):
+    with b.server(b.ro) as server:
+        return b.closed(server, b.size.count // 2)["rate"]
 
 
 # ---- PostgreSQL ----
@@ -307,14 +312,14 @@ class Attack:
 
 def attack(b):
     """Honest devices at the rate of the peak, undisturbed and while somebody floods the server at line rate. `share` is the part of the core that
-    the flood costs when it is alone: by so much, and no more, it may lower the goodput."""
+    the flood costs when it goes on alone, all precautions being taken: by so much, and no more, it may lower the goodput."""
     for name, datagrams in forgeries(b).items():
         with Server(b.ro) as server:
-            alone = flood_alone(b, server, datagrams)
             calm = honest(b, server)
             with Attack(b, server, datagrams, FLOOD_S) as flood:
                 under = honest(b, server)
                 flood.stop()
+            alone = flood_alone(b, server, datagrams)
         b.figures.samples["attack." + name] = [alone, calm, flood.result, under]
         b.figures.set(f"attack.{name}.per_second", alone["rate"])
         b.figures.set(f"attack.{name}.us_per_datagram", alone["us_per_datagram"])

@@ -293,6 +293,22 @@ static void test_something_else_behind_m1_is_silence(void **state)
 	end(w);
 }
 
+/* ---- the Echo's key ---- */
+
+static void test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL, SMR_DEMAND_AUTO, SMR_GATE_PREFER);
+	struct smr_keyring *first = smr_keyring_hold(w->ring);
+
+	world_reload(w, WORLD_NOW + 100); /* another front end, from the same store */
+	assert_memory_equal(smr_keyring_echo_key(w->ring, 0), smr_keyring_echo_key(first, 0), SMR_ECHO_KEY_LEN);
+	world_reload(w, WORLD_NOW + WORLD_EPOCH_S);
+	assert_memory_equal(smr_keyring_echo_key(w->ring, 1), smr_keyring_echo_key(first, 0), SMR_ECHO_KEY_LEN);
+	assert_memory_not_equal(smr_keyring_echo_key(w->ring, 0), smr_keyring_echo_key(first, 0), SMR_ECHO_KEY_LEN);
+	smr_keyring_release(first);
+	end(w);
+}
+
 /* ---- the search for the key ---- */
 
 static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **state)
@@ -341,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_prefix_beyond_its_budget_is_sent_away_first),
 		cmocka_unit_test(test_unknown_flight_key_is_hinted_whatever_is_demanded),
 		cmocka_unit_test(test_something_else_behind_m1_is_silence),
+		cmocka_unit_test(test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one),
 		cmocka_unit_test(test_gates_try_no_more_keys_than_allowed_and_those_seen_last),
 	};
 

@@ -51,11 +51,11 @@ bool smr_gates_pass(struct smr_gates *gates, const struct smr_keyring *ring, con
 
 void smr_gates_seen(struct smr_gates *gates, const struct smr_keyring *ring, const struct smr_shipment_id *shipment)
 {
-	const struct smr_keyring_gate *gate;
 	size_t at = find(gates, shipment);
 
 	if (at == gates->count) {
-		gate = smr_keyring_gate_of(ring, shipment);
+		const struct smr_keyring_gate *gate = smr_keyring_gate_of(ring, shipment);
+
 		if (gate == NULL)
 			return;
 		if (gates->count < gates->max)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The annotated examples: every message once, from keys and random values that are fixed, with all intermediate values. Written by tools/examples as
 docs/protocol-examples.md for readers and as tests/unit/wire_vectors.h for the test that opens them with the C code."""
-from oracle import aka, checkin, files, flight, objects
+from oracle import aka, checkin, coap, files, flight, objects
 from oracle.cbor import annotate, decode, encode
 from oracle.keys import Key, be32, sha256, sig_structure
 from oracle.p256 import N
@@ -82,6 +82,8 @@ class Messages:
     def make_flight(self):
         k = self.keys
         self.request = flight.Request(k.q.point, FLIGHT_NUMBER, [EID, 1, MEASUREMENT, None, None], k.d, e=k.e)
+        self.gate = fixed_octets("gate")
+        self.gate_mac = flight.gate_mac(self.gate, self.request.hash_m1)
         self.opened = flight.Opened(k.q, self.request.message)
         self.answer = flight.answer_keys_of_server(self.opened, k.f)
         self.ticket_0 = self.ticket(self.answer.rk, "0")
@@ -134,7 +136,7 @@ def constants(m):
         **scalars, **points, "EID": EID, "ICCID": ICCID, "ICCID_2": ICCID_2, "IMSI": m.mcim[0], "MEASUREMENT": MEASUREMENT, "SHIPMENT": m.shipment,
         "BEACON": BEACON[1], "K": K, "OPC": OPC, "K_2": K_2, "TOPC": TOPC, "TK": TK, "CERTIFICATE": encode(m.certificate), "FLIGHT_KEY": m.flight_key,
         "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "X": m.package[3], "W": m.package[4],
-        "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "DH_EQ": m.request.dh_eq, "M2": m.m2,
+        "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
         "M2_REFUSED": m.m2_refusal, "RK_0": m.answer.rk, "M1_CERTIFICATE": m.request_2.message, "HASH_M1_CERTIFICATE": m.request_2.hash_m1,
         "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
         "TICKET_SPARE": m.ticket_spare, "INSTALL_MAC": m.install_receipt[4], "COMMAND_MAC": m.command_receipt[4], "C1": m.c1, "HASH_C1": m.exchange.hash_c1,
@@ -255,6 +257,10 @@ def page_flight(page, m):
     page.values(external_aad=b"samara1 ev\0" + k.e.point + k.q.point, hash_ev=rq.hash_ev, e_Q=rq.dh_eq, k1=rq.k1)
     page.message("m1-plain", rq.plain, ev=rq.evidence[2], signature=rq.evidence[3])
     page.message("M1", rq.message, sealed_m1_plain=decode(rq.message)[3])
+    page.say("Asked by a 4.01 the device sends M1 once more, with the Echo, here `4563686f2d6f6638`, and its gate MAC: head, marker, M1, `4c`, MAC.",
+             "Confirmable, message id 1234, token 5678:")
+    page.values(gate_key=m.gate, gate_MAC_key=flight.kdf(m.gate, "gate", length=32), gate_MAC=m.gate_mac,
+                head_and_marker=coap.request("f", b"", 0x1234, b"\x56\x78", echo=b"Echo-of8"))
     page.values(hash_M1=rq.hash_m1, e_F=k.e.dh(k.f.point), k2=m.answer.k2, k2__=m.answer.k2_prime, rk_0=m.answer.rk)
     page.message("m2-plain with package, ticket, beacon and the next flight key", encode(m.m2_content))
     page.message("M2", m.m2, sealed_m2_plain=decode(m.m2)[1])

@@ -6,6 +6,7 @@
 #include "scratch.h"
 
 #include "core/checkin.h"
+#include "core/gate.h"
 #include "core/mcim.h"
 #include "core/object.h"
 #include "file/card.h"
@@ -91,6 +92,18 @@ static void test_flight_key_opens(void **state)
 	assert_int_equal(key.not_before, 1767225600);
 	assert_int_equal(key.not_after, 1775001600);
 	smr_pubkey_wipe(&root);
+}
+
+static void test_gate_mac_is_made(void **state)
+{
+	uint8_t octets[SMR_HASH_LEN];
+	uint8_t mac[SMR_GATE_MAC_LEN];
+	struct smr_gate_key key;
+
+	(void)state;
+	assert_int_equal(smr_gate_key_derive(hex(WIRE_GATE, octets, sizeof(octets)).ptr, &key), SMR_OK);
+	assert_int_equal(smr_gate_mac(&key, hex(WIRE_HASH_M1, octets, sizeof(octets)).ptr, mac), SMR_OK);
+	assert_hex(mac, sizeof(mac), WIRE_GATE_MAC);
 }
 
 static void test_order_opens(void **state)
@@ -558,6 +571,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_certificate_opens),
 		cmocka_unit_test(test_flight_key_opens),
+		cmocka_unit_test(test_gate_mac_is_made),
 		cmocka_unit_test(test_order_opens),
 		cmocka_unit_test(test_command_opens),
 		cmocka_unit_test(test_receipt_macs_are_the_same),

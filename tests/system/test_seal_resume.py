@@ -80,11 +80,11 @@ class Resume(Place):
         killed = 0
         for _ in range(4):
             killed += self.kill_beyond(self.words(), self.size() + random.randint(0, 150000))
-        done = self.good(*self.words()) if not self.sealed_now() else ""
-        self.nothing_left()
         self.assertGreater(killed, 0)
-        if done:
-            self.assertIn(f"{self.COUNT} subscriptions sealed", done)
+        # The last kill may come between the commit and the journal's removal: then the next run, of whatever, removes it.
+        if not self.sealed_now():
+            self.assertIn(f"{self.COUNT} subscriptions sealed", self.good(*self.words()))
+            self.nothing_left()
         self.load_and_compare()
 
     def test_what_was_sealed_is_not_sealed_again(self):

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import disk  # noqa: E402
 from world import World, copy_program, wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
@@ -205,6 +206,30 @@ class Certificate(Fleet):
         flown = self.drive("provision", "--count", 20, "--receipts")
         self.assertEqual((flown["accepted"], flown["installed"]), (40, 20))
         self.assertGreater(flown["bytes_up"] / flown["datagrams_up"], 250)
+
+
+class AYearLater(Fleet):
+    """A fleet that nobody has heard of for so long that no ticket key is left, and that the flight key it has is over, comes back all at once."""
+
+    def test_all_come_back_with_one_flight_each(self):
+        self.assertEqual(self.drive("provision", "--count", 200)["accepted"], 200)
+        self.assertEqual(self.drive("check-in", "--count", 200)["accepted"], 200)
+        self.ro.run("rotate", "flight", "--count", "1")
+        self.server.stop()
+        # Other epochs have other numbers, as those of a year later have. The flight key that comes last is in force by then.
+        disk.put(self.ro, ("DELETE FROM ticket_key", ()), ("UPDATE ticket_class SET epoch_s = epoch_s * 3 / 4", ()),
+                 ("DELETE FROM flight_key WHERE number < (SELECT max(number) FROM flight_key)", ()), ("UPDATE flight_key SET not_before = 1", ()))
+        self.world.start_samarad(self.ro, listen__threads=1)
+        back = self.drive("check-in", "--count", 200, "--window", 200)
+        self.assertEqual((back["sent"], back["accepted"], back["unanswered"], back["bad"]), (200, 200, 0, 0))
+        counters = self.world.counters()
+        self.assertEqual(counters["flights_answered"] - counters["resends_answered"], 200)
+        self.assertEqual((counters["flights_refused"], counters["checkins_refused"]), (0, 0))
+        # the hint for the ticket, the hint with the key, the flight: three each, and what was sent again
+        self.assertEqual(back["datagrams_up"], 3 * 200 + back["retransmissions"])
+        self.assertEqual(self.drive("check-in", "--count", 200)["accepted"], 200)  # their receipts, repeated
+        self.assertEqual(self.drive("check-in", "--count", 200)["accepted"], 200)
+        self.assertGreaterEqual(self.world.counters()["checkins_without_store"], 200)
 
 
 if __name__ == "__main__":

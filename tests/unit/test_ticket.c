@@ -199,7 +199,7 @@ static void test_judge_by_epochs(void **state)
 		{10, 15, 16, 5, SMR_REFUSAL_TICKET_OLD}, /* renewal does not make a lineage younger */
 		{10, 10, 16, 5, SMR_REFUSAL_TICKET_OLD},
 		{11, 10, 15, 5, SMR_REFUSAL_TICKET_OLD}, /* claims a flight after its own key: made with a leaked one */
-		{11, 12, 10, 0, SMR_REFUSAL_NONE}, /* of a front end whose clock is ahead of ours */
+		{11, 12, 10, 0, SMR_REFUSAL_NONE},	 /* of a front end whose clock is ahead of ours */
 		{12, 12, 10, 0, SMR_REFUSAL_NONE},
 		{13, 13, 10, 5, SMR_REFUSAL_TICKET_OLD}, /* a flight in the future */
 		{13, 13, 10, UINT32_MAX, SMR_REFUSAL_TICKET_OLD},

@@ -364,6 +364,8 @@ static enum smr_err exchange(void *context, enum smr_m2me_path path, struct smr_
 	SMR_TRY(open_session(client));
 	err = converse(client);
 	coap_session_set_app_data(client->session, NULL);
+	/* Or libcoap would go on sending the request again, although its contact is over and the next one may be under way. */
+	coap_session_disconnected(client->session, COAP_NACK_NOT_DELIVERABLE);
 	coap_session_release(client->session);
 	client->session = NULL;
 	if (err == SMR_E_UNAVAILABLE)

@@ -18,12 +18,12 @@ from postgres import Postgres  # noqa: E402
 from world import free_udp_port, wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
-COUNTER, STORE_UNAVAILABLE = 3, 8
+COUNTER, REVOKED, STORE_UNAVAILABLE = 3, 7, 8
 
 
 class FrontEnds:
     """Two front ends, «samarad» and «second»."""
-    DEVICES = 12
+    DEVICES = 13
     postgres = None
 
     @classmethod
@@ -123,6 +123,14 @@ class FrontEnds:
             self.assertEqual(sum(1 in m2 for m2 in answers), 1, answers)
             self.assertTrue(all(1 in m2 or m2 == {0: COUNTER} for m2 in answers), answers)
 
+    def test_a_revocation_reaches_the_filters_of_both(self):
+        device = self.new()
+        self.report(device, 0, self.o.install(device, self.subscribe(device)))
+        for words, wanted in (((), lambda c2: c2 == {0: REVOKED}), (("--undo",), lambda c2: c2 and 2 in c2)):
+            self.o.ro.run("revoke", "--eid", device.eid.hex(), *words)
+            for which in (0, 1):
+                wait_until("it is known", lambda w=which, f=wanted: f(self.check_in(device, w, report={2: 1})), timeout=60)
+
     def test_check_in_at_both_counts_its_receipt_once(self):
         """The ticket is of the first front end; the same check-in arrives at both at once."""
         device = self.new()
@@ -156,7 +164,7 @@ class OnSqlite(FrontEnds, unittest.TestCase):
 
 
 class OnPostgres(FrontEnds, unittest.TestCase):
-    DEVICES = 60
+    DEVICES = 61
 
     @classmethod
     def make_store(cls):

@@ -24,7 +24,10 @@
 struct smr_ticket_key {
 	uint32_t id;
 	uint8_t key[SMR_TK_LEN];
+	bool is_ready; /* by smr_ticket_key_ready, for whoever has many tickets under it; false: that works too */
+	struct smr_hmac_key ready;
 };
+enum smr_err smr_ticket_key_ready(struct smr_ticket_key *tk) SMR_MUST_USE;
 #define SMR_TK_EPOCH_MASK 0xffffffu
 static inline uint32_t smr_tk_id(uint32_t class, uint32_t epoch)
 {

@@ -18,11 +18,20 @@ static void wipe_plain_room(struct plain_room *room)
 	SMR_WIPE(*room);
 }
 
+enum smr_err smr_ticket_key_ready(struct smr_ticket_key *tk)
+{
+	SMR_TRY(smr_hmac_key_init(&tk->ready, SMR_ARRAY(tk->key)));
+	tk->is_ready = true;
+	return SMR_OK;
+}
+
 static enum smr_err derive(const struct smr_ticket_key *tk, const uint8_t *salt, struct smr_secret *key)
 {
 	const struct smr_bytes context = smr_bytes_of(salt, SMR_TICKET_SALT_LEN);
+	const struct smr_space out = {key->octets, SMR_AEAD_KEY_LEN};
 
-	return smr_kdf(SMR_ARRAY(tk->key), "ticket", &context, 1, (struct smr_space){key->octets, SMR_AEAD_KEY_LEN});
+	return tk->is_ready ? smr_kdf_with(&tk->ready, "ticket", &context, 1, out)
+			    : smr_kdf(SMR_ARRAY(tk->key), "ticket", &context, 1, out);
 }
 
 /* Numbers of a ticket have one length: a length that grew with them would tell contacts of one device from those of another (S7). */

@@ -7,7 +7,7 @@
 #include "core/kdf.h"
 #include "core/sealed.h"
 
-static const struct smr_ticket_key tk = {0x01000005, {0x71}};
+static const struct smr_ticket_key tk = {.id = 0x01000005, .key = {0x71}};
 static const struct smr_ticket ticket = {.rk = {0x72}};
 
 static void open_datagram(struct smr_bytes datagram)

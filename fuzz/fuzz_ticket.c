@@ -7,7 +7,7 @@
 #include "core/kdf.h"
 #include "core/sealed.h"
 
-static const struct smr_ticket_key tk = {0x01000005, {0x71}};
+static const struct smr_ticket_key tk = {.id = 0x01000005, .key = {0x71}};
 
 /* What a server takes it can have given out: the content comes back the same. */
 static void open_sealed(struct smr_bytes sealed)

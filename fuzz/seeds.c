@@ -353,7 +353,7 @@ static void c1(void)
 
 static void ticket_plain(void)
 {
-	static const struct smr_ticket_key tk = {0x01000005, {0x71}};
+	static const struct smr_ticket_key tk = {.id = 0x01000005, .key = {0x71}};
 	const struct smr_ticket content = {.eid = eid, .lineage = 5, .flight_epoch = 5, .shipment = shipment};
 	uint8_t octets[SMR_TICKET_MAX];
 	struct smr_space sealed = {octets, sizeof(octets)};

@@ -10,11 +10,14 @@ const struct smr_eid *smr_item_eid(const struct smr_item *item)
 
 void smr_item_wipe(struct smr_item *item)
 {
-	smr_m1_wipe(&item->m1);
-	SMR_WIPE(item->m1);
-	SMR_WIPE(item->ticket);
-	SMR_WIPE(item->c1);
-	smr_wipe(item->scratch, item->in_len < sizeof(item->scratch) ? item->in_len : sizeof(item->scratch));
+	/* Each path leaves what is the other's as it was: wiped. */
+	if (item->coap.path == SMR_COAP_FLIGHT) {
+		smr_m1_wipe(&item->m1);
+		smr_wipe(item->scratch, item->in_len < sizeof(item->scratch) ? item->in_len : sizeof(item->scratch));
+	} else {
+		SMR_WIPE(item->ticket);
+		SMR_WIPE(item->c1);
+	}
 	item->stage = SMR_STAGE_FREE;
 	item->tries = 0;
 	item->device = NULL;

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store that does not come back for a while: samarad takes in what it has room for, the rest waits in the socket's buffer, and nothing is lost."""
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from world import World, copy_program, wait_until  # noqa: E402
+
+BUILD = os.environ.get("SAMARA_BUILD", "build")
+DEVICES = 500
+ROOM = 4 * 64  # server/worker.c: batches of a worker, requests of a batch
+GROWTH_MAX = 8 << 20  # octets: its rooms are touched for the first time
+
+
+class SlowStore(unittest.TestCase):
+    def setUp(self):
+        self.world = World(BUILD)
+        self.addCleanup(self.world.close)
+        copy_program(os.path.join(BUILD, "fleet", "samara-fleet"), self.world.bin("samara-fleet"))
+        self.ro = self.world.player("ro", "ro", 1)
+        self.ro.init()
+        self.fleet_file = self.ro.path("fleet")
+        self.world.command([self.world.bin("samara-fleet"), "stock", "--ro", self.ro.dir, "--fleet", self.fleet_file, "--devices", str(DEVICES),
+                            "--quiet"], self.ro.uid)
+        # Nobody is sent away for the age of the queue.
+        self.server = self.world.start_samarad(self.ro, listen__threads=1, overload__target_ms=10000)
+
+    def received(self):
+        return self.world.counters()["datagrams_in"]
+
+    def waiting(self):
+        """Octets in the receive buffer of the server's socket."""
+        with open("/proc/net/udp", encoding="ascii") as f:
+            for line in f.readlines()[1:]:
+                words = line.split()
+                if int(words[1].split(":")[1], 16) == self.world.port:
+                    return int(words[4].split(":")[1], 16)
+        raise AssertionError("no such socket")
+
+    def memory(self):
+        with open(f"/proc/{self.server.pid}/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def fly_all(self):
+        argv = [self.world.bin("samara-fleet"), "run", "--fleet", self.fleet_file, "--server", f"127.0.0.1:{self.world.port}", "--do", "provision",
+                "--window", str(DEVICES), "--prepare", "--resend-after", "60000", "--patience", "60", "--json", "--quiet"]
+        fleet = subprocess.Popen(self.world.as_user(self.ro.uid, None, argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.addCleanup(lambda: fleet.poll() is None and fleet.kill())
+        return fleet
+
+    def test_store_held_by_another_bounds_what_is_taken_in_and_loses_nothing(self):
+        before = self.memory()
+        other = sqlite3.connect(self.ro.path("samara.db"), isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        fleet = self.fly_all()
+        wait_until("requests wait in the socket, and a batch for the store", lambda: self.waiting() > 0 and self.received() > 0)
+        self.assertEqual(self.world.counters()["commits"], 0)
+        taken = self.received()
+        grown = self.memory() - before
+        other.execute("ROLLBACK")
+        result = json.loads(fleet.communicate()[0])
+        self.assertLessEqual(taken, ROOM)
+        self.assertLess(grown, GROWTH_MAX)
+        self.assertEqual((result["accepted"], result["retransmissions"], result["unanswered"], result["bad"]), (DEVICES, 0, 0, 0))
+        self.assertEqual(self.ro.json("status")["states"]["offered"], DEVICES)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -134,13 +134,15 @@ static bool is_in_use(const struct keys *k, uint32_t id)
 	return age <= (int32_t) class->lifetime && age >= -(int32_t)SMR_TICKET_EPOCHS_AHEAD;
 }
 
-static enum smr_err add_key(struct smr_store *store, struct keys *k, uint32_t id, struct smr_ticket_key **out)
+/* NULL: no room, and the problem says so. */
+static struct smr_ticket_key *add_key(struct smr_store *store, struct keys *k, uint32_t id)
 {
-	if (k->count == k->room)
-		return smr_store_say(store, SMR_E_NO_ROOM, "there are more than %zu ticket keys", k->room);
-	*out = &k->list[k->count++];
-	(*out)->id = id;
-	return SMR_OK;
+	if (k->count == k->room) {
+		(void)smr_store_say(store, SMR_E_NO_ROOM, "there are more than %zu ticket keys", k->room);
+		return NULL;
+	}
+	k->list[k->count].id = id;
+	return &k->list[k->count++];
 }
 
 static enum smr_err read_keys(struct smr_store *store, struct keys *k)
@@ -160,9 +162,11 @@ static enum smr_err read_keys(struct smr_store *store, struct keys *k)
 			k->has_old = true;
 			continue;
 		}
-		q.err = add_key(store, k, id, &key);
-		if (q.err == SMR_OK)
+		key = add_key(store, k, id);
+		if (key != NULL)
 			smr_column_fixed(&q, 1, key->key, SMR_TK_LEN);
+		else
+			q.err = SMR_E_NO_ROOM;
 	}
 	k->stored = k->count;
 	return smr_query_end(&q);
@@ -182,8 +186,8 @@ static enum smr_err make_key(struct smr_store *store, struct keys *k, uint32_t i
 
 	if (has_key(k, id))
 		return SMR_OK;
-	SMR_TRY(add_key(store, k, id, &key));
-	return smr_random(key->key, SMR_TK_LEN);
+	key = add_key(store, k, id);
+	return key != NULL ? smr_random(key->key, SMR_TK_LEN) : SMR_E_NO_ROOM;
 }
 
 /* This epoch's and the next one's: that one is there when a front end's clock, or ours, gets to it first. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/admission.h"
 
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -26,6 +27,7 @@ struct smr_admission {
 	struct smr_metrics *metrics;
 	uint8_t key[SMR_SIPHASH_KEY_LEN]; /* of the tables below; this process's alone */
 	uint64_t now_us;
+	uint32_t drops; /* of the socket, as the kernel counts them */
 	struct smr_load load;
 	struct smr_later later;
 	struct smr_gates gates;
@@ -80,6 +82,22 @@ void smr_admission_note(struct smr_admission *a, uint64_t now_us, uint64_t age_u
 	SMR_COUNT_UP(a->metrics, batches_loaded, smr_load_is(&a->load) ? 1 : 0);
 }
 
+/** Is the socket's buffer filling up? Where the kernel allows a small one only, it is full before anything in it is old. Also counts what never
+ * got here. */
+static bool is_filling(struct smr_admission *a, int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	uint32_t dropped;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0 || len < sizeof(info))
+		return false;
+	dropped = info[SK_MEMINFO_DROPS] - a->drops;
+	SMR_COUNT_UP(a->metrics, socket_drops, dropped);
+	a->drops = info[SK_MEMINFO_DROPS];
+	return dropped > 0 || info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
+}
+
 /* The kernel's stamps are of the clock that may jump: a jump forward looks like an old queue for one note, which does not count by itself. */
 void smr_admission_observe(struct smr_admission *a, int fd)
 {
@@ -90,6 +108,8 @@ void smr_admission_observe(struct smr_admission *a, int fd)
 	/* The first call turns stamping on, and finds none yet. */
 	if (ioctl(fd, SIOCGSTAMPNS, &arrived) == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0)
 		age_us = (int64_t)(now.tv_sec - arrived.tv_sec) * 1000000 + (now.tv_nsec - arrived.tv_nsec) / 1000;
+	if (is_filling(a, fd) && age_us < (int64_t)a->load.target_us)
+		age_us = (int64_t)a->load.target_us;
 	smr_admission_note(a, smr_clock_us(), age_us > 0 ? (uint64_t)age_us : 0);
 }
 

@@ -33,6 +33,7 @@
 	X(told_later, "told when to come back, without public-key work")                          \
 	X(answers_repeated, "lost answers repeated from memory")                                  \
 	X(over_budget, "first contacts beyond the budget of their address prefix")                \
+	X(socket_drops, "datagrams that the kernel dropped because a worker's socket was full")   \
 	X(batches_loaded, "batches received while the queue was old")                             \
 	X(flights_answered, "flights answered with a ticket")                                     \
 	X(packages_sent, "of these with a subscription")                                          \

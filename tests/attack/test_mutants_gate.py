@@ -106,9 +106,7 @@ class Guarded(WorldBites):
         """The same, with an Echo of ten minutes ago, when it had that address. (The server's key makes it, so that nobody waits.)"""
         def attack(_, __):
             udp = self.client()
-            with disk.Disk(self.o.ro) as ro:
-                key = ro.echo_key()
-            old = echo.echo(key, time.time() - 600, *udp.socket.getsockname())
+            old = echo.echo(disk.echo_key(self.o.ro), time.time() - 600, *udp.socket.getsockname())
             invented = self.invented()
             self.note()
             return self.costs(udp, invented + self.mac(invented), old)

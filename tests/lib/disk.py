@@ -41,10 +41,6 @@ class Disk:
         """{id: key}"""
         return dict(self.query("SELECT id, key FROM ticket_key"))
 
-    def echo_key(self):
-        """The ticket key that Echoes come from now: of the class for devices whose interval is not known, 0 by default, with epochs of a day."""
-        return self.ticket_keys()[int(time.time()) // 86400]
-
     def package(self, device):
         """The package that waits for a device, as an answer would carry it."""
         rows = self.query("SELECT o.id, d.iccid, d.serial, p.x, p.w, p.\"order\" FROM device d JOIN package p ON p.slot = d.package "
@@ -55,6 +51,16 @@ class Disk:
         """Every P-256 key that is there."""
         names = [name[:-4] for name in os.listdir(self.path("keys")) if name.endswith(".key")]
         return [record_file.private_key(self, name) for name in names] + list(self.flight_keys().values())
+
+
+def echo_key(player):
+    """The ticket key that the running server's Echoes come from: of the class for devices whose interval is not known, 0 by default, with epochs of a
+    day. Read beside the server, not from a copy: one that is made while the log is truncated lacks the newest rows."""
+    db = sqlite3.connect(f"file:{player.path('samara.db')}?mode=ro", uri=True, timeout=20)
+    try:
+        return db.execute("SELECT key FROM ticket_key WHERE id = ?", (int(time.time()) // 86400,)).fetchone()[0]
+    finally:
+        db.close()
 
 
 def put(player, *statements):

@@ -85,6 +85,8 @@ enum smr_err smr_store_load_begin(struct smr_store *store, const struct smr_file
 	store->load_type = info->type;
 	store->load_number = info->number;
 	store->load_renewed = 0;
+	store->load_shipment_number = 0;
+	store->load_operator_number = 0;
 	memcpy(store->load_sender, info->sender, sizeof(store->load_sender));
 	err = begin_checks(store);
 	if (err != SMR_OK)
@@ -169,13 +171,35 @@ enum smr_err smr_store_put_shipment(struct smr_store *store, const struct smr_st
 	return smr_load_result(store, put_shipment(store, shipment));
 }
 
-static enum smr_err shipment_number(struct smr_store *store, const struct smr_shipment_id *id, uint64_t *number)
+static enum smr_err find_shipment(struct smr_store *store, const struct smr_shipment_id *id, uint64_t *number)
 {
 	struct smr_query q = shipment_query(store, id);
 
 	*number = smr_query_step(&q) ? smr_column_int(&q, 0) : 0;
-	SMR_TRY(smr_query_end(&q));
+	return smr_query_end(&q);
+}
+
+static enum smr_err shipment_number(struct smr_store *store, const struct smr_shipment_id *id, uint64_t *number)
+{
+	if (store->load_shipment_number == 0 || memcmp(&store->load_shipment, id, sizeof(*id)) != 0) {
+		SMR_TRY(find_shipment(store, id, &store->load_shipment_number));
+		store->load_shipment = *id;
+	}
+	*number = store->load_shipment_number;
 	return *number != 0 ? SMR_OK : smr_store_say(store, SMR_E_NOT_FOUND, "the shipment is not known");
+}
+
+enum smr_err smr_load_operator(struct smr_store *store, const struct smr_key_id *id, uint64_t *number)
+{
+	struct smr_operator_row row;
+
+	if (store->load_operator_number == 0 || memcmp(&store->load_operator, id, sizeof(*id)) != 0) {
+		SMR_TRY(smr_operator_get(store, id, &row));
+		store->load_operator_number = row.number;
+		store->load_operator = *id;
+	}
+	*number = store->load_operator_number;
+	return SMR_OK;
 }
 
 /* Stored uncompressed, so that no request pays for the decompression; a key that is no point is found out here. */

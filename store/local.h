@@ -27,6 +27,11 @@ struct smr_store {
 	uint64_t load_number;
 	uint64_t load_renewed; /* devices in it that were enrolled anew */
 	uint8_t load_sender[SMR_POINT_COMPRESSED_LEN];
+	/* what each of its records names again: one query for all of them. 0: not looked up yet */
+	struct smr_shipment_id load_shipment;
+	uint64_t load_shipment_number;
+	struct smr_key_id load_operator;
+	uint64_t load_operator_number;
 };
 
 /* ---- errors ---- */
@@ -132,6 +137,8 @@ struct smr_operator_row {
 	uint64_t relay_last;
 	uint64_t relay_reserved;
 };
+/** The operator that a record of the load in progress names; 0: unknown. */
+enum smr_err smr_load_operator(struct smr_store *store, const struct smr_key_id *id, uint64_t *number) SMR_MUST_USE;
 enum smr_err smr_operator_get(struct smr_store *store, const struct smr_key_id *id,
 			      struct smr_operator_row *out) SMR_MUST_USE;
 

@@ -57,24 +57,24 @@ static enum smr_err check_rules(struct smr_store *store, const struct smr_held *
 
 static enum smr_err put_package(struct smr_store *store, const struct smr_batch_record *record)
 {
-	struct smr_operator_row operator_row;
+	uint64_t operator_number;
 	struct smr_held held;
 	uint64_t slot;
 
 	SMR_TRY(check_package(store, &record->package));
-	SMR_TRY(smr_operator_get(store, &record->package.operator_id, &operator_row));
-	if (operator_row.number == 0)
+	SMR_TRY(smr_load_operator(store, &record->package.operator_id, &operator_number));
+	if (operator_number == 0)
 		return smr_store_say(store, SMR_E_NOT_FOUND, "the operator's AuC is not known");
 	SMR_TRY(smr_held_get(store, &record->eid, &held));
-	SMR_TRY(check_rules(store, &held, record->package.serial, operator_row.number));
-	SMR_TRY(check_iccid(store, record, operator_row.number));
+	SMR_TRY(check_rules(store, &held, record->package.serial, operator_number));
+	SMR_TRY(check_iccid(store, record, operator_number));
 	SMR_TRY(smr_device_consent(store, record, &held));
 	if (!held.found)
 		SMR_TRY(smr_held_create(store, &record->eid, NULL, 0));
 	SMR_TRY(store->driver->put_package(store, &record->eid, &held, &record->package, &slot));
 	/* Evidence of a flight for the package before: nobody can use it any more. */
 	SMR_TRY(smr_evidence_delete(store, &record->eid, held.evidence));
-	SMR_TRY(set_package(store, record, operator_row.number, slot));
+	SMR_TRY(set_package(store, record, operator_number, slot));
 	return held.row.lineage != 0 ? smr_journal_note(store, &record->eid) : SMR_OK;
 }
 
@@ -90,12 +90,12 @@ enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_bat
 static enum smr_err withdraw(struct smr_store *store, const struct smr_key_id *operator_id,
 			     const struct smr_command_record *record)
 {
-	struct smr_operator_row operator_row;
+	uint64_t operator_number;
 	struct smr_held held;
 
-	SMR_TRY(smr_operator_get(store, operator_id, &operator_row));
+	SMR_TRY(smr_load_operator(store, operator_id, &operator_number));
 	SMR_TRY(smr_held_get(store, &record->eid, &held));
-	if (operator_row.number == 0 || held.operator_number != operator_row.number || held.row.serial < record->serial)
+	if (operator_number == 0 || held.operator_number != operator_number || held.row.serial < record->serial)
 		return smr_store_say(store, SMR_E_NOT_FOUND,
 				     "this subscription of this operator is not here: load the batch with it first");
 	if (held.row.serial > record->serial)
@@ -134,20 +134,20 @@ static enum smr_err check_command(struct smr_store *store, const struct smr_comm
 static enum smr_err put_command(struct smr_store *store, const struct smr_key_id *operator_id,
 				const struct smr_command_record *record)
 {
-	struct smr_operator_row operator_row;
+	uint64_t operator_number;
 	struct smr_held held;
 	struct smr_query q;
 
-	SMR_TRY(smr_operator_get(store, operator_id, &operator_row));
+	SMR_TRY(smr_load_operator(store, operator_id, &operator_number));
 	SMR_TRY(smr_held_get(store, &record->eid, &held));
-	if (operator_row.number == 0 || !held.found || held.operator_number != operator_row.number ||
+	if (operator_number == 0 || !held.found || held.operator_number != operator_number ||
 	    memcmp(&held.row.iccid, &record->iccid, sizeof(record->iccid)) != 0)
 		return smr_store_say(store, SMR_E_NOT_FOUND, "no device here has this subscription of this operator");
 	SMR_TRY(check_command(store, record));
 	q = smr_query_begin(store, SMR_SQL_COMMAND_PUT);
 	smr_query_blob(&q, record->eid.octets, sizeof(record->eid.octets));
 	smr_query_blob(&q, record->iccid.octets, sizeof(record->iccid.octets));
-	smr_query_int(&q, operator_row.number);
+	smr_query_int(&q, operator_number);
 	smr_query_int(&q, record->serial);
 	smr_query_bytes(&q, record->command);
 	SMR_TRY(smr_query_run(&q));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statements over many rows. Each is prepared for 1, 2, 4 … 256 rows, and any number of rows goes out as a few of these,
- * all in one round trip. The rows are a VALUES list with the bucket in each (docs/decisions/0014-postgresql.md).
+ * all in one round trip. The rows are a VALUES list with the bucket in each (docs/decisions/0016-postgresql.md).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The schema, its version, and the way up from older versions (docs/decisions/0014-postgresql.md).
+ * The schema, its version, and the way up from older versions (docs/decisions/0016-postgresql.md).
  *
  * `bucket` (first 12 bits of SHA-256 of the EID, of the ICCID in `iccid`) is part of every key of the tables that grow
  * with the devices: they are distributed by it on a cluster. The other tables are small, and copied to every node.

@@ -6,7 +6,7 @@
  *
  * types: one per parameter that is bound (i int8, b bytea, t text). bucket: number of the parameter whose bucket follows
  * as one more parameter, an int4; 0: none. Every statement about a distributed table names its bucket, but for those
- * that are about all devices (docs/decisions/0014-postgresql.md).
+ * that are about all devices (docs/decisions/0016-postgresql.md).
  */
 #ifndef SMR_STORE_PG_SQL_H
 #define SMR_STORE_PG_SQL_H

@@ -216,7 +216,7 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(rig_get(rig->store, 1).row.state, SMR_ROW_INSTALLED);
 }
 
-/* The rules that a cluster asks for (docs/decisions/0014-postgresql.md). */
+/* The rules that a cluster asks for (docs/decisions/0016-postgresql.md). */
 static void test_every_key_of_a_distributed_table_has_the_bucket(void **state)
 {
 	struct rig *rig = *state;

@@ -5,9 +5,7 @@
 
 static struct smr_store *allocate(void)
 {
-	struct smr_pg *pg = calloc(1, sizeof(*pg));
-
-	return pg == NULL ? NULL : &pg->base;
+	return calloc(1, sizeof(struct smr_pg)); /* which begins with the base */
 }
 
 struct smr_pg *smr_pg_of(struct smr_store *store)

@@ -5,9 +5,7 @@
 
 static struct smr_store *allocate(void)
 {
-	struct smr_sqlite *sqlite = calloc(1, sizeof(*sqlite));
-
-	return sqlite == NULL ? NULL : &sqlite->base;
+	return calloc(1, sizeof(struct smr_sqlite)); /* which begins with the base */
 }
 
 struct smr_sqlite *smr_sqlite_of(struct smr_store *store)

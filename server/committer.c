@@ -147,6 +147,18 @@ static void report(enum smr_err err, struct smr_store *store, bool *failing)
 	*failing = err != SMR_OK;
 }
 
+/* The store overwrites an X that was received, and one that no device can use. */
+static size_t count_purges(const struct smr_store_change *changes, size_t count)
+{
+	size_t purges = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (changes[i].err == SMR_OK && (changes[i].purge_x || changes[i].state == SMR_ROW_RESEAL))
+			purges++;
+	}
+	return purges;
+}
+
 static void commit_group(struct smr_committer *c, struct list *jobs, size_t count, bool *failing)
 {
 	enum smr_err err = smr_store_commit(c->store, c->group, count);
@@ -155,8 +167,10 @@ static void commit_group(struct smr_committer *c, struct list *jobs, size_t coun
 
 	SMR_COUNT_UP(c->metrics, commits, 1);
 	SMR_COUNT_UP(c->metrics, store_round_trips, 1);
-	if (err == SMR_OK)
+	if (err == SMR_OK) {
 		SMR_COUNT_UP(c->metrics, changes, count);
+		SMR_COUNT_UP(c->metrics, purges, count_purges(c->group, count));
+	}
 	report(err, c->store, failing);
 	while ((job = list_pop(jobs)) != NULL) {
 		for (size_t i = 0; i < job->count; i++)

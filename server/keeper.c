@@ -8,9 +8,10 @@
 #include "sys/log.h"
 
 #define LOOK_EVERY_MS 200
-#define CHECKPOINT_EVERY_S 2u
+#define TRUNCATE_EVERY_S 5u  /* when something was overwritten: docs/decisions/0009-life-of-remnants.md promises ten */
+#define LOG_MAX (256u << 20) /* octets; it is truncated then in any case */
 #define WARN_EVERY_S 3600u
-#define REMNANTS_S 60u /* the log is truncated every CHECKPOINT_EVERY_S; later than this is worth a word */
+#define REMNANTS_S 60u /* older ones are worth a word */
 
 struct smr_keeper {
 	pthread_t thread;
@@ -21,12 +22,13 @@ struct smr_keeper {
 	struct smr_server *server;
 	struct smr_store *store;
 	uint64_t sequence;
-	uint64_t valid_until; /* of the present keyring, seconds since 1970 */
-	uint64_t checkpoint_at;
+	uint64_t valid_until;	   /* of the present keyring, seconds since 1970 */
+	uint64_t truncate_at;	   /* the log; not earlier */
+	uint64_t remnants_since;   /* something that was overwritten stands in the log; 0: nothing does */
+	unsigned long long purges; /* counted when it was truncated last */
 	uint64_t remnants_warn_at;
-	uint64_t truncated_at; /* last; what was overwritten since then still stands in the log */
-	uint64_t keys_end;     /* when the last epoch key in stock ends; 0: there is none */
-	uint64_t warn_at;      /* not more often than that */
+	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
+	uint64_t warn_at;  /* not more often than that */
 	bool failing;
 };
 
@@ -83,23 +85,38 @@ static void warn_of_end(struct smr_keeper *k, uint64_t now)
 }
 
 /** Bounds the size of the log, and the life of what the store has overwritten: X after its receipt, ended flight keys. */
-static enum smr_err checkpoint(struct smr_keeper *k, uint64_t now)
+static enum smr_err truncate_log(struct smr_keeper *k, uint64_t now)
 {
+	unsigned long long purges =
+		atomic_load(&k->server->metrics.purges); /* what comes later stays for the next time */
 	enum smr_err err = smr_store_checkpoint(k->store);
 
-	k->checkpoint_at = now + CHECKPOINT_EVERY_S;
-	if (err == SMR_OK)
-		k->truncated_at = now;
+	k->truncate_at = now + TRUNCATE_EVERY_S;
+	if (err == SMR_OK) {
+		k->remnants_since = 0;
+		k->purges = purges;
+	}
 	if (err != SMR_E_BUSY)
 		return err;
-	if (now >= k->truncated_at + REMNANTS_S && now >= k->remnants_warn_at) {
+	if (now >= k->remnants_since + REMNANTS_S && now >= k->remnants_warn_at) {
 		k->remnants_warn_at = now + REMNANTS_S;
 		smr_log(SMR_LOG_WARN, "store.log_not_truncated", "for_s=%llu hint=%s",
-			(unsigned long long)(now - k->truncated_at),
+			(unsigned long long)(now - k->remnants_since),
 			SMR_QUOTED("another program holds the store open: what was purged stays in its log until it "
 				   "ends"));
 	}
 	return SMR_OK; /* readers were in the way: the next one does the rest */
+}
+
+/** Commits wait while the log is truncated, so that is done only when something in it has to go. */
+static enum smr_err care_for_log(struct smr_keeper *k, uint64_t now)
+{
+	uint64_t octets;
+
+	SMR_TRY(smr_store_copy_log(k->store, &octets));
+	if (k->remnants_since == 0 && (octets > LOG_MAX || atomic_load(&k->server->metrics.purges) != k->purges))
+		k->remnants_since = now;
+	return k->remnants_since != 0 && now >= k->truncate_at ? truncate_log(k, now) : SMR_OK;
 }
 
 static enum smr_err follow(struct smr_keeper *k, struct smr_store_position *position)
@@ -122,9 +139,11 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 		if (position.sequence != k->sequence)
 			smr_log(SMR_LOG_INFO, "keys.reloaded", "pending=%zu", smr_pending_count(k->server->pending));
 		k->sequence = position.sequence;
+		if (k->remnants_since == 0)
+			k->remnants_since = now; /* keys that ended, packages that a load took back */
 	}
 	warn_of_end(k, now);
-	return now >= k->checkpoint_at ? checkpoint(k, now) : SMR_OK;
+	return care_for_log(k, now);
 }
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
@@ -170,7 +189,7 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	if (k == NULL)
 		return SMR_E_NO_MEMORY;
 	k->server = server;
-	k->truncated_at = smr_clock_unix();
+	k->remnants_since = smr_clock_unix(); /* what a killed server left */
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->wake, NULL);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);

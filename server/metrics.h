@@ -47,6 +47,7 @@
 	X(tamper_reports, "check-ins that report tampering")                                      \
 	X(commits, "group commits")                                                               \
 	X(changes, "rows changed by them")                                                        \
+	X(purges, "subscriptions overwritten in the store after a receipt or a refusal")          \
 	X(conflicts, "changes decided again because the row had moved")                           \
 	X(store_round_trips, "batch calls to the store for devices")                              \
 	X(security_server_round_trips, "calls to another security server for devices: none exist")

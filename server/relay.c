@@ -203,6 +203,16 @@ static enum smr_err check_sender(const struct smr_file_info *info, const struct 
 	return memcmp(&id, &op->operator_id, sizeof(id)) == 0 ? SMR_OK : SMR_E_NOT_ADDRESSEE;
 }
 
+/* A rejected install receipt makes its row RESEAL, and its X is overwritten. */
+static size_t count_rejected(const struct smr_ack_record *acks, size_t count)
+{
+	size_t rejected = 0;
+
+	for (size_t i = 0; i < count; i++)
+		rejected += acks[i].verdict == SMR_ACK_REJECTED;
+	return rejected;
+}
+
 static enum smr_err take_ack(struct smr_relay *relay, const struct smr_store_operator *op, const char *path,
 			     uint64_t *of)
 {
@@ -218,6 +228,8 @@ static enum smr_err take_ack(struct smr_relay *relay, const struct smr_store_ope
 	if (err == SMR_OK)
 		err = smr_store_acknowledge(relay->store, &op->operator_id, *of, acks, count);
 	smr_file_close(reader);
+	if (err == SMR_OK)
+		SMR_COUNT_UP(&relay->server->metrics, purges, count_rejected(acks, count));
 	free(acks);
 	if (err == SMR_OK)
 		smr_log(SMR_LOG_INFO, "relay.acknowledged", "of=%llu records=%zu", (unsigned long long)*of, count);

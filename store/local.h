@@ -181,6 +181,7 @@ struct smr_driver {
 	/* The hot path; counts are within limits. */
 	enum smr_err (*lookup)(struct smr_store *store, struct smr_store_device *devices, size_t count);
 	enum smr_err (*commit)(struct smr_store *store, struct smr_store_change *changes, size_t count);
+	enum smr_err (*copy_log)(struct smr_store *store, uint64_t *octets);
 	enum smr_err (*checkpoint)(struct smr_store *store);
 
 	/* Queries: the first error is put into the query, with the problem's text. Not called once there is one. */

@@ -70,6 +70,11 @@ enum smr_err smr_store_commit(struct smr_store *store, struct smr_store_change *
 	return err;
 }
 
+enum smr_err smr_store_copy_log(struct smr_store *store, uint64_t *octets)
+{
+	return store->loading ? SMR_E_INVALID : store->driver->copy_log(store, octets);
+}
+
 enum smr_err smr_store_checkpoint(struct smr_store *store)
 {
 	if (store->loading)

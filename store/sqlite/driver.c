@@ -26,6 +26,7 @@ const struct smr_driver smr_driver_sqlite = {
 	.close = smr_sqlite_close,
 	.lookup = smr_sqlite_lookup,
 	.commit = smr_sqlite_commit,
+	.copy_log = smr_sqlite_copy_log,
 	.checkpoint = smr_sqlite_checkpoint,
 	.query_begin = smr_sqlite_query_begin,
 	.bind_blob = smr_sqlite_bind_blob,

@@ -7,6 +7,8 @@
 #include "sys/fault.h"
 #include "sys/fsio.h"
 
+#define PAGE_SIZE 2048u
+#define FRAME_HEAD 24u /* of a page in the log */
 #define BUSY_TIMEOUT_MS 5000
 #define CHECKPOINT_TIMEOUT_MS 250
 #define CHECKPOINT_ROUNDS 4
@@ -91,19 +93,29 @@ enum smr_err smr_sqlite_open(struct smr_store *store, const char *where)
 	return err;
 }
 
-/* Copy beside running commits, again while they have added much meanwhile. */
-static int copy_log(sqlite3 *db)
+/* Copy beside running commits, again while they have added much meanwhile. @frames: of the log, as it is then. */
+static int copy_log(sqlite3 *db, int rounds, int *frames)
 {
-	int frames = 0;
 	int copied = 0;
 	int rc = SQLITE_OK;
 
-	for (int round = 0; rc == SQLITE_OK && round < CHECKPOINT_ROUNDS; round++) {
-		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
-		if (frames - copied <= CHECKPOINT_REST)
+	*frames = 0;
+	for (int round = 0; rc == SQLITE_OK && round < rounds; round++) {
+		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, frames, &copied);
+		if (*frames - copied <= CHECKPOINT_REST)
 			break;
 	}
 	return rc;
+}
+
+enum smr_err smr_sqlite_copy_log(struct smr_store *store, uint64_t *octets)
+{
+	int frames;
+	int rc = copy_log(smr_sqlite_of(store)->db, 1, &frames);
+
+	*octets = frames > 0 ? (uint64_t)frames * (PAGE_SIZE + FRAME_HEAD) : 0;
+	/* Busy: somebody else is copying. */
+	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? SMR_OK : smr_sqlite_fail(store, "copying the log");
 }
 
 /* Commits have to wait for the truncation, so there should be little left to copy by then, and readers and writers in
@@ -111,10 +123,11 @@ static int copy_log(sqlite3 *db)
 enum smr_err smr_sqlite_checkpoint(struct smr_store *store)
 {
 	sqlite3 *db = smr_sqlite_of(store)->db;
+	int frames;
 	int rc;
 
 	SMR_FAULT("before-checkpoint", "store");
-	rc = copy_log(db);
+	rc = copy_log(db, CHECKPOINT_ROUNDS, &frames);
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(db, CHECKPOINT_TIMEOUT_MS);
 		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

@@ -377,6 +377,27 @@ static void test_checkpoint_with_a_reader_in_the_way_is_busy_and_then_truncates(
 	smr_store_close(reader);
 }
 
+static void test_copying_the_log_waits_for_nobody_and_leaves_its_length(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *writer;
+	struct smr_file_info info = rig_info(SMR_FILE_BATCH, 9999);
+	uint64_t octets;
+
+	rig_offer(rig->store, 1);
+	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &writer), SMR_OK);
+	assert_int_equal(smr_store_load_begin(writer, &info), SMR_OK);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_int_equal(smr_store_load_end(writer, false), SMR_OK);
+	smr_store_close(writer);
+	assert_true(octets > 0);
+	assert_int_equal(log_size(rig), octets + 32); /* and its head */
+	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_int_equal(octets, 0);
+	assert_int_equal(log_size(rig), 0);
+}
+
 /* ---- remnants ---- */
 
 /* Loading, sending, installing, sealing anew with the same and other lengths, in random order; then not a piece of any
@@ -445,6 +466,7 @@ int main(void)
 		FILLED(test_commit_on_a_small_file_system_recovers_after_a_checkpoint),
 		FILLED(test_open_read_only_file_reads_and_refuses_to_write),
 		FILLED(test_checkpoint_with_a_reader_in_the_way_is_busy_and_then_truncates),
+		FILLED(test_copying_the_log_waits_for_nobody_and_leaves_its_length),
 		FILLED(test_purged_x_leaves_no_remnant_in_database_and_log),
 	};
 

@@ -113,6 +113,11 @@ void smr_admission_observe(struct smr_admission *a, int fd)
 	smr_admission_note(a, smr_clock_us(), age_us > 0 ? (uint64_t)age_us : 0);
 }
 
+bool smr_admission_is_loaded(const struct smr_admission *a)
+{
+	return smr_load_is(&a->load);
+}
+
 /* ---- the rule ---- */
 
 static unsigned limit_of(const struct smr_server_config *config, enum smr_proof proof, bool within)

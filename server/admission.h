@@ -25,6 +25,9 @@ void smr_admission_observe(struct smr_admission *admission, int fd);
 /** The same, when the answer is known. @param now_us  monotonic. */
 void smr_admission_note(struct smr_admission *admission, uint64_t now_us, uint64_t age_us);
 
+/** Is there more than can be done at once? Where it is, a batch takes in more until there is enough in it that is worth a commit. */
+bool smr_admission_is_loaded(const struct smr_admission *admission);
+
 /**
  * Is this first contact to be opened?
  * @param m1, mac    parts of its payload; @p mac empty: there is none.

@@ -24,12 +24,13 @@
 #define SMR_AMPLIFICATION_MAX 3u
 
 enum smr_stage {
-	SMR_STAGE_FREE,	  /* dropped, or done */
-	SMR_STAGE_READ,	  /* a request, not opened yet */
-	SMR_STAGE_LOOKUP, /* opened; its device's row is wanted */
-	SMR_STAGE_COMMIT, /* judged; its change must be durable first */
-	SMR_STAGE_ANSWER, /* may be answered */
-	SMR_STAGE_SEND	  /* the answer is in out */
+	SMR_STAGE_FREE,	    /* dropped, or done */
+	SMR_STAGE_RECEIVED, /* a datagram */
+	SMR_STAGE_READ,	    /* a request, not opened yet */
+	SMR_STAGE_LOOKUP,   /* opened; its device's row is wanted */
+	SMR_STAGE_COMMIT,   /* judged; its change must be durable first */
+	SMR_STAGE_ANSWER,   /* may be answered */
+	SMR_STAGE_SEND	    /* the answer is in out */
 };
 
 struct smr_item {

@@ -17,12 +17,13 @@
 
 #define BATCH_ITEMS SMR_WORKER_BATCH_MAX
 #define BATCHES 4u
+#define REFILLS_MAX 16u /* then what was kept has waited long enough */
 
 struct batch {
 	struct batch *next_free;
 	struct smr_keyring *ring; /* held from receiving to sending */
 	struct smr_pending_view pending;
-	size_t count;
+	size_t count; /* received for it */
 	struct smr_item items[BATCH_ITEMS];
 	struct smr_store_device devices[BATCH_ITEMS];
 	struct smr_store_change changes[BATCH_ITEMS];
@@ -51,15 +52,40 @@ static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 
 /* ---- receive and send ---- */
 
-static size_t receive(struct smr_worker *w, struct batch *b)
+/* Items of the batch that hold nothing. */
+static size_t free_items(const struct smr_worker *w, struct batch *b, struct smr_item **items)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < w->server->config->batch; i++) {
+		if (b->items[i].stage == SMR_STAGE_FREE)
+			items[count++] = &b->items[i];
+	}
+	return count;
+}
+
+static void note_received(struct smr_item *item, const struct mmsghdr *header)
+{
+	item->stage = SMR_STAGE_RECEIVED;
+	item->tries = 0;
+	item->in_len = header->msg_hdr.msg_flags & MSG_TRUNC ? 0 : header->msg_len;
+	item->from_len = header->msg_hdr.msg_namelen;
+	item->control_len = header->msg_hdr.msg_controllen;
+}
+
+/** As many as there is room for in the batch. Returns whether there may be more. */
+static bool receive(struct smr_worker *w, struct batch *b)
 {
 	struct mmsghdr headers[BATCH_ITEMS];
 	struct iovec parts[BATCH_ITEMS];
+	struct smr_item *items[BATCH_ITEMS];
+	size_t room = free_items(w, b, items);
+	size_t bytes = 0;
 	int n;
 
-	memset(headers, 0, sizeof(headers));
-	for (size_t i = 0; i < BATCH_ITEMS; i++) {
-		struct smr_item *item = &b->items[i];
+	memset(headers, 0, room * sizeof(*headers));
+	for (size_t i = 0; i < room; i++) {
+		struct smr_item *item = items[i];
 
 		parts[i] = (struct iovec){item->in, sizeof(item->in)};
 		headers[i].msg_hdr = (struct msghdr){.msg_name = &item->from,
@@ -69,22 +95,18 @@ static size_t receive(struct smr_worker *w, struct batch *b)
 						     .msg_control = item->control,
 						     .msg_controllen = sizeof(item->control)};
 	}
-	n = recvmmsg(w->udp_fd, headers, (unsigned)w->server->config->batch, MSG_DONTWAIT, NULL);
+	n = room ? recvmmsg(w->udp_fd, headers, (unsigned)room, MSG_DONTWAIT, NULL) : 0;
 	if (n <= 0)
-		return 0;
+		return false;
 	for (size_t i = 0; i < (size_t)n; i++) {
-		struct smr_item *item = &b->items[i];
-
-		item->stage = SMR_STAGE_FREE;
-		item->tries = 0;
-		item->in_len = headers[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : headers[i].msg_len;
-		item->from_len = headers[i].msg_hdr.msg_namelen;
-		item->control_len = headers[i].msg_hdr.msg_controllen;
-		SMR_COUNT_UP(&w->server->metrics, bytes_in, headers[i].msg_len);
+		note_received(items[i], &headers[i]);
+		bytes += headers[i].msg_len;
 	}
+	b->count += (size_t)n;
+	SMR_COUNT_UP(&w->server->metrics, bytes_in, bytes);
 	SMR_COUNT_UP(&w->server->metrics, datagrams_in, n);
 	smr_admission_observe(w->admission, w->udp_fd);
-	return (size_t)n;
+	return (size_t)n == room;
 }
 
 static void send_all(struct smr_worker *w, struct mmsghdr *headers, size_t count)
@@ -111,7 +133,7 @@ static void send_ready(struct smr_worker *w, struct batch *b)
 	size_t ready = 0;
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < b->count; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
 		struct smr_item *item = &b->items[i];
 
 		if (item->stage != SMR_STAGE_SEND)
@@ -149,7 +171,7 @@ static void look_up(struct smr_worker *w, struct batch *b)
 	size_t count = 0;
 	enum smr_err err;
 
-	for (size_t i = 0; i < b->count; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
 		struct smr_item *item = &b->items[i];
 
 		if (item->stage != SMR_STAGE_LOOKUP)
@@ -164,7 +186,7 @@ static void look_up(struct smr_worker *w, struct batch *b)
 	err = smr_store_lookup(w->store, b->devices, count);
 	SMR_COUNT_UP(&w->server->metrics, store_round_trips, 1);
 	note_store(w, err);
-	for (size_t i = 0; err != SMR_OK && i < b->count; i++) {
+	for (size_t i = 0; err != SMR_OK && i < BATCH_ITEMS; i++) {
 		if (b->items[i].stage == SMR_STAGE_LOOKUP) {
 			SMR_COUNT_UP(&w->server->metrics, dropped_store, 1);
 			smr_item_wipe(&b->items[i]);
@@ -178,7 +200,7 @@ static size_t judge(struct smr_worker *w, struct batch *b)
 	struct smr_steps steps = steps_of(w, b);
 	size_t changes = 0;
 
-	for (size_t i = 0; i < b->count; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
 		struct smr_item *item = &b->items[i];
 
 		if (item->stage == SMR_STAGE_LOOKUP) {
@@ -223,7 +245,7 @@ static void advance(struct smr_worker *w, struct batch *b)
 
 static void open_all(struct batch *b, const struct smr_steps *steps, enum smr_coap_path path)
 {
-	for (size_t i = 0; i < b->count; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
 		if (b->items[i].stage == SMR_STAGE_READ && b->items[i].coap.path == path)
 			smr_item_open(&b->items[i], steps);
 	}
@@ -232,7 +254,7 @@ static void open_all(struct batch *b, const struct smr_steps *steps, enum smr_co
 /** Check-ins that need no store go out before the first flight costs its time. */
 static void answer_opened(struct smr_worker *w, struct batch *b, const struct smr_steps *steps)
 {
-	for (size_t i = 0; i < b->count; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
 		if (b->items[i].stage == SMR_STAGE_ANSWER) {
 			b->items[i].change = NULL;
 			smr_item_answer(&b->items[i], steps, false);
@@ -241,21 +263,52 @@ static void answer_opened(struct smr_worker *w, struct batch *b, const struct sm
 	send_ready(w, b);
 }
 
-static void begin(struct smr_worker *w, struct batch *b)
+static void open_received(struct smr_worker *w, struct batch *b, const struct smr_steps *steps)
 {
+	for (size_t i = 0; i < BATCH_ITEMS; i++) {
+		if (b->items[i].stage == SMR_STAGE_RECEIVED)
+			smr_item_read(&b->items[i], steps);
+	}
+	open_all(b, steps, SMR_COAP_CHECKIN);
+	answer_opened(w, b, steps);
+	open_all(b, steps, SMR_COAP_FLIGHT);
+	send_ready(w, b);
+}
+
+/* Most of what a loaded server receives it sends away. What it keeps should fill a commit all the same: one for a handful of devices
+ * costs each of them three times as much processor time as one for sixty. */
+static bool wants_more(const struct smr_worker *w, const struct batch *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < BATCH_ITEMS; i++)
+		kept += b->items[i].stage != SMR_STAGE_FREE;
+	return kept < w->server->config->batch / 2 && b->count < REFILLS_MAX * w->server->config->batch &&
+	       smr_admission_is_loaded(w->admission);
+}
+
+/** Returns whether there may be more in the socket. */
+static bool begin(struct smr_worker *w, struct batch *b)
+{
+	bool more;
 	struct smr_steps steps;
 
+	b->count = 0;
+	more = receive(w, b);
+	if (b->count == 0)
+		return false;
 	w->free_list = b->next_free;
 	w->under_way++;
 	b->ring = smr_server_ring(w->server);
 	b->pending = smr_pending_hold(w->server->pending);
 	steps = steps_of(w, b);
-	for (size_t i = 0; i < b->count; i++)
-		smr_item_read(&b->items[i], &steps);
-	open_all(b, &steps, SMR_COAP_CHECKIN);
-	answer_opened(w, b, &steps);
-	open_all(b, &steps, SMR_COAP_FLIGHT);
+	open_received(w, b, &steps);
+	while (more && wants_more(w, b)) {
+		more = receive(w, b);
+		open_received(w, b, &steps);
+	}
 	advance(w, b);
+	return more;
 }
 
 /** A change was not applied because the row had moved: look again, a bounded number of times. */
@@ -300,16 +353,8 @@ static void take_finished(struct smr_worker *w)
 
 static void take_requests(struct smr_worker *w)
 {
-	while (w->free_list != NULL) {
-		struct batch *b = w->free_list;
-
-		b->count = receive(w, b);
-		if (b->count == 0)
-			return;
-		begin(w, b);
-		if (b->count < w->server->config->batch)
-			return;
-	}
+	while (w->free_list != NULL && begin(w, w->free_list))
+		;
 }
 
 static void *run(void *context)

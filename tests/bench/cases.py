@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from figures import Figures  # noqa: E402
-from ground import Failed, Ground, Ro, Server  # noqa: E402
+from ground import ECHO_WINDOW, Failed, Ground, Ro, Server  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 WINDOW = 256  # requests outstanding in a closed loop: the batches that samarad has under way are full, and its socket holds no queue
@@ -165,7 +165,7 @@ def provision_figures(b, runs):
 # ---- check-ins ----
 
 def check_in(b, server):
-    run = server.fleet("check-in", "--count", b.size.check_ins, "--window", WINDOW, "--prepare", "--verify-after")
+    run = server.fleet("check-in", "--count", b.size.check_ins, "--window", ECHO_WINDOW, "--prepare", "--verify-after")
     if run["bad"] or run["accepted"] != run["sent"]:
         raise Failed(f"not every check-in was answered: {run}")
     return run

@@ -15,6 +15,7 @@ import time
 
 PROGRAMS = ("cli/samara", "server/samarad", "fleet/samara-fleet", "tests/bench/floor_flight", "tests/bench/floor_udp", "tests/bench/flood",
             "tests/bench/seal_bare")
+ECHO_WINDOW = 1024  # datagrams outstanding, of the echo as of check-ins: both take full batches
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 
 
@@ -88,7 +89,7 @@ class Ground:
         return json.loads(self.run(self.tool("floor_flight"), seconds, cpu=self.server_cpu))
 
     def echo_floor(self, seconds, request, answer):
-        return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), 1024, self.server_cpu,
+        return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), ECHO_WINDOW, self.server_cpu,
                                    self.load_cpu))
 
     def openssl_speed(self, seconds):

@@ -25,6 +25,7 @@ struct batch {
 	struct smr_pending_view pending;
 	size_t count; /* received for it */
 	struct smr_item items[BATCH_ITEMS];
+	struct smr_item *vacant[BATCH_ITEMS]; /* items that hold nothing, while receiving */
 	struct smr_store_device devices[BATCH_ITEMS];
 	struct smr_store_change changes[BATCH_ITEMS];
 	struct smr_item *change_item[BATCH_ITEMS];
@@ -52,14 +53,14 @@ static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 
 /* ---- receive and send ---- */
 
-/* Items of the batch that hold nothing. */
-static size_t free_items(const struct smr_worker *w, struct batch *b, struct smr_item **items)
+/** Fills b->vacant; returns how many there are. */
+static size_t find_vacant(const struct smr_worker *w, struct batch *b)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < w->server->config->batch; i++) {
 		if (b->items[i].stage == SMR_STAGE_FREE)
-			items[count++] = &b->items[i];
+			b->vacant[count++] = &b->items[i];
 	}
 	return count;
 }
@@ -78,14 +79,13 @@ static bool receive(struct smr_worker *w, struct batch *b)
 {
 	struct mmsghdr headers[BATCH_ITEMS];
 	struct iovec parts[BATCH_ITEMS];
-	struct smr_item *items[BATCH_ITEMS];
-	size_t room = free_items(w, b, items);
+	size_t room = find_vacant(w, b);
 	size_t bytes = 0;
 	int n;
 
 	memset(headers, 0, room * sizeof(*headers));
 	for (size_t i = 0; i < room; i++) {
-		struct smr_item *item = items[i];
+		struct smr_item *item = b->vacant[i];
 
 		parts[i] = (struct iovec){item->in, sizeof(item->in)};
 		headers[i].msg_hdr = (struct msghdr){.msg_name = &item->from,
@@ -99,7 +99,7 @@ static bool receive(struct smr_worker *w, struct batch *b)
 	if (n <= 0)
 		return false;
 	for (size_t i = 0; i < (size_t)n; i++) {
-		note_received(items[i], &headers[i]);
+		note_received(b->vacant[i], &headers[i]);
 		bytes += headers[i].msg_len;
 	}
 	b->count += (size_t)n;

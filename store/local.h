@@ -171,8 +171,8 @@ enum smr_err smr_load_result(struct smr_store *store, enum smr_err err);
 /* ---- back ends ---- */
 
 struct smr_driver {
-	/** A closed handle of the back end's size, zeroed. */
-	struct smr_store *(*allocate)(void);
+	/** Octets of a handle, which begins with struct smr_store. */
+	size_t handle_size;
 	/** mode is set. On failure nothing is left open. */
 	enum smr_err (*open)(struct smr_store *store, const char *where);
 	/** Rolls back what is open; the handle itself is the caller's. */

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queries and transactions over whatever back end the handle has. */
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "store/local.h"
 #include "sys/fault.h"
-
-enum smr_err smr_store_say(struct smr_store *store, enum smr_err err, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(store->problem.text, sizeof(store->problem.text), format, args);
-	va_end(args);
-	return err;
-}
 
 struct smr_query smr_query_begin(struct smr_store *store, enum smr_sql which)
 {

@@ -12,7 +12,7 @@ static const struct smr_driver *driver_for(const char *where)
 enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out)
 {
 	const struct smr_driver *driver = driver_for(where);
-	struct smr_store *store = driver->allocate();
+	struct smr_store *store = calloc(1, driver->handle_size);
 	enum smr_err err;
 
 	*out = store;
@@ -32,11 +32,6 @@ void smr_store_close(struct smr_store *store)
 	if (store->open)
 		store->driver->close(store);
 	free(store);
-}
-
-const char *smr_store_problem(const struct smr_store *store)
-{
-	return store->problem.text;
 }
 
 uint64_t smr_store_round_trips(const struct smr_store *store)

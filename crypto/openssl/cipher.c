@@ -87,18 +87,18 @@ enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 	const struct smr_ossl *lib = smr_ossl_get();
 	struct smr_ossl_room *room = lib != NULL ? smr_ossl_room(lib) : NULL;
 	uint8_t tag[SMR_AEAD_TAG_LEN]; /* EVP wants it writable */
-	enum smr_err err;
+	enum smr_err err = SMR_E_CRYPTO;
 
-	if (room == NULL)
-		return smr_ossl_fail(SMR_E_CRYPTO);
 	if (sealed.len < SMR_AEAD_TAG_LEN)
 		return SMR_E_UNOPENED;
 	if (!lengths_fit(ad, sealed))
 		return SMR_E_INVALID;
 	memcpy(tag, sealed.ptr + sealed.len - sizeof(tag), sizeof(tag));
 	sealed.len -= sizeof(tag);
-	err = open_body(room->gcm, key, nonce, ad, sealed, tag, out);
-	smr_ossl_room_forget(room);
+	if (room != NULL) {
+		err = open_body(room->gcm, key, nonce, ad, sealed, tag, out);
+		smr_ossl_room_forget(room);
+	}
 	if (err == SMR_OK)
 		return SMR_OK;
 	smr_wipe(out, sealed.len);

@@ -3,11 +3,7 @@
 
 #include "store/pg/local.h"
 
-static struct smr_store *allocate(void)
-{
-	return calloc(1, sizeof(struct smr_pg)); /* which begins with the base */
-}
-
+/* The handle begins with the base. */
 struct smr_pg *smr_pg_of(struct smr_store *store)
 {
 	return (struct smr_pg *)store;
@@ -110,7 +106,7 @@ static enum smr_err still_relay(struct smr_store *store)
 }
 
 const struct smr_driver smr_driver_pg = {
-	.allocate = allocate,
+	.handle_size = sizeof(struct smr_pg),
 	.open = smr_pg_open,
 	.close = smr_pg_close,
 	.lookup = smr_pg_lookup,

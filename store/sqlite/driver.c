@@ -3,11 +3,7 @@
 
 #include "store/sqlite/local.h"
 
-static struct smr_store *allocate(void)
-{
-	return calloc(1, sizeof(struct smr_sqlite)); /* which begins with the base */
-}
-
+/* The handle begins with the base. */
 struct smr_sqlite *smr_sqlite_of(struct smr_store *store)
 {
 	return (struct smr_sqlite *)store;
@@ -21,7 +17,7 @@ static enum smr_err still_relay(struct smr_store *store)
 }
 
 const struct smr_driver smr_driver_sqlite = {
-	.allocate = allocate,
+	.handle_size = sizeof(struct smr_sqlite),
 	.open = smr_sqlite_open,
 	.close = smr_sqlite_close,
 	.lookup = smr_sqlite_lookup,

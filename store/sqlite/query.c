@@ -4,7 +4,7 @@
 #include "store/sqlite/sql.h"
 
 static const char *const texts[SMR_SQL_COUNT] = {
-#define SMR_SQL_TEXT(name, text) [SMR_SQL_##name] = text,
+#define SMR_SQL_TEXT(name, text) [SMR_SQL_##name] = (text),
 	SMR_SQLITE_LIST(SMR_SQL_TEXT)
 #undef SMR_SQL_TEXT
 };

@@ -14,7 +14,8 @@
 #define CHECKPOINT_ROUNDS 4
 #define CHECKPOINT_REST 256 /* pages of the log */
 
-/* page_size counts only for a new database, and only before it becomes a WAL one. */
+/* page_size counts only for a new database, and only before it becomes a WAL one. The caches (KiB) hold the upper levels of the B-tree for
+ * some million devices; leaves come in random order, and the system has them. */
 static const char write_settings[] = "PRAGMA page_size = 2048;"
 				     "PRAGMA journal_mode = WAL;"
 				     "PRAGMA synchronous = FULL;"
@@ -22,10 +23,10 @@ static const char write_settings[] = "PRAGMA page_size = 2048;"
 				     "PRAGMA foreign_keys = ON;"
 				     "PRAGMA trusted_schema = OFF;"
 				     "PRAGMA temp_store = MEMORY;"
-				     "PRAGMA cache_size = -65536;";
+				     "PRAGMA cache_size = -16384;";
 static const char read_settings[] = "PRAGMA trusted_schema = OFF;"
 				    "PRAGMA temp_store = MEMORY;"
-				    "PRAGMA cache_size = -32768;";
+				    "PRAGMA cache_size = -16384;";
 
 /* SQLite would make the file readable by all; its log takes over the mode of the database. */
 static enum smr_err make_file(struct smr_store *store, const char *where)

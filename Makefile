@@ -50,7 +50,7 @@ proofs:
 fuzz: setup
 	@tools/fuzz
 
-## make bench   samarad and its floors in one run, a million devices in the store: build/bench.json, plots (about five minutes)
+## make bench   samarad and its floors in one run, a million devices in the store: build/bench.json, plots (about ten minutes)
 bench: build
 	@ninja -C $(BUILD) bench-programs >/dev/null
 	@/usr/bin/python3 tests/bench/bench.py --build $(BUILD)

@@ -8,10 +8,11 @@
 #include "sys/log.h"
 
 #define LOOK_EVERY_MS 200
-#define TRUNCATE_EVERY_S 5u  /* when something was overwritten: docs/decisions/0009-life-of-remnants.md promises ten */
+#define TRUNCATE_EVERY_MS \
+	5000u		     /* when something was overwritten: docs/decisions/0009-life-of-remnants.md promises ten */
 #define LOG_MAX (256u << 20) /* octets; it is truncated then in any case */
 #define WARN_EVERY_S 3600u
-#define REMNANTS_S 60u /* older ones are worth a word */
+#define REMNANTS_MS 60000u /* older ones are worth a word */
 
 struct smr_keeper {
 	pthread_t thread;
@@ -22,11 +23,11 @@ struct smr_keeper {
 	struct smr_server *server;
 	struct smr_store *store;
 	uint64_t sequence;
-	uint64_t valid_until;	   /* of the present keyring, seconds since 1970 */
-	uint64_t truncate_at;	   /* the log; not earlier */
-	uint64_t remnants_since;   /* something that was overwritten stands in the log; 0: nothing does */
-	unsigned long long purges; /* counted when it was truncated last */
-	uint64_t remnants_warn_at;
+	uint64_t valid_until;	    /* of the present keyring, seconds since 1970 */
+	uint64_t truncate_at_ms;    /* the log; not earlier */
+	uint64_t remnants_since_ms; /* 0: there are none in the log */
+	unsigned long long purges;  /* counted when it was truncated last */
+	uint64_t remnants_warn_at_ms;
 	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
 	uint64_t warn_at;  /* not more often than that */
 	bool failing;
@@ -84,39 +85,51 @@ static void warn_of_end(struct smr_keeper *k, uint64_t now)
 		SMR_QUOTED("no successor is in stock: run «samara ro rotate flight»"));
 }
 
-/** Bounds the size of the log, and the life of what the store has overwritten: X after its receipt, ended flight keys. */
-static enum smr_err truncate_log(struct smr_keeper *k, uint64_t now)
+/** Something that was overwritten stands in the log. All times of the log are monotonic: a clock that is set back must not prolong its life. */
+static void note_remnants(struct smr_keeper *k)
 {
-	unsigned long long purges =
-		atomic_load(&k->server->metrics.purges); /* what comes later stays for the next time */
+	if (k->remnants_since_ms == 0)
+		k->remnants_since_ms = smr_clock_ms();
+}
+
+static void warn_of_remnants(struct smr_keeper *k, uint64_t now_ms)
+{
+	if (now_ms < k->remnants_since_ms + REMNANTS_MS || now_ms < k->remnants_warn_at_ms)
+		return;
+	k->remnants_warn_at_ms = now_ms + REMNANTS_MS;
+	smr_log(SMR_LOG_WARN, "store.log_not_truncated", "for_s=%llu hint=%s",
+		(unsigned long long)((now_ms - k->remnants_since_ms) / 1000),
+		SMR_QUOTED("another program holds the store open: what was purged stays in its log until it ends"));
+}
+
+/** Bounds the size of the log, and the life of what the store has overwritten: X after its receipt, ended flight keys. */
+static enum smr_err truncate_log(struct smr_keeper *k, uint64_t now_ms)
+{
+	/* What comes later stays for the next time. */
+	unsigned long long purges = atomic_load(&k->server->metrics.purges);
 	enum smr_err err = smr_store_checkpoint(k->store);
 
-	k->truncate_at = now + TRUNCATE_EVERY_S;
+	k->truncate_at_ms = now_ms + TRUNCATE_EVERY_MS;
 	if (err == SMR_OK) {
-		k->remnants_since = 0;
+		k->remnants_since_ms = 0;
 		k->purges = purges;
 	}
 	if (err != SMR_E_BUSY)
 		return err;
-	if (now >= k->remnants_since + REMNANTS_S && now >= k->remnants_warn_at) {
-		k->remnants_warn_at = now + REMNANTS_S;
-		smr_log(SMR_LOG_WARN, "store.log_not_truncated", "for_s=%llu hint=%s",
-			(unsigned long long)(now - k->remnants_since),
-			SMR_QUOTED("another program holds the store open: what was purged stays in its log until it "
-				   "ends"));
-	}
+	warn_of_remnants(k, now_ms);
 	return SMR_OK; /* readers were in the way: the next one does the rest */
 }
 
 /** Commits wait while the log is truncated, so that is done only when something in it has to go. */
-static enum smr_err care_for_log(struct smr_keeper *k, uint64_t now)
+static enum smr_err care_for_log(struct smr_keeper *k)
 {
+	uint64_t now_ms = smr_clock_ms();
 	uint64_t octets;
 
 	SMR_TRY(smr_store_copy_log(k->store, &octets));
-	if (k->remnants_since == 0 && (octets > LOG_MAX || atomic_load(&k->server->metrics.purges) != k->purges))
-		k->remnants_since = now;
-	return k->remnants_since != 0 && now >= k->truncate_at ? truncate_log(k, now) : SMR_OK;
+	if (octets > LOG_MAX || atomic_load(&k->server->metrics.purges) != k->purges)
+		note_remnants(k);
+	return k->remnants_since_ms != 0 && now_ms >= k->truncate_at_ms ? truncate_log(k, now_ms) : SMR_OK;
 }
 
 static enum smr_err follow(struct smr_keeper *k, struct smr_store_position *position)
@@ -139,11 +152,10 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 		if (position.sequence != k->sequence)
 			smr_log(SMR_LOG_INFO, "keys.reloaded", "pending=%zu", smr_pending_count(k->server->pending));
 		k->sequence = position.sequence;
-		if (k->remnants_since == 0)
-			k->remnants_since = now; /* keys that ended, packages that a load took back */
+		note_remnants(k); /* keys that ended, packages that a load took back */
 	}
 	warn_of_end(k, now);
-	return care_for_log(k, now);
+	return care_for_log(k);
 }
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
@@ -189,7 +201,7 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	if (k == NULL)
 		return SMR_E_NO_MEMORY;
 	k->server = server;
-	k->remnants_since = smr_clock_unix(); /* what a killed server left */
+	note_remnants(k); /* what a killed server left */
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->wake, NULL);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);

@@ -341,3 +341,15 @@ void rig_sql(const char *path, const char *script)
 		fail_msg("%s", problem);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
+
+enum smr_err rig_open_says(const char *where, enum smr_store_mode mode, const char *words)
+{
+	struct smr_store *store = NULL;
+	enum smr_err err = smr_store_open(where, mode, &store);
+
+	assert_non_null(store);
+	if (words != NULL && strstr(smr_store_problem(store), words) == NULL)
+		fail_msg("«%s» does not say «%s»", smr_store_problem(store), words);
+	smr_store_close(store);
+	return err;
+}

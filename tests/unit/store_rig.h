@@ -30,6 +30,9 @@ struct rig {
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
+/** Open and close @p where. @p words: what its problem has to say; NULL: anything. */
+enum smr_err rig_open_says(const char *where, enum smr_store_mode mode, const char *words);
+
 struct smr_eid rig_eid(uint64_t n);
 struct smr_iccid rig_iccid(uint64_t n);
 struct smr_key_id rig_operator(unsigned which);

@@ -543,18 +543,6 @@ static void test_change_sequence_grows_with_everything_a_server_must_notice(void
 
 /* ---- opening ---- */
 
-static enum smr_err open_says(const char *path, enum smr_store_mode mode, const char *words)
-{
-	struct smr_store *store = NULL;
-	enum smr_err err = smr_store_open(path, mode, &store);
-
-	assert_non_null(store);
-	if (words != NULL && strstr(smr_store_problem(store), words) == NULL)
-		fail_msg("«%s» does not say «%s»", smr_store_problem(store), words);
-	smr_store_close(store);
-	return err;
-}
-
 static void test_open_missing_foreign_or_empty_file_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -562,19 +550,19 @@ static void test_open_missing_foreign_or_empty_file_is_refused(void **state)
 
 	RIG_NEEDS_SQLITE();
 	snprintf(path, sizeof(path), "%s/other", rig->dir);
-	assert_int_equal(open_says(path, SMR_STORE_READ, "no store"), SMR_E_NOT_FOUND);
-	assert_int_equal(open_says(path, SMR_STORE_WRITE, "no store"), SMR_E_NOT_FOUND);
+	assert_int_equal(rig_open_says(path, SMR_STORE_READ, "no store"), SMR_E_NOT_FOUND);
+	assert_int_equal(rig_open_says(path, SMR_STORE_WRITE, "no store"), SMR_E_NOT_FOUND);
 	rig_sql(path, "CREATE TABLE t (a)");
-	assert_int_equal(open_says(path, SMR_STORE_CREATE, "not a store"), SMR_E_MALFORMED);
+	assert_int_equal(rig_open_says(path, SMR_STORE_CREATE, "not a store"), SMR_E_MALFORMED);
 	assert_int_equal(remove(path), 0);
 	fclose(fopen(path, "w"));
-	assert_int_equal(open_says(path, SMR_STORE_WRITE, "empty"), SMR_E_MALFORMED);
+	assert_int_equal(rig_open_says(path, SMR_STORE_WRITE, "empty"), SMR_E_MALFORMED);
 	assert_int_equal(remove(path), 0);
 	FILE *text = fopen(path, "w");
 	for (int i = 0; i < 200; i++)
 		fputs("this is no database\n", text);
 	fclose(text);
-	assert_int_equal(open_says(path, SMR_STORE_WRITE, "not a database"), SMR_E_MALFORMED);
+	assert_int_equal(rig_open_says(path, SMR_STORE_WRITE, "not a database"), SMR_E_MALFORMED);
 	assert_int_equal(remove(path), 0);
 }
 
@@ -590,7 +578,7 @@ static void test_open_creates_a_file_that_only_its_owner_reads(void **state)
 	snprintf(path, sizeof(path), "%s-wal", rig->path);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(open_says(rig->path, SMR_STORE_CREATE, NULL), SMR_OK);
+	assert_int_equal(rig_open_says(rig->path, SMR_STORE_CREATE, NULL), SMR_OK);
 	assert_int_equal(rig_get(rig->store, 1).err, SMR_OK);
 }
 
@@ -603,9 +591,9 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 	rig->store = NULL;
 	rig_sql(rig->path, "UPDATE meta SET value = 5 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
-		assert_int_equal(
-			open_says(rig->path, (enum smr_store_mode)mode, "schema version 5, this program knows up to 4"),
-			SMR_E_UNSUPPORTED);
+		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
+					       "schema version 5, this program knows up to 4"),
+				 SMR_E_UNSUPPORTED);
 }
 
 /* What version 1 looked like, whatever the present one does: stores in the field have to open for ever. */

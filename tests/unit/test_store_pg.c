@@ -54,18 +54,6 @@ static uint64_t ask(const struct rig *rig, const char *question)
 	return value;
 }
 
-static enum smr_err open_says(const char *address, enum smr_store_mode mode, const char *words)
-{
-	struct smr_store *store = NULL;
-	enum smr_err err = smr_store_open(address, mode, &store);
-
-	assert_non_null(store);
-	if (words != NULL && strstr(smr_store_problem(store), words) == NULL)
-		fail_msg("«%s» does not say «%s»", smr_store_problem(store), words);
-	smr_store_close(store);
-	return err;
-}
-
 /* ---- opening ---- */
 
 static void test_open_where_there_is_no_store_is_refused(void **state)
@@ -75,10 +63,10 @@ static void test_open_where_there_is_no_store_is_refused(void **state)
 
 	rig_sql(rig->path, "CREATE SCHEMA IF NOT EXISTS nothing");
 	snprintf(address, sizeof(address), "%s&options=-csearch_path%%3Dnothing", getenv("SAMARA_TEST_STORE"));
-	assert_int_equal(open_says(address, SMR_STORE_READ, "no store"), SMR_E_NOT_FOUND);
-	assert_int_equal(open_says(address, SMR_STORE_WRITE, "no store"), SMR_E_NOT_FOUND);
+	assert_int_equal(rig_open_says(address, SMR_STORE_READ, "no store"), SMR_E_NOT_FOUND);
+	assert_int_equal(rig_open_says(address, SMR_STORE_WRITE, "no store"), SMR_E_NOT_FOUND);
 	rig_sql(address, "CREATE TABLE nothing.meta (name text, value int8)");
-	assert_int_equal(open_says(address, SMR_STORE_CREATE, "not a store"), SMR_E_MALFORMED);
+	assert_int_equal(rig_open_says(address, SMR_STORE_CREATE, "not a store"), SMR_E_MALFORMED);
 	rig_sql(address, "DROP TABLE nothing.meta");
 }
 
@@ -106,9 +94,9 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 
 	rig_sql(rig->path, "UPDATE meta SET value = 2 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
-		assert_int_equal(
-			open_says(rig->path, (enum smr_store_mode)mode, "schema version 2, this program knows up to 1"),
-			SMR_E_UNSUPPORTED);
+		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
+					       "schema version 2, this program knows up to 1"),
+				 SMR_E_UNSUPPORTED);
 }
 
 /* Four start at once where there is nothing: one makes it, and all find it. */

@@ -15,31 +15,18 @@ static enum smr_err derive(const uint8_t secret[SMR_HASH_LEN], const char *label
 
 /* ---- server ---- */
 
-static void wipe_ready(struct smr_hmac_key *ready)
+static enum smr_err fresh_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out)
 {
-	SMR_WIPE(*ready);
-}
-
-static enum smr_err derive_next(const uint8_t next[SMR_HASH_LEN], struct smr_c2_keys *out)
-{
-	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key ready;
-	const struct smr_bytes context = SMR_ARRAY(out->r);
-
-	SMR_TRY(smr_hmac_key_init(&ready, smr_bytes_of(next, SMR_HASH_LEN)));
-	SMR_TRY(smr_kdf_with(&ready, "rk", &context, 1, (struct smr_space){out->rk, sizeof(out->rk)}));
-	return smr_kdf_with(&ready, "spare", &context, 1, (struct smr_space){out->spare_rk, sizeof(out->spare_rk)});
-}
-
-static enum smr_err fresh_keys(const struct smr_checkin *keys, struct smr_c2_keys *out)
-{
+	memset(out, 0, sizeof(*out));
 	SMR_TRY(smr_random(out->r, sizeof(out->r)));
 	SMR_TRY(derive(keys->resp, "c2", out->r, out->c2));
-	return derive_next(keys->next, out);
+	SMR_TRY(derive(keys->next, "rk", out->r, out->rk));
+	return spare ? derive(keys->next, "spare", out->r, out->spare_rk) : SMR_OK;
 }
 
-enum smr_err smr_c2_keys(const struct smr_checkin *keys, struct smr_c2_keys *out)
+enum smr_err smr_c2_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out)
 {
-	enum smr_err err = fresh_keys(keys, out);
+	enum smr_err err = fresh_keys(keys, spare, out);
 
 	if (err != SMR_OK)
 		SMR_WIPE(*out);

@@ -127,14 +127,14 @@ struct smr_c2 {
 	struct smr_bytes flight_key;
 };
 
-/** Fresh r: the answer's key and the keys of the next ticket and of the spare one. */
+/** Fresh r: the answer's key and the keys of the next ticket and, if there is to be one, of the spare one. */
 struct smr_c2_keys {
 	uint8_t r[SMR_C2_SALT_LEN];
 	uint8_t c2[SMR_AEAD_KEY_LEN];
 	uint8_t rk[SMR_RK_LEN];
-	uint8_t spare_rk[SMR_RK_LEN];
+	uint8_t spare_rk[SMR_RK_LEN]; /* zero: not asked for */
 };
-enum smr_err smr_c2_keys(const struct smr_checkin *keys, struct smr_c2_keys *out) SMR_MUST_USE;
+enum smr_err smr_c2_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out) SMR_MUST_USE;
 enum smr_err smr_c2_seal(const struct smr_c2_keys *keys, const struct smr_c2 *c2, struct smr_space *out) SMR_MUST_USE;
 
 /**

@@ -32,7 +32,7 @@ static void open_plaintext(struct smr_bytes plain)
 	struct smr_bytes datagram;
 	struct smr_c2 c2;
 
-	FUZZ_CHECK(made || smr_c2_keys(&kept, &keys) == SMR_OK);
+	FUZZ_CHECK(made || smr_c2_keys(&kept, true, &keys) == SMR_OK);
 	made = true;
 	smr_put_array(&w, 2);
 	smr_put_bytes(&w, SMR_ARRAY(keys.r));

@@ -125,7 +125,7 @@ static void answer_checkin(struct smr_bytes plain)
 
 	if (smr_c1_open(&ticket, octets_of(&c1), &opened) != SMR_OK)
 		return; /* none is open, or it was made with another ticket */
-	FUZZ_CHECK(smr_c2_keys(&opened.keys, &keys) == SMR_OK);
+	FUZZ_CHECK(smr_c2_keys(&opened.keys, true, &keys) == SMR_OK);
 	memcpy(ticket.rk, keys.rk, sizeof(ticket.rk));
 	complete(SMR_TRE_CHECKIN_COMPLETE, keys.r, sizeof(keys.r), keys.c2, plain);
 }

@@ -132,13 +132,14 @@ static enum smr_err renew(const struct smr_item *item, const struct smr_steps *s
 }
 
 static enum smr_err put_tickets(const struct smr_item *item, const struct smr_steps *steps,
-				const struct smr_c2_keys *keys, uint8_t rooms[2][SMR_TICKET_MAX], struct smr_c2 *c2)
+				const struct smr_c2_keys *keys, bool spare, uint8_t rooms[2][SMR_TICKET_MAX],
+				struct smr_c2 *c2)
 {
 	struct smr_space room = {rooms[0], SMR_TICKET_MAX};
 
 	SMR_TRY(renew(item, steps, keys->rk, &room));
 	c2->ticket = smr_bytes_of(rooms[0], room.len);
-	if (!smr_keyring_gives_spare(steps->ring, item->ticket_class))
+	if (!spare)
 		return SMR_OK;
 	room = (struct smr_space){rooms[1], SMR_TICKET_MAX};
 	SMR_TRY(renew(item, steps, keys->spare_rk, &room));
@@ -168,11 +169,12 @@ static enum smr_err seal(struct smr_item *item, const struct smr_steps *steps, s
 {
 	uint8_t rooms[2][SMR_TICKET_MAX];
 	struct smr_c2 c2 = {.refusal = item->verdict.refusal};
+	bool spare = smr_keyring_gives_spare(steps->ring, item->ticket_class);
 	struct smr_c2_keys keys;
-	enum smr_err err = smr_c2_keys(&item->c1.keys, &keys);
+	enum smr_err err = smr_c2_keys(&item->c1.keys, spare, &keys);
 
 	if (err == SMR_OK && c2.refusal == SMR_REFUSAL_NONE) {
-		err = put_tickets(item, steps, &keys, rooms, &c2);
+		err = put_tickets(item, steps, &keys, spare, rooms, &c2);
 		add_objects(item, &c2);
 	}
 	if (err == SMR_OK)

@@ -39,10 +39,9 @@ static void fill_shared(void)
 {
 	bool has_curve = make_curve() && make_field();
 
-	shared.gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	shared.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
 	shared.ecb256 = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
-	shared_is_complete = has_curve && shared.gcm != NULL && shared.ecb != NULL && shared.ecb256 != NULL;
+	shared_is_complete = has_curve && smr_ossl_gcm_find(&shared.gcm) && shared.ecb != NULL && shared.ecb256 != NULL;
 }
 
 const struct smr_ossl *smr_ossl_get(void)

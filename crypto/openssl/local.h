@@ -9,10 +9,30 @@
 #include <stdatomic.h>
 
 #include <openssl/bn.h>
+#include <openssl/core_dispatch.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 
 #include "crypto/crypto.h"
+
+/** The provider's AES-128-GCM, as provider-cipher(7) gives it. A context is made by newctx(provider). */
+struct smr_ossl_gcm {
+	void *provider;
+	OSSL_FUNC_cipher_newctx_fn *newctx;
+	OSSL_FUNC_cipher_freectx_fn *freectx;
+	OSSL_FUNC_cipher_encrypt_init_fn *seal_init;
+	OSSL_FUNC_cipher_decrypt_init_fn *open_init;
+	OSSL_FUNC_cipher_update_fn *update;
+	OSSL_FUNC_cipher_final_fn *final;
+	OSSL_FUNC_cipher_get_ctx_params_fn *get;
+	OSSL_FUNC_cipher_set_ctx_params_fn *set;
+};
+
+/** Find them. @return whether all are there. */
+bool smr_ossl_gcm_find(struct smr_ossl_gcm *gcm);
+/** Overwrite the key schedule in @p ctx, and all that depends on it, with that of the key of zeros. */
+bool smr_ossl_gcm_clear(const struct smr_ossl_gcm *gcm, void *ctx);
 
 /**
  * Objects of the library that are looked up by name once per process. A look-up costs about as much as a whole
@@ -23,7 +43,7 @@ struct smr_ossl {
 	BIGNUM *p, *a, *b;  /* of the curve's equation */
 	BIGNUM *root;	    /* (p + 1) / 4 */
 	BN_MONT_CTX *field; /* arithmetic modulo p */
-	EVP_CIPHER *gcm;
+	struct smr_ossl_gcm gcm;
 	EVP_CIPHER *ecb;
 	EVP_CIPHER *ecb256;
 };
@@ -48,9 +68,10 @@ struct smr_ossl_key {
  * read the generator's state, from which it was drawn.
  */
 struct smr_ossl_room {
-	EVP_CIPHER_CTX *gcm; /* AES-128-GCM, with the key of zeros; smr_ossl_room_forget after use */
-	BN_CTX *numbers;     /* for public values alone: what it lends is not erased when it is given back */
-	EC_KEY *verifier;    /* takes one public key after the other */
+	const struct smr_ossl *lib;
+	void *gcm;	  /* context of AES-128-GCM, with the key of zeros; smr_ossl_room_forget after use */
+	BN_CTX *numbers;  /* for public values alone: what it lends is not erased when it is given back */
+	EC_KEY *verifier; /* takes one public key after the other */
 	uint8_t stock[SMR_OSSL_STOCK_LEN]; /* random octets; what was given out is erased */
 	size_t stock_left;		   /* at its beginning */
 	unsigned stock_forks;		   /* smr_ossl_forks when it was drawn */

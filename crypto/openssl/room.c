@@ -4,8 +4,6 @@
 
 #include "crypto/openssl/local.h"
 
-static const uint8_t no_key[SMR_AEAD_KEY_LEN];
-
 static pthread_once_t slot_once = PTHREAD_ONCE_INIT;
 static pthread_key_t slot; /* only for the duty to free: reading goes by `mine` */
 static bool slot_exists;
@@ -15,7 +13,8 @@ static _Thread_local bool in_batch;
 
 static void room_free(struct smr_ossl_room *room)
 {
-	EVP_CIPHER_CTX_free(room->gcm);
+	if (room->gcm != NULL)
+		room->lib->gcm.freectx(room->gcm);
 	EC_KEY_free(room->verifier);
 	BN_CTX_free(room->numbers);
 	OPENSSL_clear_free(room, sizeof(*room));
@@ -50,11 +49,12 @@ static struct smr_ossl_room *room_new(const struct smr_ossl *lib)
 
 	if (room == NULL)
 		return NULL;
-	room->gcm = EVP_CIPHER_CTX_new();
+	room->lib = lib;
+	room->gcm = lib->gcm.newctx(lib->gcm.provider);
 	room->numbers = BN_CTX_new();
 	room->verifier = EC_KEY_new();
-	if (room->gcm == NULL || EVP_EncryptInit_ex2(room->gcm, lib->gcm, no_key, NULL, NULL) != 1 ||
-	    room->numbers == NULL || room->verifier == NULL || EC_KEY_set_group(room->verifier, lib->p256) != 1) {
+	if (room->gcm == NULL || !smr_ossl_gcm_clear(&lib->gcm, room->gcm) || room->numbers == NULL ||
+	    room->verifier == NULL || EC_KEY_set_group(room->verifier, lib->p256) != 1) {
 		room_free(room);
 		return NULL;
 	}
@@ -77,7 +77,7 @@ struct smr_ossl_room *smr_ossl_room(const struct smr_ossl *lib)
 
 static void erase_schedule(struct smr_ossl_room *room)
 {
-	if (EVP_EncryptInit_ex2(room->gcm, NULL, no_key, NULL, NULL) == 1)
+	if (smr_ossl_gcm_clear(&room->lib->gcm, room->gcm))
 		return;
 	/* Never seen. Freeing erases too. */
 	(void)pthread_setspecific(slot, NULL);

@@ -64,7 +64,7 @@ MUTANTS = [
     Mutant("receipt_hash_ev_without_E_Q", "E and Q in hash(ev)", ("samara-auc",), HASH_EV_WITHOUT_POINTS),
     Mutant("receipt_without_hash_x_and_serial", "hash(X) and serial in the install receipt", ("samara-auc",), RECEIPT_WITHOUT_X_AND_SERIAL),
     Mutant("datagram_without_tag", "the tag of the AEAD", ("samarad",),
-           (("crypto/openssl/cipher.c", "return finish(ctx) ? SMR_OK : SMR_E_UNOPENED;", "(void)finish(ctx);\n\treturn SMR_OK;"),)),
+           (("crypto/openssl/gcm.c", "return finish(gcm, ctx) ? SMR_OK : SMR_E_UNOPENED;", "(void)finish(gcm, ctx);\n\treturn SMR_OK;"),)),
     Mutant("file_without_signature", "the signature at a file's end", ("samarad",),
            (("file/reader.c", "err = smr_cose_verify_detached(&sender, SMR_LABEL_FILE, SMR_NONE, payload, sig);", "(void)sig;"),)),
     Mutant("seal_for_any_supplier", "that the SHO knows the supplier whose shipment names T", ("samara",), ANY_SUPPLIER),

@@ -46,7 +46,7 @@ static void visit(struct visit *v, const struct scene *s, const struct smr_repor
 {
 	assert_int_equal(build(v, s, report, sizeof(v->c1_room)), SMR_OK);
 	assert_int_equal(smr_c1_open(&s->ticket, view(v->c1), &v->opened), SMR_OK);
-	assert_int_equal(smr_c2_keys(&v->opened.keys, &v->keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v->opened.keys, true, &v->keys), SMR_OK);
 }
 
 static struct smr_report full_report(const struct scene *s)
@@ -207,12 +207,14 @@ static void test_c2_of_the_same_request_is_fresh_each_time(void **state)
 	struct visit v;
 
 	visit(&v, s, &s->idle_report);
-	assert_int_equal(smr_c2_keys(&v.opened.keys, &again), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v.opened.keys, true, &again), SMR_OK);
 	assert_memory_not_equal(again.r, v.keys.r, sizeof(again.r));
 	assert_memory_not_equal(again.c2, v.keys.c2, sizeof(again.c2));
 	assert_memory_not_equal(again.rk, v.keys.rk, sizeof(again.rk));
 	assert_memory_not_equal(again.spare_rk, v.keys.spare_rk, sizeof(again.spare_rk));
 	assert_memory_not_equal(again.spare_rk, again.rk, sizeof(again.rk));
+	assert_int_equal(smr_c2_keys(&v.opened.keys, false, &again), SMR_OK);
+	assert_true(is_zero(again.spare_rk, sizeof(again.spare_rk)));
 }
 
 static void test_checkin_costs_on_the_server(void **state)
@@ -228,15 +230,15 @@ static void test_checkin_costs_on_the_server(void **state)
 	seam_reset();
 	assert_int_equal(smr_ticket_open(&s->tk, s->sealed_ticket, &ticket), SMR_OK);
 	assert_int_equal(smr_c1_open(&ticket, view(v.c1), &v.opened), SMR_OK);
-	assert_int_equal(smr_c2_keys(&v.opened.keys, &v.keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v.opened.keys, false, &v.keys), SMR_OK);
 	seal_c2(&answer, &v.keys, &c2);
 	counts = seam_counts();
-	assert_int_equal(counts.hmac, 1 + (1 + 4) + 1 + (1 + 2)); /* rk and next are made ready for their keys */
+	assert_int_equal(counts.hmac, 1 + (1 + 4) + 2); /* rk is made ready for its keys */
 	assert_int_equal(counts.sha256, 1);
 	assert_int_equal(counts.open, 2);
 	assert_int_equal(counts.seal, 1);
 	assert_int_equal(counts.random, 1);
-	assert_int_equal(counts.all, 10 + 1 + 2 + 1 + 1);
+	assert_int_equal(counts.all, 8 + 1 + 2 + 1 + 1);
 }
 
 /* ---- habits ---- */
@@ -476,7 +478,7 @@ static void test_checkin_with_any_failing_call_leaves_nothing(void **state)
 		struct smr_c2_keys keys;
 
 		seam_fail_at(n);
-		assert_int_equal(smr_c2_keys(&v.kept, &keys), SMR_E_CRYPTO);
+		assert_int_equal(smr_c2_keys(&v.kept, true, &keys), SMR_E_CRYPTO);
 		assert_true(is_zero(&keys, sizeof(keys)));
 	}
 	seam_fail_at(1);
@@ -522,7 +524,7 @@ static void test_attack_r_replaced_is_not_opened(void **state)
 
 	visit(&v, s, &s->idle_report);
 	seal_c2(&a, &v.keys, &c2);
-	assert_int_equal(smr_c2_keys(&v.kept, &v.keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v.kept, true, &v.keys), SMR_OK);
 	seal_c2(&b, &v.keys, &c2);
 	memcpy(a.room + 2, b.room + 2, SMR_C2_SALT_LEN);
 	assert_int_equal(open_c2(&got, &v.kept, view(a.c2)), SMR_E_UNOPENED);
@@ -595,7 +597,7 @@ static void answer_with_next_ticket(struct visit *v, struct scene *s)
 	struct smr_ticket ticket = s->ticket;
 	struct c2_answer answer;
 
-	assert_int_equal(smr_c2_keys(&v->opened.keys, &v->keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v->opened.keys, true, &v->keys), SMR_OK);
 	memcpy(ticket.rk, v->keys.rk, SMR_RK_LEN);
 	assert_int_equal(smr_ticket_seal(&s->tk, &ticket, &next), SMR_OK);
 	seal_c2(&answer, &v->keys, &(struct smr_c2){.ticket = view(next)});

@@ -358,7 +358,7 @@ struct smr_space rig_answer_checkin(struct rig *rig, struct smr_bytes c1, struct
 	assert_int_equal(smr_c1_open(&ticket, c1, &opened), SMR_OK);
 	rig->report = opened.report;
 	rig->c1_ctr = opened.ctr;
-	assert_int_equal(smr_c2_keys(&opened.keys, &keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&opened.keys, true, &keys), SMR_OK);
 	if (refusal == SMR_REFUSAL_NONE) {
 		c2.ticket = seal_ticket(rig, keys.rk, ticket.lineage, ticket_room);
 		c2.beacon = rig->beacon;

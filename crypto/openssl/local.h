@@ -59,7 +59,7 @@ struct smr_ossl_key {
 	_Atomic(EVP_PKEY_CTX *) ecdsa;
 };
 
-#define SMR_OSSL_STOCK_LEN 512u
+#define SMR_OSSL_STOCK_LEN 4096u
 #define SMR_OSSL_FROM_STOCK_MAX 32u
 
 /**

@@ -74,6 +74,13 @@ enum smr_err smr_cose_sign(struct smr_writer *w, const struct smr_privkey *key, 
 	return w->err;
 }
 
+void smr_put_signed(struct smr_writer *w, struct smr_bytes payload, const uint8_t sig[SMR_SIG_LEN])
+{
+	smr_put_raw(w, SMR_ARRAY(framing));
+	smr_put_bytes(w, payload);
+	smr_put_bytes(w, smr_bytes_of(sig, SMR_SIG_LEN));
+}
+
 struct smr_signed smr_get_signed(struct smr_reader *r)
 {
 	struct smr_signed out = {SMR_NONE, SMR_NONE, SMR_NONE};

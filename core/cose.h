@@ -43,6 +43,9 @@ enum smr_err smr_cose_hash(const char *label, struct smr_bytes extra, struct smr
 enum smr_err smr_cose_sign(struct smr_writer *w, const struct smr_privkey *key, const char *label,
 			   struct smr_bytes extra, struct smr_bytes payload) SMR_MUST_USE;
 
+/** The same with a signature that was made elsewhere. */
+void smr_put_signed(struct smr_writer *w, struct smr_bytes payload, const uint8_t sig[SMR_SIG_LEN]);
+
 /** Read the framing of an attached COSE_Sign1 from @p r; checks no signature. SMR_E_MALFORMED; SMR_E_UNSUPPORTED: a
  * protected header of another algorithm. All empty after an error. */
 struct smr_signed smr_get_signed(struct smr_reader *r);

@@ -10,6 +10,7 @@
 #ifndef SMR_FLIGHT_H
 #define SMR_FLIGHT_H
 
+#include "core/attest.h"
 #include "core/mcim.h"
 
 #define SMR_SUITE_1 1u
@@ -68,13 +69,14 @@ void smr_flight_wipe(struct smr_flight *flight);
  * Build M1.
  *
  * @param q            the server's flight key; @p q_number names it.
- * @param d            device signature key.
+ * @param d            who attests with the device's signature key.
  * @param certificate  encoded certificate, or SMR_NONE when the server knows the device from its shipment.
  * @param m1           [in,out] room of at least SMR_M1_MAX; on return the message (CoAP payload).
  * @param flight       [out] what smr_m2_open needs; release with smr_flight_wipe. Wiped unless SMR_OK.
- * @return SMR_E_INVALID: evidence or certificate that no server would read; SMR_E_NO_ROOM; SMR_E_CRYPTO.
+ * @return SMR_E_INVALID: evidence or certificate that no server would read; SMR_E_NO_ROOM; SMR_E_CRYPTO, or what
+ *         @p d fails with; SMR_E_UNSUPPORTED: a quote, for which version 1 has no place yet.
  */
-enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_privkey *d,
+enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
 			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
 			  struct smr_flight *flight) SMR_MUST_USE;
 

@@ -56,7 +56,7 @@ static enum smr_err labeled_expand(const struct shared_secret *prk, struct smr_b
 }
 
 /* Both ends of DHKEM, section 4.1: ExtractAndExpand(dh, enc | pkRm). */
-static enum smr_err kem_secret(const struct smr_privkey *own, const struct smr_pubkey *peer,
+static enum smr_err kem_secret(const struct smr_agreer *own, const struct smr_pubkey *peer,
 			       const uint8_t enc[SMR_POINT_LEN], const uint8_t recipient[SMR_POINT_LEN],
 			       struct shared_secret *out)
 {
@@ -67,7 +67,7 @@ static enum smr_err kem_secret(const struct smr_privkey *own, const struct smr_p
 	const struct smr_space room = {out->octets, sizeof(out->octets)};
 
 	_Static_assert(SMR_DH_LEN == SMR_HASH_LEN, "a DH result fits a shared_secret");
-	SMR_TRY(smr_ecdh(own, peer, dh.octets));
+	SMR_TRY(smr_agree(own, peer, dh.octets));
 	SMR_TRY(labeled_extract(SMR_NONE, SMR_ARRAY(kem_suite), SMR_TEXT("eae_prk"), SMR_ARRAY(dh.octets), prk.octets));
 	return labeled_expand(&prk, SMR_ARRAY(kem_suite), SMR_TEXT("shared_secret"), kem_context, room);
 }
@@ -99,7 +99,7 @@ static enum smr_err key_schedule(const struct shared_secret *shared, struct smr_
 	return labeled_expand(&secret, suite, SMR_TEXT("base_nonce"), ctx_parts, nonce);
 }
 
-static enum smr_err message_key(const struct smr_privkey *own, const struct smr_pubkey *peer,
+static enum smr_err message_key(const struct smr_agreer *own, const struct smr_pubkey *peer,
 				const uint8_t enc[SMR_POINT_LEN], const uint8_t recipient[SMR_POINT_LEN],
 				struct smr_bytes info, struct message_key *out)
 {
@@ -112,12 +112,13 @@ static enum smr_err message_key(const struct smr_privkey *own, const struct smr_
 enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struct smr_pubkey *to, struct smr_bytes info,
 				struct smr_bytes ad, struct smr_bytes plain, struct smr_space *out)
 {
+	const struct smr_agreer own = {.key = ephemeral};
 	__attribute__((cleanup(wipe_message_key))) struct message_key mk;
 
 	/* Subtracted on the side that cannot wrap: the first test makes the second's difference non-negative. */
 	if (out->len < SMR_HPKE_OVERHEAD || out->len - SMR_HPKE_OVERHEAD < plain.len)
 		return SMR_E_NO_ROOM;
-	SMR_TRY(message_key(ephemeral, to, ephemeral->point, to->point, info, &mk));
+	SMR_TRY(message_key(&own, to, ephemeral->point, to->point, info, &mk));
 	SMR_TRY(smr_aead_seal(mk.key, mk.nonce, ad, plain, out->ptr + SMR_POINT_LEN));
 	memcpy(out->ptr, ephemeral->point, SMR_POINT_LEN);
 	out->len = plain.len + SMR_HPKE_OVERHEAD;
@@ -135,7 +136,7 @@ enum smr_err smr_hpke_seal(const struct smr_pubkey *to, struct smr_bytes info, s
 	return smr_hpke_seal_with(&ephemeral, to, info, ad, plain, out);
 }
 
-enum smr_err smr_hpke_open(const struct smr_privkey *own, struct smr_bytes info, struct smr_bytes ad,
+enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, struct smr_bytes ad,
 			   struct smr_bytes sealed, struct smr_space *out)
 {
 	__attribute__((cleanup(smr_pubkey_wipe))) struct smr_pubkey enc = {0};
@@ -146,7 +147,7 @@ enum smr_err smr_hpke_open(const struct smr_privkey *own, struct smr_bytes info,
 	if (out->len < sealed.len - SMR_HPKE_OVERHEAD)
 		return SMR_E_NO_ROOM;
 	SMR_TRY(smr_pubkey_import(&enc, smr_bytes_of(sealed.ptr, SMR_POINT_LEN)));
-	SMR_TRY(message_key(own, &enc, enc.point, own->point, info, &mk));
+	SMR_TRY(message_key(own, &enc, enc.point, smr_agreer_point(own), info, &mk));
 	SMR_TRY(smr_aead_open(mk.key, mk.nonce, ad,
 			      smr_bytes_of(sealed.ptr + SMR_POINT_LEN, sealed.len - SMR_POINT_LEN), out->ptr));
 	out->len = sealed.len - SMR_HPKE_OVERHEAD;

@@ -9,7 +9,7 @@
 #ifndef SMR_HPKE_H
 #define SMR_HPKE_H
 
-#include "crypto/crypto.h"
+#include "core/attest.h"
 
 #define SMR_HPKE_OVERHEAD (SMR_POINT_LEN + SMR_AEAD_TAG_LEN)
 
@@ -36,9 +36,9 @@ enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struc
  *
  * @param out  [in,out] room; on return the length is sealed.len - SMR_HPKE_OVERHEAD.
  * @return SMR_E_UNOPENED: not for this key, info or ad, or altered, or too short; SMR_E_BAD_POINT: enc is no
- *         point of the curve; SMR_E_NO_ROOM; SMR_E_CRYPTO. On error @p out holds no plaintext.
+ *         point of the curve; SMR_E_NO_ROOM; SMR_E_CRYPTO, or what @p own fails with. On error @p out holds no plaintext.
  */
-enum smr_err smr_hpke_open(const struct smr_privkey *own, struct smr_bytes info, struct smr_bytes ad,
+enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, struct smr_bytes ad,
 			   struct smr_bytes sealed, struct smr_space *out) SMR_MUST_USE;
 
 #endif

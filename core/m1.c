@@ -11,21 +11,17 @@ struct outer {
 	struct smr_bytes sealed;
 };
 
-/* m1-plain: encoded items. */
+/* m1-plain. ev names the device: it must not stay on the stack in clear. */
 struct plain {
-	struct smr_bytes evidence;
-	struct smr_bytes certificate;
-};
-
-/* The evidence names the device: it must not stay on the stack in clear. */
-struct evidence_room {
 	uint8_t ev[SMR_EV_MAX];
-	uint8_t encoded[SMR_EVIDENCE_MAX];
+	size_t ev_len;
+	struct smr_attestation attestation;
+	struct smr_bytes certificate; /* encoded, or empty */
 };
 
-static void wipe_evidence_room(struct evidence_room *room)
+static void wipe_plain(struct plain *plain)
 {
-	SMR_WIPE(*room);
+	SMR_WIPE(*plain);
 }
 
 static enum smr_err derive_k1(const uint8_t dh_eq[SMR_DH_LEN], const uint8_t e[SMR_POINT_COMPRESSED_LEN],
@@ -54,23 +50,23 @@ static void put_plain(struct smr_writer *w, const void *content)
 	const struct plain *plain = content;
 
 	smr_put_array(w, plain->certificate.len == 0 ? 1 : 2);
-	smr_put_raw(w, plain->evidence);
+	smr_put_signed(w, smr_bytes_of(plain->ev, plain->ev_len), plain->attestation.sig);
 	smr_put_raw(w, plain->certificate);
 }
 
-static enum smr_err sign_evidence(const struct smr_evidence *evidence, const struct smr_privkey *d,
-				  const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN], struct evidence_room *room,
-				  struct smr_bytes *encoded, uint8_t hash_ev[SMR_HASH_LEN])
+static enum smr_err attest_evidence(const struct smr_evidence *evidence, const struct smr_attester *d,
+				    const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN], struct plain *plain,
+				    uint8_t hash_ev[SMR_HASH_LEN])
 {
-	struct smr_writer w = smr_writer_init((struct smr_space){room->ev, sizeof(room->ev)});
+	struct smr_writer w = smr_writer_init((struct smr_space){plain->ev, sizeof(plain->ev)});
 	struct smr_bytes ev;
 
 	smr_put_ev(&w, evidence);
 	SMR_TRY(smr_writer_done(&w, &ev));
+	plain->ev_len = ev.len;
 	SMR_TRY(smr_evidence_hash(ev, points, points + SMR_POINT_COMPRESSED_LEN, hash_ev));
-	w = smr_writer_init((struct smr_space){room->encoded, sizeof(room->encoded)});
-	SMR_TRY(smr_cose_sign(&w, d, SMR_LABEL_EVIDENCE, smr_bytes_of(points, 2 * SMR_POINT_COMPRESSED_LEN), ev));
-	return smr_writer_done(&w, encoded);
+	SMR_TRY(smr_attest(d, hash_ev, &plain->attestation));
+	return plain->attestation.quoted ? SMR_E_UNSUPPORTED : SMR_OK;
 }
 
 static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN],
@@ -99,24 +95,24 @@ static bool inputs_fit(const struct smr_evidence *evidence, struct smr_bytes cer
 	       !(evidence->fresh_kind == SMR_FRESH_BEACON && evidence->beacon.number == 0);
 }
 
-static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_privkey *d,
+static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
 			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
 			  struct smr_flight *flight)
 {
 	uint8_t points[2 * SMR_POINT_COMPRESSED_LEN]; /* E | Q */
-	__attribute__((cleanup(wipe_evidence_room))) struct evidence_room room;
-	struct plain plain = {.certificate = certificate};
+	__attribute__((cleanup(wipe_plain))) struct plain plain;
 
 	SMR_TRY(smr_privkey_generate(&flight->e));
 	SMR_TRY(smr_ecdh(&flight->e, q, flight->dh_eq));
 	smr_point_compress(flight->e.point, points);
 	smr_point_compress(q->point, points + SMR_POINT_COMPRESSED_LEN);
-	SMR_TRY(sign_evidence(evidence, d, points, &room, &plain.evidence, flight->hash_ev));
+	plain.certificate = certificate;
+	SMR_TRY(attest_evidence(evidence, d, points, &plain, flight->hash_ev));
 	flight->ctr = evidence->ctr;
 	return seal(q_number, points, &plain, m1, flight);
 }
 
-enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_privkey *d,
+enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
 			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
 			  struct smr_flight *flight)
 {

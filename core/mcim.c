@@ -111,7 +111,7 @@ enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_bin
 	return err;
 }
 
-enum smr_err smr_mcim_open(const struct smr_privkey *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
+enum smr_err smr_mcim_open(const struct smr_agreer *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
 			   struct smr_mcim *out)
 {
 	uint8_t plain[SMR_X_MAX - SMR_HPKE_OVERHEAD];

@@ -10,6 +10,7 @@
 #define SMR_MCIM_H
 
 #include "core/aka/aka.h"
+#include "core/attest.h"
 #include "core/object.h"
 
 #define SMR_MCIM_PLAIN_MAX 192u
@@ -46,9 +47,9 @@ enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_bin
  * Open in the TRE.
  * @param out  [out] all zero unless SMR_OK. Secret: smr_mcim_wipe on every path.
  * @return SMR_E_UNOPENED, _BAD_POINT: not for this device, operator, ICCID or serial, or altered; SMR_E_MALFORMED,
- * _UNSUPPORTED: the operator sealed something this TRE does not understand; SMR_E_CRYPTO.
+ * _UNSUPPORTED: the operator sealed something this TRE does not understand; SMR_E_CRYPTO, or what @p t fails with.
  */
-enum smr_err smr_mcim_open(const struct smr_privkey *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
+enum smr_err smr_mcim_open(const struct smr_agreer *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
 			   struct smr_mcim *out) SMR_MUST_USE;
 
 /** What W states besides the binding. @param order  encoded order, or SMR_NONE. */

@@ -31,7 +31,8 @@ static void check_again(const struct smr_mcim *mcim)
 	struct smr_mcim again;
 
 	FUZZ_CHECK(smr_mcim_seal(&fuzz_key(FUZZ_T)->pub, &binding, mcim, &x) == SMR_OK);
-	FUZZ_CHECK(smr_mcim_open(&fuzz_key(FUZZ_T)->own, &binding, smr_bytes_of(x.ptr, x.len), &again) == SMR_OK);
+	FUZZ_CHECK(smr_mcim_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, &binding,
+				 smr_bytes_of(x.ptr, x.len), &again) == SMR_OK);
 	FUZZ_CHECK(memcmp(&mcim->imsi, &again.imsi, sizeof(again.imsi)) == 0);
 	FUZZ_CHECK(memcmp(mcim->aka.k, again.aka.k, sizeof(again.aka.k)) == 0);
 	FUZZ_CHECK(mcim->sqn_delta == again.sqn_delta && mcim->profile == again.profile);
@@ -45,13 +46,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint8_t room[SMR_X_MAX + SMR_HPKE_OVERHEAD];
 	struct smr_space x = {room, sizeof(room)};
 
-	if (smr_mcim_open(&fuzz_key(FUZZ_T)->own, &binding, octets, &mcim) == SMR_OK)
+	if (smr_mcim_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, &binding, octets, &mcim) == SMR_OK)
 		check_again(&mcim);
 	if (len > SMR_X_MAX)
 		return 0;
 	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_T)->pub, SMR_TEXT("samara1 mcim"),
 				      associated_data(ad_room), octets, &x) == SMR_OK);
-	if (smr_mcim_open(&fuzz_key(FUZZ_T)->own, &binding, smr_bytes_of(x.ptr, x.len), &mcim) == SMR_OK)
+	if (smr_mcim_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, &binding, smr_bytes_of(x.ptr, x.len),
+			  &mcim) == SMR_OK)
 		check_again(&mcim);
 	smr_mcim_wipe(&mcim);
 	return 0;

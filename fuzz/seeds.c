@@ -184,8 +184,8 @@ static void save_mcim(const char *name, bool tuak)
 	smr_put_bytes(&w, smr_iccid_bytes(&binding.iccid));
 	smr_put_uint(&w, binding.serial);
 	FUZZ_CHECK(smr_mcim_seal(&fuzz_key(FUZZ_T)->pub, &binding, &mcim, &x) == SMR_OK);
-	FUZZ_CHECK(smr_hpke_open(&fuzz_key(FUZZ_T)->own, SMR_TEXT("samara1 mcim"), smr_bytes_of(w.out, w.len),
-				 smr_bytes_of(x.ptr, x.len), &out) == SMR_OK);
+	FUZZ_CHECK(smr_hpke_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, SMR_TEXT("samara1 mcim"),
+				 smr_bytes_of(w.out, w.len), smr_bytes_of(x.ptr, x.len), &out) == SMR_OK);
 	seed_save("mcim", name, smr_bytes_of(out.ptr, out.len));
 }
 
@@ -273,8 +273,8 @@ static void m1_datagram(void)
 	struct smr_evidence ev = make_evidence(true);
 	struct smr_flight flight;
 
-	FUZZ_CHECK(smr_m1_build(&fuzz_key(FUZZ_Q)->pub, 1, &fuzz_key(FUZZ_D)->own, &ev, SMR_NONE, &m1, &flight) ==
-		   SMR_OK);
+	FUZZ_CHECK(smr_m1_build(&fuzz_key(FUZZ_Q)->pub, 1, &(struct smr_attester){.key = &fuzz_key(FUZZ_D)->own}, &ev,
+				SMR_NONE, &m1, &flight) == SMR_OK);
 	seed_save("m1", "datagram", smr_bytes_of(m1.ptr, m1.len));
 	FUZZ_CHECK(smr_gate_append(smr_bytes_of(m1.ptr, m1.len), (const uint8_t[SMR_GATE_MAC_LEN]){1}, &request) ==
 		   SMR_OK);

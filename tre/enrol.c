@@ -117,11 +117,12 @@ static enum smr_err answer_challenge(struct smr_tre *tre, struct smr_bytes seale
 {
 	uint8_t challenge[SMR_HASH_LEN + 1];
 	struct smr_space room = {challenge, sizeof(challenge)};
+	const struct smr_agreer t = {.key = &tre->t};
 	enum smr_err err;
 
 	if (sealed.len != SMR_HASH_LEN + SMR_HPKE_OVERHEAD)
 		return SMR_E_MALFORMED;
-	err = smr_hpke_open(&tre->t, SMR_TEXT(SMR_LABEL_ENROL), smr_eid_bytes(&tre->now.eid), sealed, &room);
+	err = smr_hpke_open(&t, SMR_TEXT(SMR_LABEL_ENROL), smr_eid_bytes(&tre->now.eid), sealed, &room);
 	if (err == SMR_OK) {
 		struct smr_bytes parts[] = {SMR_TEXT("samara1 enrol t"), {room.ptr, room.len}};
 		err = smr_sha256(parts, SMR_COUNT(parts), answer);

@@ -37,6 +37,7 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 				  struct smr_space *m1)
 {
 	const struct smr_tre_server_key *key = draft->epoch.number ? &draft->epoch : &draft->shelf;
+	const struct smr_attester d = {.key = &tre->d};
 	struct smr_bytes certificate = SMR_NONE;
 	struct smr_pubkey q = {0};
 	struct smr_evidence ev;
@@ -47,7 +48,7 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 	state_evidence(tre, draft, &ev);
 	err = smr_pubkey_import(&q, SMR_ARRAY(key->point));
 	if (err == SMR_OK)
-		err = smr_m1_build(&q, key->number, &tre->d, &ev, certificate, m1, &tre->flight);
+		err = smr_m1_build(&q, key->number, &d, &ev, certificate, m1, &tre->flight);
 	smr_pubkey_wipe(&q);
 	return err;
 }

@@ -117,10 +117,11 @@ static enum smr_err open_x(struct smr_tre *tre, const struct smr_package *packag
 			   const struct smr_mcim_binding *binding, const struct smr_tre_mcim *before,
 			   struct smr_tre_mcim *fresh)
 {
+	const struct smr_agreer t = {.key = &tre->t};
 	struct smr_mcim content;
 	enum smr_err err;
 
-	SMR_TRY(smr_mcim_open(&tre->t, binding, package->x, &content));
+	SMR_TRY(smr_mcim_open(&t, binding, package->x, &content));
 	err = describe(fresh, binding, &content, before);
 	smr_mcim_wipe(&content);
 	return err == SMR_OK ? smr_sha256(&package->x, 1, fresh->hash_x) : err;

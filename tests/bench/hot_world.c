@@ -178,11 +178,12 @@ static void put_coap(struct hot_request *out, char path, struct smr_space *room)
 void hot_make_m1(struct hot_world *w, uint64_t n, uint32_t ctr, struct hot_request *out)
 {
 	struct smr_evidence evidence = {.eid = hot_eid(n), .ctr = ctr};
+	const struct smr_attester d = {.key = &w->d};
 	struct smr_space room;
 
 	memset(evidence.measurement, 0x4d, sizeof(evidence.measurement));
 	put_coap(out, 'f', &room);
-	hot_check(smr_m1_build(&w->q_pub, Q_NUMBER, &w->d, &evidence, SMR_NONE, &room, &out->flight), "M1");
+	hot_check(smr_m1_build(&w->q_pub, Q_NUMBER, &d, &evidence, SMR_NONE, &room, &out->flight), "M1");
 	out->len = (size_t)(room.ptr - out->octets) + room.len;
 	out->device = n;
 }

@@ -93,7 +93,9 @@ static void test_population_subscription_opens_and_verifies(void **state)
 	memcpy(binding.operator_key, population.operator_point, sizeof(binding.operator_key));
 	binding.eid = device.eid;
 	binding.iccid = device.iccid;
-	assert_int_equal(smr_mcim_open(&device.t, &binding, smr_bytes_of(x.ptr, x.len), &opened), SMR_OK);
+	assert_int_equal(
+		smr_mcim_open(&(struct smr_agreer){.key = &device.t}, &binding, smr_bytes_of(x.ptr, x.len), &opened),
+		SMR_OK);
 	assert_memory_equal(opened.aka.k, device.mcim.aka.k, 16);
 	assert_int_equal(smr_pubkey_import(&operator_key, SMR_ARRAY(population.operator_point)), SMR_OK);
 	assert_int_equal(smr_w_verify(&operator_key, &binding, smr_bytes_of(x.ptr, x.len), SMR_NONE, w), SMR_OK);

@@ -111,8 +111,8 @@ static void forge_with_known_evidence(struct scene *s, const struct run *victim,
 	other.ctr++;
 	memset(forged, 0, sizeof(*forged));
 	forged->m1 = (struct smr_space){forged->m1_room, sizeof(forged->m1_room)};
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &s->supplier.own, &other, SMR_NONE, &forged->m1,
-				      &forged->flight),
+	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->supplier.own},
+				      &other, SMR_NONE, &forged->m1, &forged->flight),
 			 SMR_OK);
 	assert_int_equal(open_request(forged, &s->q.own, view(forged->m1)), SMR_OK);
 	forged->opened.signed_ev = victim->opened.signed_ev;

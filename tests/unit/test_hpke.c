@@ -71,7 +71,8 @@ static int tear_down(void **state)
 
 static enum smr_err open_fixture(const struct fixture *f, struct smr_space *out)
 {
-	return smr_hpke_open(&f->recipient, SMR_ARRAY(f->info), SMR_ARRAY(f->ad), SMR_ARRAY(f->sealed), out);
+	return smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+			     SMR_ARRAY(f->sealed), out);
 }
 
 static void test_seal_with_rfc9180_vector_matches(void **state)
@@ -106,7 +107,8 @@ static void test_open_in_place_matches(void **state)
 	struct smr_space out = {room + SMR_POINT_LEN, PLAIN_LEN};
 
 	memcpy(room, f->sealed, sizeof(room));
-	assert_int_equal(smr_hpke_open(&f->recipient, SMR_ARRAY(f->info), SMR_ARRAY(f->ad), SMR_ARRAY(room), &out),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+				       SMR_ARRAY(room), &out),
 			 SMR_OK);
 	assert_hex(out.ptr, out.len, PLAIN);
 }
@@ -127,7 +129,8 @@ static void test_seal_every_length_opens_again(void **state)
 		assert_int_equal(sealed.len, len + SMR_HPKE_OVERHEAD);
 		assert_memory_not_equal(last, room, SMR_POINT_LEN); /* a fresh ephemeral key for each */
 		memcpy(last, room, SMR_POINT_LEN);
-		assert_int_equal(smr_hpke_open(&f->recipient, SMR_NONE, SMR_NONE, smr_bytes_of(room, sealed.len), &out),
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_NONE, SMR_NONE,
+					       smr_bytes_of(room, sealed.len), &out),
 				 SMR_OK);
 		assert_int_equal(out.len, len);
 		assert_memory_equal(opened, f->plain, len);
@@ -184,8 +187,8 @@ static void test_open_every_shorter_length_is_refused_without_plaintext(void **s
 		const uint8_t zero[PLAIN_LEN] = {0};
 		struct smr_space out = {room, sizeof(room)};
 
-		assert_int_equal(smr_hpke_open(&f->recipient, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
-					       smr_bytes_of(f->sealed, len), &out),
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info),
+					       SMR_ARRAY(f->ad), smr_bytes_of(f->sealed, len), &out),
 				 SMR_E_UNOPENED);
 		assert_memory_equal(room, zero, sizeof(room));
 	}
@@ -243,7 +246,8 @@ static void test_open_by_another_key_is_refused(void **state)
 	struct smr_space out = {room, sizeof(room)};
 
 	assert_int_equal(smr_privkey_generate(&other), SMR_OK);
-	assert_int_equal(smr_hpke_open(&other, SMR_ARRAY(f->info), SMR_ARRAY(f->ad), SMR_ARRAY(f->sealed), &out),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &other}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+				       SMR_ARRAY(f->sealed), &out),
 			 SMR_E_UNOPENED);
 	smr_privkey_wipe(&other);
 }

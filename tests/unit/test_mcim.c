@@ -142,7 +142,7 @@ static void assert_not_opened(const struct smr_privkey *t, const struct smr_mcim
 	enum smr_err err;
 
 	memset(&got, 0x5a, sizeof(got));
-	err = smr_mcim_open(t, binding, x, &got);
+	err = smr_mcim_open(&(struct smr_agreer){.key = t}, binding, x, &got);
 	if (err != want && err != or)
 		fail_msg("%s", smr_err_name(err));
 	assert_true(is_zero(&got, sizeof(got)));
@@ -157,7 +157,9 @@ static void seal_and_open(const struct fixture *f, const struct smr_mcim *in)
 	struct smr_mcim got;
 
 	assert_int_equal(smr_mcim_seal(&f->t_pub, &f->binding, in, &x), SMR_OK);
-	assert_int_equal(smr_mcim_open(&f->t, &f->binding, smr_bytes_of(room, x.len), &got), SMR_OK);
+	assert_int_equal(
+		smr_mcim_open(&(struct smr_agreer){.key = &f->t}, &f->binding, smr_bytes_of(room, x.len), &got),
+		SMR_OK);
 	assert_same(&got, in);
 	smr_mcim_wipe(&got);
 	assert_true(is_zero(&got, sizeof(got)));
@@ -303,7 +305,9 @@ static void test_plaintext_by_hand_opens(void **state)
 	uint8_t room[SMR_X_MAX];
 	struct smr_mcim got;
 
-	assert_int_equal(smr_mcim_open(&f->t, &f->binding, seal_plain(f, PLAIN_MILENAGE, room), &got), SMR_OK);
+	assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &f->t}, &f->binding,
+				       seal_plain(f, PLAIN_MILENAGE, room), &got),
+			 SMR_OK);
 	assert_same(&got, &want);
 }
 
@@ -403,7 +407,9 @@ static void test_plaintext_outside_its_grammar_is_refused(void **state)
 		assert_not_opened(&f->t, &f->binding, seal_plain(f, cases[i], room), SMR_E_MALFORMED,
 				  SMR_E_UNSUPPORTED);
 	for (size_t i = 0; i < SMR_COUNT(good); i++)
-		assert_int_equal(smr_mcim_open(&f->t, &f->binding, seal_plain(f, good[i], room), &got), SMR_OK);
+		assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &f->t}, &f->binding,
+					       seal_plain(f, good[i], room), &got),
+				 SMR_OK);
 }
 
 static void test_plaintext_of_an_unknown_algorithm_is_unsupported(void **state)
@@ -607,7 +613,7 @@ static void test_subscription_of_a_second_implementation_verifies_and_opens(void
 	assert_int_equal(smr_w_verify(&o, &b, x, ORDER, w), SMR_E_SIGNATURE);
 	hex(FOREIGN_W_ORDER, w, sizeof(w));
 	assert_int_equal(smr_w_verify(&o, &b, x, ORDER, w), SMR_OK);
-	assert_int_equal(smr_mcim_open(&t, &b, x, &got), SMR_OK);
+	assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &t}, &b, x, &got), SMR_OK);
 	assert_same(&got, &want);
 	smr_privkey_wipe(&t);
 	smr_pubkey_wipe(&o);
@@ -746,7 +752,8 @@ static void test_mcim_with_any_failing_call_is_neither_sealed_nor_opened(void **
 	for (unsigned n = 1; n < failures; n++) { /* no key is generated here, but a point imported */
 		seam_fail_at(n);
 		memset(&got, 0x5a, sizeof(got));
-		assert_int_equal(smr_mcim_open(&f->t, &f->binding, f->x, &got), SMR_E_CRYPTO);
+		assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &f->t}, &f->binding, f->x, &got),
+				 SMR_E_CRYPTO);
 		assert_true(seam_did_fail());
 		assert_true(is_zero(&got, sizeof(got)));
 	}

@@ -25,7 +25,8 @@ static size_t m1_size(const struct scene *s, const struct smr_evidence *evidence
 	struct smr_space m1 = {room, sizeof(room)};
 	struct smr_flight flight;
 
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &s->d.own, evidence, certificate, &m1, &flight),
+	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->d.own}, evidence,
+				      certificate, &m1, &flight),
 			 SMR_OK);
 	smr_flight_wipe(&flight);
 	return COAP_UP + m1.len;

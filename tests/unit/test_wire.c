@@ -199,7 +199,7 @@ static void open_package(const struct smr_package *package, struct smr_mcim *mci
 	import_private(&t, WIRE_T_SCALAR);
 	assert_key_id(&package->operator_id, WIRE_OPERATOR_POINT);
 	assert_int_equal(smr_w_verify(&operator_key, &binding, package->x, package->order, package->w), SMR_OK);
-	assert_int_equal(smr_mcim_open(&t, &binding, package->x, mcim), SMR_OK);
+	assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &t}, &binding, package->x, mcim), SMR_OK);
 	smr_privkey_wipe(&t);
 	smr_pubkey_wipe(&operator_key);
 }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file attest.h
+ * How a device vouches for its evidence, and with which key it agrees: a key in memory, or one that never leaves the
+ * platform's TPM.
+ */
+#ifndef SMR_ATTEST_H
+#define SMR_ATTEST_H
+
+#include "core/tpm_quote.h"
+
+/** What vouches for evidence: a signature of d over the hash, or over a quote that has the hash as its qualifying data. */
+struct smr_attestation {
+	uint8_t sig[SMR_SIG_LEN];
+	bool quoted;
+	struct smr_tpm_quote quote; /* if quoted */
+};
+
+/** Who attests: @p key, or where that is NULL the platform. */
+struct smr_attester {
+	const struct smr_privkey *key;
+	void *context;
+	/** Attest @p hash. The measurement in the evidence is the PCRs' at this very moment, or nobody will believe it. */
+	enum smr_err (*attest)(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out);
+};
+
+/** Attest @p hash. Errors are those of the seam or of the platform. */
+enum smr_err smr_attest(const struct smr_attester *attester, const uint8_t hash[SMR_HASH_LEN],
+			struct smr_attestation *out) SMR_MUST_USE;
+
+/** Who agrees: @p key, or where that is NULL the platform, with the public point of its key. */
+struct smr_agreer {
+	const struct smr_privkey *key;
+	const uint8_t *point; /* SMR_POINT_LEN octets, uncompressed; without a key */
+	void *context;
+	/** x coordinate of own·peer, secret. */
+	enum smr_err (*agree)(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN]);
+};
+
+/** Agree with @p peer. Errors are those of the seam or of the platform. */
+enum smr_err smr_agree(const struct smr_agreer *own, const struct smr_pubkey *peer,
+		       uint8_t out[SMR_DH_LEN]) SMR_MUST_USE;
+/** The public point, uncompressed. */
+const uint8_t *smr_agreer_point(const struct smr_agreer *own);
+
+#endif

@@ -35,6 +35,7 @@ enum smr_err_class {
 	X(TOO_MANY, 0x0206, "a limit on their number is reached")                             \
 	X(NOT_FOUND, 0x0207, "it does not exist")                                             \
 	X(EXISTS, 0x0208, "it exists already")                                                \
+	X(TPM_FULL, 0x0209, "the TPM has no non-volatile memory left")                        \
 	X(SIGNATURE, 0x0301, "the signature is not valid")                                    \
 	X(MAC, 0x0302, "the message authentication code is not valid")                        \
 	X(NOT_ADDRESSEE, 0x0303, "it is meant for somebody else")                             \
@@ -52,10 +53,14 @@ enum smr_err_class {
 	X(TAMPERED, 0x030f, "it was altered")                                                 \
 	X(REFUSED, 0x0310, "the peer refused, and said so under the session's keys")          \
 	X(UNTRUSTED_KEY, 0x0311, "the key is not signed by a party we trust")                 \
+	X(TPM_CLEARED, 0x0312, "the TPM was cleared or is another one")                       \
+	X(TPM_RESET, 0x0313, "the TPM was reset while it was in use")                         \
 	X(BUSY, 0x0401, "busy, try again")                                                    \
 	X(UNAVAILABLE, 0x0402, "not reachable at present")                                    \
 	X(UNKNOWN_KEY, 0x0403, "the key named is unknown or no longer in use")                \
 	X(NOTHING, 0x0404, "there is nothing to do")                                          \
+	X(TPM_ABSENT, 0x0405, "the TPM does not answer")                                      \
+	X(TPM_LOCKED, 0x0406, "the TPM is locked out after wrong authorisations")             \
 	X(INVALID, 0x0501, "invalid argument")
 
 enum smr_err {

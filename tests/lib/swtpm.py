@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A software TPM of the test's own: on loopback, two neighbouring free ports, its state in a directory of the test's.
+
+    with SoftwareTpm(directory) as tpm:
+        … tpm.tcti …                      # «swtpm:host=127.0.0.1,port=N»; the control channel is on the next port
+"""
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+TURNS = 100
+PATIENCE_S = 20
+CONTROL_INIT = 2  # swtpm's control interface: CMD_INIT
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class SoftwareTpm:
+    """Starts in the constructor; stop() is power off, start() power on, with the state and the ports as they were."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.port = 0
+        self.process = None
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        self.start()
+
+    @property
+    def tcti(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+    def start(self):
+        for _ in range(TURNS):
+            if self._try():
+                return
+            self.port = 0
+        raise AssertionError("swtpm does not start: is it installed (tools/setup), are two neighbouring ports free?")
+
+    def _try(self):
+        self.port = self.port or free_port()
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.directory, "--server", f"type=tcp,port={self.port}",
+             "--ctrl", f"type=tcp,port={self.port + 1}", "--flags", "not-need-init,startup-clear",
+             "--log", "file=" + os.path.join(self.directory, "log")], stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port + 1)).close()
+                return True
+            except ConnectionRefusedError:
+                time.sleep(0.002)
+        self.stop()
+        return False
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        if self.process is not None:
+            self.process.wait(PATIENCE_S)
+        self.process = None
+
+    def reset(self):
+        """As a reset line would, without the connection noticing."""
+        with socket.create_connection(("127.0.0.1", self.port + 1)) as s:
+            s.sendall(struct.pack(">II", CONTROL_INIT, 0))
+            if s.recv(4, socket.MSG_WAITALL) != bytes(4):
+                raise AssertionError("swtpm does not reset")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/swtpm.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TURNS 100	/* pairs of ports that are tried */
+#define PATIENCE 20000	/* milliseconds until it listens */
+#define CONTROL_INIT 2u /* swtpm's control interface: CMD_INIT */
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in at = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static uint16_t free_port(void)
+{
+	struct sockaddr_in at = loopback(0);
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	(void)close(fd);
+	return ntohs(at.sin_port);
+}
+
+static _Noreturn void run_swtpm(const struct swtpm *tpm, const char *dir)
+{
+	char state[4160];
+	char log[4160];
+	char server[64];
+	char control[64];
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)snprintf(state, sizeof(state), "dir=%s", dir);
+	(void)snprintf(log, sizeof(log), "file=%s/log", dir);
+	(void)snprintf(server, sizeof(server), "type=tcp,port=%u", tpm->port);
+	(void)snprintf(control, sizeof(control), "type=tcp,port=%u", tpm->port + 1u);
+	(void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control,
+		     "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
+	_exit(127);
+}
+
+/* The control channel is the second port that it binds. */
+static bool comes_up(struct swtpm *tpm)
+{
+	const struct timespec pause = {0, 1000000};
+
+	for (int i = 0; i < PATIENCE; i++) {
+		int fd = connect_to((uint16_t)(tpm->port + 1));
+
+		if (fd >= 0) {
+			(void)close(fd);
+			return true;
+		}
+		if (waitpid(tpm->pid, NULL, WNOHANG) == tpm->pid)
+			return false; /* somebody else has one of the ports */
+		(void)nanosleep(&pause, NULL);
+	}
+	fail_msg("swtpm does not listen");
+	return false;
+}
+
+static bool try_start(struct swtpm *tpm, const char *dir)
+{
+	if (tpm->port == 0)
+		tpm->port = free_port();
+	(void)snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:host=127.0.0.1,port=%u", tpm->port);
+	tpm->pid = fork();
+	assert_true(tpm->pid >= 0);
+	if (tpm->pid == 0)
+		run_swtpm(tpm, dir);
+	if (comes_up(tpm))
+		return true;
+	*tpm = (struct swtpm){0};
+	return false;
+}
+
+void swtpm_start(struct swtpm *tpm, const char *dir)
+{
+	assert_true(mkdir(dir, 0700) == 0 || errno == EEXIST);
+	for (int i = 0; i < TURNS; i++)
+		if (try_start(tpm, dir))
+			return;
+	fail_msg("swtpm does not start: is it installed (tools/setup), are two neighbouring ports free?");
+}
+
+void swtpm_stop(struct swtpm *tpm)
+{
+	assert_true(tpm->pid > 0);
+	assert_int_equal(kill(tpm->pid, SIGTERM), 0);
+	assert_int_equal(waitpid(tpm->pid, NULL, 0), tpm->pid);
+	tpm->pid = 0;
+}
+
+void swtpm_reset(const struct swtpm *tpm)
+{
+	uint8_t command[8] = {0};
+	uint8_t result[4];
+	int fd = connect_to((uint16_t)(tpm->port + 1));
+
+	assert_true(fd >= 0);
+	smr_put_be32(command, CONTROL_INIT);
+	assert_int_equal(write(fd, command, sizeof(command)), sizeof(command));
+	assert_int_equal(recv(fd, result, sizeof(result), MSG_WAITALL), sizeof(result));
+	assert_int_equal(smr_get_be32(result), 0);
+	(void)close(fd);
+}
+
+struct smr_tpm *swtpm_open(const struct swtpm *tpm)
+{
+	struct smr_problem problem = {0};
+	struct smr_tpm *opened = NULL;
+
+	if (smr_tpm_open(&opened, tpm->tcti, &problem) != SMR_OK)
+		fail_msg("%s", problem.text);
+	return opened;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A software TPM of the test's own: on loopback, two neighbouring free ports, its state in a directory of the test's. */
+#ifndef SMR_TEST_SWTPM_H
+#define SMR_TEST_SWTPM_H
+
+#include <sys/types.h>
+
+#include "tpm/tpm.h"
+
+struct swtpm {
+	pid_t pid;     /* 0: does not run */
+	uint16_t port; /* of the commands; the next one is the control channel's */
+	char tcti[64];
+};
+
+/** Start one over the state in @p dir, which is made when it is missing; every failure ends the test. */
+void swtpm_start(struct swtpm *tpm, const char *dir);
+/** Power off: the process is ended and waited for; the state stays. */
+void swtpm_stop(struct swtpm *tpm);
+/** Reset it, as a reset line would, without the connection noticing. */
+void swtpm_reset(const struct swtpm *tpm);
+/** The connection, or the end of the test. */
+struct smr_tpm *swtpm_open(const struct swtpm *tpm);
+
+#endif

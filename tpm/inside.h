@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file inside.h
+ * What the files of tpm/ share. Not for users of tpm.h.
+ */
+#ifndef SMR_TPM_INSIDE_H
+#define SMR_TPM_INSIDE_H
+
+#include <tss2/tss2_esys.h>
+
+#include "tpm/tpm.h"
+
+struct smr_tpm {
+	TSS2_TCTI_CONTEXT *tcti;
+	ESYS_CONTEXT *esys;
+	ESYS_TR parent;	 /* the primary key of the storage hierarchy: parent of what is sealed, salt of the sessions */
+	ESYS_TR session; /* HMAC, salted */
+};
+
+/* Handles and indices that are Samara's: owner's persistent objects, endorsement's persistent objects, owner's and platform's
+ * non-volatile indices (TCG registry of reserved handles). */
+#define SMR_TPM_HANDLE_T 0x81005301u
+#define SMR_TPM_HANDLE_D 0x81015301u
+#define SMR_TPM_INDEX_COUNTER 0x01805301u
+#define SMR_TPM_INDEX_VERSION 0x01405301u
+
+/** The error that a response code of any layer means. */
+enum smr_err smr_tpm_err(TSS2_RC rc);
+/** The response code of the TPM itself without the number of the parameter, handle or session that it names. */
+TSS2_RC smr_tpm_code(TSS2_RC rc);
+
+/** The session for one command. @p attributes  TPMA_SESSION_DECRYPT: the command's first parameter is secret, TPMA_SESSION_ENCRYPT: the
+ * answer's is, TPMA_SESSION_AUDIT: a command that nobody authorises; 0. */
+ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes);
+/** A policy session, salted like the other; release with smr_tpm_flush. */
+enum smr_err smr_tpm_policy(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session) SMR_MUST_USE;
+/** Flush a transient object or a session; ESYS_TR_NONE is allowed. */
+void smr_tpm_flush(struct smr_tpm *tpm, ESYS_TR *object);
+/** An existing persistent object or index. SMR_E_NOT_FOUND. Release with smr_tpm_forget. */
+enum smr_err smr_tpm_find(struct smr_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *object) SMR_MUST_USE;
+/** Close what smr_tpm_find opened; it stays in the TPM. */
+void smr_tpm_forget(struct smr_tpm *tpm, ESYS_TR *object);
+/** The selection of PCRs in the SHA-256 bank. */
+TPML_PCR_SELECTION smr_tpm_selection(uint32_t pcrs);
+
+#endif

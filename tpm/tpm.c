@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connection and sessions. */
+#include <stdlib.h>
+
+#include <tss2/tss2_tcti_device.h>
+#include <tss2/tss2_tcti_swtpm.h>
+
+#include "tpm/inside.h"
+
+/* ---- the way to the TPM ---- */
+
+/* Named here and linked, not loaded by name at run time: a TRE loads no code that was not measured. */
+static const struct transport {
+	const char *prefix;
+	TSS2_RC (*init)(TSS2_TCTI_CONTEXT *context, size_t *size, const char *conf);
+} transports[] = {
+	{"device:", Tss2_Tcti_Device_Init},
+	{"swtpm:", Tss2_Tcti_Swtpm_Init},
+};
+
+static const struct transport *transport_of(const char *tcti)
+{
+	for (size_t i = 0; i < SMR_COUNT(transports); i++)
+		if (strncmp(tcti, transports[i].prefix, strlen(transports[i].prefix)) == 0)
+			return &transports[i];
+	return NULL;
+}
+
+static enum smr_err connect_to(struct smr_tpm *tpm, const struct transport *transport, const char *tcti)
+{
+	const char *conf = tcti + strlen(transport->prefix);
+	TSS2_TCTI_CONTEXT *context;
+	size_t size = 0;
+	TSS2_RC rc = transport->init(NULL, &size, NULL);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return smr_tpm_err(rc); /* uncovered: asking for the size cannot fail */
+	context = calloc(1, size);
+	if (context == NULL)
+		return SMR_E_NO_MEMORY;
+	rc = transport->init(context, &size, conf);
+	if (rc != TSS2_RC_SUCCESS) {
+		free(context);
+		/* A device that this user may not open, a port where nobody listens: whatever the reason, there is no TPM. */
+		return SMR_E_TPM_ABSENT;
+	}
+	tpm->tcti = context;
+	return smr_tpm_err(Esys_Initialize(&tpm->esys, context, NULL));
+}
+
+/** The platform's firmware has done so on a real device, or nobody yet after a reset. */
+static enum smr_err start_up(struct smr_tpm *tpm)
+{
+	TSS2_RC rc = Esys_Startup(tpm->esys, TPM2_SU_CLEAR);
+
+	return smr_tpm_code(rc) == TPM2_RC_INITIALIZE ? SMR_OK : smr_tpm_err(rc);
+}
+
+/* ---- loaded objects ---- */
+
+void smr_tpm_flush(struct smr_tpm *tpm, ESYS_TR *object)
+{
+	if (*object != ESYS_TR_NONE)
+		(void)Esys_FlushContext(tpm->esys, *object);
+	*object = ESYS_TR_NONE;
+}
+
+void smr_tpm_forget(struct smr_tpm *tpm, ESYS_TR *object)
+{
+	if (*object != ESYS_TR_NONE)
+		(void)Esys_TR_Close(tpm->esys, object);
+	*object = ESYS_TR_NONE;
+}
+
+enum smr_err smr_tpm_find(struct smr_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *object)
+{
+	TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, smr_tpm_session(tpm, TPMA_SESSION_AUDIT), ESYS_TR_NONE,
+					   ESYS_TR_NONE, object);
+
+	if (rc == TSS2_RC_SUCCESS)
+		return SMR_OK;
+	*object = ESYS_TR_NONE;
+	return smr_tpm_code(rc) == TPM2_RC_HANDLE ? SMR_E_NOT_FOUND : smr_tpm_err(rc);
+}
+
+/** What a user that was killed left behind: nobody else would ever flush it, and there is room for three. */
+static enum smr_err flush_leftovers(struct smr_tpm *tpm, TPM2_HANDLE first)
+{
+	TPMS_CAPABILITY_DATA *found = NULL;
+	TPMI_YES_NO more;
+	TSS2_RC rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+					TPM2_MAX_CAP_HANDLES, &more, &found);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return smr_tpm_err(rc);
+	for (UINT32 i = 0; rc == TSS2_RC_SUCCESS && i < found->data.handles.count; i++) {
+		ESYS_TR object = ESYS_TR_NONE;
+
+		rc = Esys_TR_FromTPMPublic(tpm->esys, found->data.handles.handle[i], ESYS_TR_NONE, ESYS_TR_NONE,
+					   ESYS_TR_NONE, &object);
+		if (rc == TSS2_RC_SUCCESS)
+			rc = Esys_FlushContext(tpm->esys, object);
+	}
+	Esys_Free(found);
+	return smr_tpm_err(rc);
+}
+
+/** Storage key, P-256: the same template always gives the same key, until the TPM is cleared. */
+static enum smr_err make_parent(struct smr_tpm *tpm)
+{
+	static const TPM2B_SENSITIVE_CREATE sensitive;
+	static const TPM2B_DATA outside;
+	static const TPML_PCR_SELECTION none;
+	static const TPM2B_PUBLIC template = {
+		.publicArea =
+			{
+				.type = TPM2_ALG_ECC,
+				.nameAlg = TPM2_ALG_SHA256,
+				.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+						    TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+						    TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+				.parameters.eccDetail =
+					{
+						.symmetric = {.algorithm = TPM2_ALG_AES,
+							      .keyBits.aes = 128,
+							      .mode.aes = TPM2_ALG_CFB},
+						.scheme.scheme = TPM2_ALG_NULL,
+						.curveID = TPM2_ECC_NIST_P256,
+						.kdf.scheme = TPM2_ALG_NULL,
+					},
+			},
+	};
+
+	return smr_tpm_err(Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+					      &sensitive, &template, &outside, &none, &tpm->parent, NULL, NULL, NULL,
+					      NULL));
+}
+
+static enum smr_err start_session(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session)
+{
+	static const TPMT_SYM_DEF cipher = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
+
+	*session = ESYS_TR_NONE;
+	return smr_tpm_err(Esys_StartAuthSession(tpm->esys, tpm->parent, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+						 ESYS_TR_NONE, NULL, kind, &cipher, TPM2_ALG_SHA256, session));
+}
+
+enum smr_err smr_tpm_policy(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session)
+{
+	return start_session(tpm, kind, session);
+}
+
+ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes)
+{
+	/* Fails only for what is no session. */
+	(void)Esys_TRSess_SetAttributes(tpm->esys, tpm->session, TPMA_SESSION_CONTINUESESSION | attributes, 0xff);
+	return tpm->session;
+}
+
+/* ---- open and close ---- */
+
+static enum smr_err prepare(struct smr_tpm *tpm)
+{
+	SMR_TRY(start_up(tpm));
+	SMR_TRY(flush_leftovers(tpm, TPM2_TRANSIENT_FIRST));
+	SMR_TRY(flush_leftovers(tpm, TPM2_LOADED_SESSION_FIRST));
+	SMR_TRY(make_parent(tpm));
+	return start_session(tpm, TPM2_SE_HMAC, &tpm->session);
+}
+
+static enum smr_err open_with(const struct transport *transport, const char *tcti, struct smr_tpm **out)
+{
+	struct smr_tpm *tpm = malloc(sizeof(*tpm));
+	enum smr_err err;
+
+	if (tpm == NULL)
+		return SMR_E_NO_MEMORY;
+	*tpm = (struct smr_tpm){.parent = ESYS_TR_NONE, .session = ESYS_TR_NONE};
+	err = connect_to(tpm, transport, tcti);
+	if (err == SMR_OK)
+		err = prepare(tpm);
+	if (err != SMR_OK) {
+		smr_tpm_close(tpm);
+		return err;
+	}
+	*out = tpm;
+	return SMR_OK;
+}
+
+enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem)
+{
+	const struct transport *transport = transport_of(tcti);
+	const char *advice;
+	enum smr_err err;
+
+	*out = NULL;
+	if (transport == NULL)
+		return smr_problem(problem, SMR_E_INVALID,
+				   "tpm «%s»: write device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=2321", tcti);
+	/* The library would write its own lines to stderr; the errors below say what it would. */
+	(void)setenv("TSS2_LOG", "all+NONE", 0);
+	err = open_with(transport, tcti, out);
+	if (err == SMR_OK)
+		return SMR_OK;
+	advice = smr_tpm_advice(err);
+	return smr_problem(problem, err, "tpm %s: %s%s%s", tcti, smr_err_text(err), advice != NULL ? ": " : "",
+			   advice != NULL ? advice : "");
+}
+
+void smr_tpm_close(struct smr_tpm *tpm)
+{
+	if (tpm == NULL)
+		return;
+	if (tpm->esys != NULL) {
+		smr_tpm_flush(tpm, &tpm->session);
+		smr_tpm_flush(tpm, &tpm->parent);
+		Esys_Finalize(&tpm->esys);
+	}
+	if (tpm->tcti != NULL) {
+		Tss2_Tcti_Finalize(tpm->tcti);
+		free(tpm->tcti);
+	}
+	smr_wipe(tpm, sizeof(*tpm));
+	free(tpm);
+}

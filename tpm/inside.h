@@ -15,6 +15,8 @@ struct smr_tpm {
 	ESYS_CONTEXT *esys;
 	ESYS_TR parent;	 /* the primary key of the storage hierarchy: parent of what is sealed, salt of the sessions */
 	ESYS_TR session; /* HMAC, salted */
+	ESYS_TR d;	 /* the TRE's keys, once found */
+	ESYS_TR t;
 };
 
 /* Handles and indices that are Samara's: owner's persistent objects, endorsement's persistent objects, owner's and platform's
@@ -40,6 +42,8 @@ void smr_tpm_flush(struct smr_tpm *tpm, ESYS_TR *object);
 enum smr_err smr_tpm_find(struct smr_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *object) SMR_MUST_USE;
 /** Close what smr_tpm_find opened; it stays in the TPM. */
 void smr_tpm_forget(struct smr_tpm *tpm, ESYS_TR *object);
+/** An authorisation value of SMR_TPM_AUTH_LEN octets in the library's form; wipe it. */
+TPM2B_AUTH smr_tpm_auth(const uint8_t *auth);
 /** The selection of PCRs in the SHA-256 bank. */
 TPML_PCR_SELECTION smr_tpm_selection(uint32_t pcrs);
 

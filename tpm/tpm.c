@@ -6,6 +6,7 @@
 #include <tss2/tss2_tcti_swtpm.h>
 
 #include "tpm/inside.h"
+#include "tpm/keys.h"
 
 /* ---- the way to the TPM ---- */
 
@@ -157,6 +158,14 @@ ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes)
 	return tpm->session;
 }
 
+TPM2B_AUTH smr_tpm_auth(const uint8_t *auth)
+{
+	TPM2B_AUTH value = {.size = SMR_TPM_AUTH_LEN};
+
+	memcpy(value.buffer, auth, SMR_TPM_AUTH_LEN);
+	return value;
+}
+
 /* ---- open and close ---- */
 
 static enum smr_err prepare(struct smr_tpm *tpm)
@@ -175,7 +184,7 @@ static enum smr_err open_with(const struct transport *transport, const char *tct
 
 	if (tpm == NULL)
 		return SMR_E_NO_MEMORY;
-	*tpm = (struct smr_tpm){.parent = ESYS_TR_NONE, .session = ESYS_TR_NONE};
+	*tpm = (struct smr_tpm){.parent = ESYS_TR_NONE, .session = ESYS_TR_NONE, .d = ESYS_TR_NONE, .t = ESYS_TR_NONE};
 	err = connect_to(tpm, transport, tcti);
 	if (err == SMR_OK)
 		err = prepare(tpm);
@@ -212,6 +221,8 @@ void smr_tpm_close(struct smr_tpm *tpm)
 	if (tpm == NULL)
 		return;
 	if (tpm->esys != NULL) {
+		smr_tpm_forget(tpm, &tpm->d);
+		smr_tpm_forget(tpm, &tpm->t);
 		smr_tpm_flush(tpm, &tpm->session);
 		smr_tpm_flush(tpm, &tpm->parent);
 		Esys_Finalize(&tpm->esys);

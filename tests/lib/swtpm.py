@@ -5,6 +5,7 @@
         … tpm.tcti …                      # «swtpm:host=127.0.0.1,port=N»; the control channel is on the next port
 """
 import os
+import random
 import signal
 import socket
 import struct
@@ -16,10 +17,9 @@ PATIENCE_S = 20
 CONTROL_INIT = 2  # swtpm's control interface: CMD_INIT
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def some_port():
+    """Below those that the kernel gives to clients; the TPM says by its end when somebody else has one of the two."""
+    return random.randrange(10000, 32000, 2)
 
 
 class SoftwareTpm:
@@ -44,18 +44,19 @@ class SoftwareTpm:
         raise AssertionError("swtpm does not start: is it installed (tools/setup), are two neighbouring ports free?")
 
     def _try(self):
-        self.port = self.port or free_port()
+        self.port = self.port or some_port()
+        pid = os.path.join(self.directory, "pid")  # it writes its number when both ports are its own
+        if os.path.exists(pid):
+            os.remove(pid)
         self.process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.directory, "--server", f"type=tcp,port={self.port}",
              "--ctrl", f"type=tcp,port={self.port + 1}", "--flags", "not-need-init,startup-clear",
-             "--log", "file=" + os.path.join(self.directory, "log")], stdin=subprocess.DEVNULL)
+             "--log", "file=" + os.path.join(self.directory, "log"), "--pid", "file=" + pid], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_S
         while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port + 1)).close()
+            if os.path.exists(pid):
                 return True
-            except ConnectionRefusedError:
-                time.sleep(0.002)
+            time.sleep(0.002)
         self.stop()
         return False
 

@@ -40,16 +40,13 @@ static int connect_to(uint16_t port)
 	return -1;
 }
 
-static uint16_t free_port(void)
+/* Below those that the kernel gives to clients; the TPM says by its end when somebody else has one of the two. */
+static uint16_t some_port(void)
 {
-	struct sockaddr_in at = loopback(0);
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint16_t random;
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	(void)close(fd);
-	return ntohs(at.sin_port);
+	assert_int_equal(smr_random((uint8_t *)&random, sizeof(random)), SMR_OK);
+	return (uint16_t)(10000 + random % 11000 * 2);
 }
 
 static _Noreturn void run_swtpm(const struct swtpm *tpm, const char *dir)
@@ -58,47 +55,49 @@ static _Noreturn void run_swtpm(const struct swtpm *tpm, const char *dir)
 	char log[4160];
 	char server[64];
 	char control[64];
+	char pid[4160];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)snprintf(state, sizeof(state), "dir=%s", dir);
 	(void)snprintf(log, sizeof(log), "file=%s/log", dir);
+	(void)snprintf(pid, sizeof(pid), "file=%s/pid", dir);
 	(void)snprintf(server, sizeof(server), "type=tcp,port=%u", tpm->port);
 	(void)snprintf(control, sizeof(control), "type=tcp,port=%u", tpm->port + 1u);
 	(void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control,
-		     "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
+		     "--flags", "not-need-init,startup-clear", "--log", log, "--pid", pid, (char *)NULL);
 	_exit(127);
 }
 
-/* The control channel is the second port that it binds. */
-static bool comes_up(struct swtpm *tpm)
+/* It writes its number when both ports are its own. */
+static bool comes_up(struct swtpm *tpm, const char *pid_file)
 {
 	const struct timespec pause = {0, 1000000};
 
 	for (int i = 0; i < PATIENCE; i++) {
-		int fd = connect_to((uint16_t)(tpm->port + 1));
-
-		if (fd >= 0) {
-			(void)close(fd);
+		if (access(pid_file, F_OK) == 0)
 			return true;
-		}
 		if (waitpid(tpm->pid, NULL, WNOHANG) == tpm->pid)
-			return false; /* somebody else has one of the ports */
+			return false;
 		(void)nanosleep(&pause, NULL);
 	}
-	fail_msg("swtpm does not listen");
+	fail_msg("swtpm does not start");
 	return false;
 }
 
 static bool try_start(struct swtpm *tpm, const char *dir)
 {
+	char pid_file[4160];
+
+	(void)snprintf(pid_file, sizeof(pid_file), "%s/pid", dir);
+	assert_true(unlink(pid_file) == 0 || errno == ENOENT);
 	if (tpm->port == 0)
-		tpm->port = free_port();
+		tpm->port = some_port();
 	(void)snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:host=127.0.0.1,port=%u", tpm->port);
 	tpm->pid = fork();
 	assert_true(tpm->pid >= 0);
 	if (tpm->pid == 0)
 		run_swtpm(tpm, dir);
-	if (comes_up(tpm))
+	if (comes_up(tpm, pid_file))
 		return true;
 	*tpm = (struct swtpm){0};
 	return false;

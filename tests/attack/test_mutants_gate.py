@@ -15,10 +15,10 @@ from lone_tre import FLIGHT_GATE, FLIGHT_START, OK, Tre  # noqa: E402
 from offline import Offline  # noqa: E402
 from oracle import coap, flight  # noqa: E402
 from world import wait_until  # noqa: E402
-from world_bites import WorldBites  # noqa: E402
+from world_bites import ServerBites  # noqa: E402
 
 
-class Guarded(WorldBites):
+class Guarded(ServerBites):
     """samarad under attack: Echo and gate MAC are demanded of everybody."""
     DEVICES = 16
 
@@ -32,10 +32,6 @@ class Guarded(WorldBites):
     @classmethod
     def start(cls):
         cls.o.start(overload__demand="always", overload__gate="require")
-
-    @classmethod
-    def end(cls):
-        cls.o.server.stop()
 
     def client(self, source=None):
         udp = wire.Udp(self.o.world.port, 20, source)
@@ -113,17 +109,9 @@ class Guarded(WorldBites):
         self.bites("echo_without_time", attack)
 
 
-class Amplified(WorldBites):
+class Amplified(ServerBites):
     """Calm: nothing is demanded. The answer to a TUAK device with an owner's order goes to an address that is somebody else's."""
     DEVICES = 6
-
-    @classmethod
-    def start(cls):
-        cls.o.start()
-
-    @classmethod
-    def end(cls):
-        cls.o.server.stop()
 
     def test_answer_beyond_three_times(self):
         def attack(device, _):

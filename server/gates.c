@@ -28,7 +28,7 @@ static void fill(struct smr_gates *gates, const struct smr_keyring *ring)
 		if (find(gates, &gate->shipment) == gates->count)
 			gates->entries[gates->count++] = *gate;
 	}
-	gates->filled_from = ring;
+	gates->filled_from = smr_keyring_generation(ring);
 }
 
 bool smr_gates_pass(struct smr_gates *gates, const struct smr_keyring *ring, const uint8_t hash_m1[SMR_HASH_LEN],
@@ -36,7 +36,7 @@ bool smr_gates_pass(struct smr_gates *gates, const struct smr_keyring *ring, con
 {
 	uint8_t wanted[SMR_GATE_MAC_LEN];
 
-	if (gates->filled_from != ring)
+	if (gates->filled_from != smr_keyring_generation(ring))
 		fill(gates, ring);
 	for (size_t i = 0; i < gates->count; i++) {
 		if (smr_gate_mac(&gates->entries[i].key, hash_m1, wanted) != SMR_OK)

@@ -14,7 +14,7 @@
 struct smr_gates {
 	size_t max; /* keys that are tried: at most SMR_GATES_MAX */
 	size_t count;
-	const struct smr_keyring *filled_from; /* compared, never read */
+	uint64_t filled_from; /* generation of a keyring; 0: none yet */
 	struct smr_keyring_gate entries[SMR_GATES_MAX];
 };
 

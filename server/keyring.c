@@ -33,6 +33,7 @@ struct class_entry {
 
 struct smr_keyring {
 	atomic_uint references;
+	uint64_t generation;
 	struct smr_keyring_times times;
 	struct class_entry classes[SMR_STORE_TICKET_CLASSES]; /* by number */
 	struct flight_entry flights[SMR_KEYRING_FLIGHT_KEYS];
@@ -52,6 +53,8 @@ struct smr_keyring {
 	size_t supplier_count;
 	enum smr_err err; /* of the callbacks that fill the lists */
 };
+
+static atomic_ullong generations; /* keyrings that this process has made */
 
 /** Room for one more element in a growing array; NULL sets the ring's error. */
 static void *grow(struct smr_keyring *ring, void **array, size_t *count, size_t size)
@@ -259,6 +262,7 @@ enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_
 	if (ring == NULL)
 		return SMR_E_NO_MEMORY;
 	atomic_init(&ring->references, 1);
+	ring->generation = atomic_fetch_add(&generations, 1) + 1;
 	ring->times = *times;
 	err = load_flight_keys(ring, store);
 	if (err == SMR_OK)
@@ -297,6 +301,11 @@ void smr_keyring_release(struct smr_keyring *ring)
 	free(ring->suppliers);
 	smr_wipe(ring, sizeof(*ring));
 	free(ring);
+}
+
+uint64_t smr_keyring_generation(const struct smr_keyring *ring)
+{
+	return ring->generation;
 }
 
 static const struct flight_entry *find_flight(const struct smr_keyring *ring, uint32_t number)

@@ -31,6 +31,8 @@ enum smr_err smr_keyring_load(struct smr_store *store, const struct smr_keyring_
 struct smr_keyring *smr_keyring_hold(struct smr_keyring *ring);
 /** Wipes the keys with the last reference. NULL is allowed. */
 void smr_keyring_release(struct smr_keyring *ring);
+/** Which one this is, from 1, and never again in this process: the address of a keyring that was released is another's soon. */
+uint64_t smr_keyring_generation(const struct smr_keyring *ring);
 
 /** Private key of a number, or NULL: unknown or over. */
 const struct smr_privkey *smr_keyring_flight_key(const struct smr_keyring *ring, uint32_t number);

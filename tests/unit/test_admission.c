@@ -311,21 +311,28 @@ static void test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one(void
 
 /* ---- the search for the key ---- */
 
-static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **state)
-{
-	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
-	struct smr_store_shipment shipment = {.about = {.id = {"AAAAAAA"}, .has_gate = true, .gate = {1}}};
-	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 2);
-	struct smr_gates gates = {.max = 1};
-	uint8_t hash[SMR_HASH_LEN] = {5};
-	uint8_t mac[2][SMR_GATE_MAC_LEN];
+static const struct smr_shipment_id other_shipment = {"AAAAAAA"};
 
-	(void)state;
+static void load_other_shipment(struct world *w)
+{
+	struct smr_store_shipment shipment = {.about = {.id = other_shipment, .has_gate = true, .gate = {1}}};
+	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 2);
+
 	world_sender(w, &info);
 	memcpy(shipment.supplier, info.sender, sizeof(shipment.supplier));
 	assert_int_equal(smr_store_load_begin(w->store->store, &info), SMR_OK);
 	assert_int_equal(smr_store_put_shipment(w->store->store, &shipment), SMR_OK);
 	assert_int_equal(smr_store_load_end(w->store->store, true), SMR_OK);
+}
+
+static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
+	struct smr_gates gates = {.max = 1};
+	uint8_t hash[SMR_HASH_LEN] = {5};
+	uint8_t mac[2][SMR_GATE_MAC_LEN];
+
+	load_other_shipment(w);
 	world_reload(w, WORLD_NOW);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(smr_gate_mac(&smr_keyring_gate_at(w->ring, i)->key, hash, mac[i]), SMR_OK);
@@ -336,9 +343,28 @@ static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **
 	assert_true(smr_gates_pass(&gates, w->ring, hash, mac[1]));
 	assert_false(smr_gates_pass(&gates, w->ring, hash, mac[0]));
 	gates.max = 2;
-	smr_gates_seen(&gates, w->ring, &shipment.about.id);
+	smr_gates_seen(&gates, w->ring, &other_shipment);
 	smr_gates_seen(&gates, w->ring, &(struct smr_shipment_id){"UNKNOWN"});
 	assert_true(smr_gates_pass(&gates, w->ring, hash, mac[0]) && smr_gates_pass(&gates, w->ring, hash, mac[1]));
+	smr_gates_wipe(&gates);
+	end(w);
+}
+
+/* The keyring that was there before is gone, and the new one may well stand where it stood. */
+static void test_gates_of_a_new_keyring_are_tried_wherever_it_stands(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
+	struct smr_gates gates = {.max = 2};
+	uint8_t hash[SMR_HASH_LEN] = {5};
+	uint8_t mac[SMR_GATE_MAC_LEN] = {0};
+	uint64_t generation = smr_keyring_generation(w->ring);
+
+	assert_false(smr_gates_pass(&gates, w->ring, hash, mac));
+	load_other_shipment(w);
+	world_reload(w, WORLD_NOW);
+	assert_true(smr_keyring_generation(w->ring) > generation);
+	assert_int_equal(smr_gate_mac(&smr_keyring_gate_of(w->ring, &other_shipment)->key, hash, mac), SMR_OK);
+	assert_true(smr_gates_pass(&gates, w->ring, hash, mac));
 	smr_gates_wipe(&gates);
 	end(w);
 }
@@ -359,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_something_else_behind_m1_is_silence),
 		cmocka_unit_test(test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one),
 		cmocka_unit_test(test_gates_try_no_more_keys_than_allowed_and_those_seen_last),
+		cmocka_unit_test(test_gates_of_a_new_keyring_are_tried_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, setup, scene_teardown);

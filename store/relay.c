@@ -302,24 +302,41 @@ static enum smr_err remember_gone(struct clearing *c, const struct smr_store_rel
 	return SMR_OK;
 }
 
-/* The row may have gone on since: only the very package that was rejected is to be sealed anew. */
+/* The row may have gone on since: is it still about this operator's subscription with the record's ICCID? */
+static enum smr_err get_held(const struct clearing *c, const struct smr_evidence_record *record, struct smr_held *held,
+			     bool *is_same)
+{
+	SMR_TRY(smr_held_get(c->store, &record->eid, held));
+	*is_same = held->found && held->operator_number == c->op->number &&
+		   memcmp(&held->row.iccid, &record->iccid, sizeof(record->iccid)) == 0;
+	return SMR_OK;
+}
+
+/* Only the very package that was rejected is to be sealed anew. */
 static enum smr_err reject(struct clearing *c, const struct smr_evidence_record *record)
 {
 	struct smr_held held;
+	bool is_same;
 
-	SMR_TRY(smr_held_get(c->store, &record->eid, &held));
-	if (!held.found || held.operator_number != c->op->number || held.row.serial != record->serial ||
-	    memcmp(&held.row.iccid, &record->iccid, sizeof(record->iccid)) != 0 || held.row.state == SMR_ROW_EMPTY ||
+	SMR_TRY(get_held(c, record, &held, &is_same));
+	if (!is_same || held.row.serial != record->serial || held.row.state == SMR_ROW_EMPTY ||
 	    held.row.state == SMR_ROW_RESEAL)
 		return SMR_OK;
 	return smr_held_reseal(c->store, &record->eid, &held);
 }
 
-/* Whoever has a device's rk can send a receipt that is none; without this it would end the command, which nobody obeyed. */
+/* Whoever has a device's rk can send a receipt that is none; without this it would end the command, which nobody obeyed. For an ICCID
+ * that was replaced meanwhile there is no MCIM to obey it: it would be sent for ever, in the room of those that can be obeyed. */
 static enum smr_err command_again(struct clearing *c, const struct smr_evidence_record *record)
 {
-	struct smr_query q = smr_query_begin(c->store, SMR_SQL_COMMAND_AGAIN);
+	struct smr_held held;
+	struct smr_query q;
+	bool is_same;
 
+	SMR_TRY(get_held(c, record, &held, &is_same));
+	if (!is_same)
+		return SMR_OK;
+	q = smr_query_begin(c->store, SMR_SQL_COMMAND_AGAIN);
 	smr_query_blob(&q, record->eid.octets, sizeof(record->eid.octets));
 	smr_query_blob(&q, record->iccid.octets, sizeof(record->iccid.octets));
 	smr_query_int(&q, c->op->number);

@@ -265,6 +265,37 @@ static void test_command_whose_receipt_is_rejected_is_pending_again_unless_repla
 	assert_int_equal(counts(rig).commands_pending, 0);
 }
 
+/* A package with another ICCID takes the place of the one that the command was for: no MCIM obeys it any more. */
+static void replace_package(struct rig *rig, uint64_t n, uint64_t iccid_of, uint64_t serial)
+{
+	uint8_t x[RIG_X_LEN];
+	struct smr_batch_record record = {.eid = rig_eid(n),
+					  .package = {.operator_id = rig_operator(0),
+						      .iccid = rig_iccid(iccid_of),
+						      .serial = serial,
+						      .x = SMR_ARRAY(x)}};
+
+	rig_x(n, serial, x, sizeof(x));
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	assert_int_equal(smr_store_put_package(rig->store, &record), SMR_OK);
+	rig_load_keep(rig);
+}
+
+static void test_command_whose_receipt_is_rejected_after_its_package_was_replaced_has_ended(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_ack_record ack = {rig_eid(2), rig_iccid(2), 5, SMR_RECEIPT_COMMAND, SMR_ACK_REJECTED};
+
+	put_command(rig, 2, 5);
+	commit_command_receipt(rig, 2, 2, 5, 0);
+	assert_int_equal(spool(rig, 10), 1);
+	replace_package(rig, 2, 200, 2000);
+	assert_int_equal(acknowledge(rig, 1, &ack, 1), SMR_OK);
+	assert_int_equal(counts(rig).commands_pending, 0);
+	assert_int_equal(counts(rig).relay_unacknowledged, 0);
+	assert_int_equal(rig_get(rig->store, 2).object_count, 0);
+}
+
 /* ---- files ---- */
 
 static void test_files_hold_each_record_once_in_order(void **state)
@@ -476,6 +507,7 @@ int main(void)
 		FILLED(test_command_receipt_is_relayed_once_with_its_result),
 		FILLED(test_attack_command_receipts_without_a_pending_command_make_nothing_grow),
 		FILLED(test_command_whose_receipt_is_rejected_is_pending_again_unless_replaced),
+		FILLED(test_command_whose_receipt_is_rejected_after_its_package_was_replaced_has_ended),
 		FILLED(test_files_hold_each_record_once_in_order),
 		FILLED(test_file_not_noted_is_written_again_with_the_same_records),
 		FILLED(test_spooled_is_idempotent_and_refuses_anything_else),

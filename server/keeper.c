@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper: notices what was loaded into the store and what time has ended, and renews the shared snapshots. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/server.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
-#define LOOK_EVERY_MS 200
+#define LOOK_EVERY_MS 200u
 #define TRUNCATE_EVERY_MS \
 	5000u		     /* when something was overwritten: docs/decisions/0009-life-of-remnants.md promises ten */
 #define LOG_MAX (256u << 20) /* octets; it is truncated then in any case */
-#define WARN_EVERY_S 3600u
+#define WARN_EVERY_MS 3600000u
 #define REMNANTS_MS 60000u /* older ones are worth a word */
 
 struct smr_keeper {
@@ -23,13 +22,14 @@ struct smr_keeper {
 	struct smr_server *server;
 	struct smr_store *store;
 	uint64_t sequence;
-	uint64_t valid_until;	    /* of the present keyring, seconds since 1970 */
+	uint64_t made_at; /* the present keyring, seconds since 1970 */
+	uint64_t valid_until;
 	uint64_t truncate_at_ms;    /* the log; not earlier */
 	uint64_t remnants_since_ms; /* 0: there are none in the log */
 	unsigned long long purges;  /* counted when it was truncated last */
 	uint64_t remnants_warn_at_ms;
 	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
-	uint64_t warn_at;  /* not more often than that */
+	uint64_t keys_warn_at_ms;
 	bool failing;
 };
 
@@ -68,6 +68,7 @@ static enum smr_err renew(struct smr_keeper *k, uint64_t now)
 	struct smr_keyring *ring;
 
 	SMR_TRY(smr_keyring_load(k->store, &times, &ring));
+	k->made_at = now;
 	k->valid_until = smr_keyring_valid_until(ring);
 	k->keys_end = smr_keyring_last_end(ring);
 	smr_server_set_ring(k->server, ring);
@@ -77,9 +78,11 @@ static enum smr_err renew(struct smr_keeper *k, uint64_t now)
 /** A device that has an epoch key does not go back to the shelf key: without a successor it is stranded until somebody rotates. */
 static void warn_of_end(struct smr_keeper *k, uint64_t now)
 {
-	if (now + k->server->config->send_next_key_s < k->keys_end || now < k->warn_at)
+	uint64_t now_ms = smr_clock_ms();
+
+	if (now + k->server->config->send_next_key_s < k->keys_end || now_ms < k->keys_warn_at_ms)
 		return;
-	k->warn_at = now + WARN_EVERY_S;
+	k->keys_warn_at_ms = now_ms + WARN_EVERY_MS;
 	smr_log(SMR_LOG_WARN, "flight-keys.end", "in_s=%llu hint=%s",
 		(unsigned long long)(k->keys_end > now ? k->keys_end - now : 0),
 		SMR_QUOTED("no successor is in stock: run «samara ro rotate flight»"));
@@ -140,6 +143,12 @@ static enum smr_err follow(struct smr_keeper *k, struct smr_store_position *posi
 	return smr_pending_follow(k->server->pending, k->store, position, as_of_ms);
 }
 
+/** Is the present keyring that of this time? One that a clock made which was ahead, and was set back since, is not. */
+static bool is_right(const struct smr_keeper *k, uint64_t now)
+{
+	return now >= k->made_at && now < k->valid_until;
+}
+
 /** Has anything been loaded, has a key begun or ended, were we asked to look? */
 static enum smr_err look(struct smr_keeper *k, bool woken)
 {
@@ -147,7 +156,7 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 	struct smr_store_position position;
 
 	SMR_TRY(follow(k, &position));
-	if (position.sequence != k->sequence || woken || now >= k->valid_until) {
+	if (position.sequence != k->sequence || woken || !is_right(k, now)) {
 		SMR_TRY(renew(k, now));
 		if (position.sequence != k->sequence)
 			smr_log(SMR_LOG_INFO, "keys.reloaded", "pending=%zu", smr_pending_count(k->server->pending));
@@ -160,13 +169,9 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
 {
-	struct timespec until;
+	struct timespec until = smr_clock_after_ms(LOOK_EVERY_MS);
 	bool stopping;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += LOOK_EVERY_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&k->lock);
 	if (!k->stopping && !k->woken)
 		pthread_cond_timedwait(&k->wake, &k->lock, &until);
@@ -203,7 +208,7 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	k->server = server;
 	note_remnants(k); /* what a killed server left */
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_cond_init(&k->wake, NULL);
+	smr_clock_cond_init(&k->wake);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);
 	if (err == SMR_OK)
 		err = follow(k, &position);

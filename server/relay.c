@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "file/formats.h"
 #include "server/server.h"
+#include "sys/clock.h"
 #include "sys/fsio.h"
 #include "sys/log.h"
 #include "sys/text.h"
@@ -319,11 +319,9 @@ static void remove_leftovers(struct smr_relay *relay)
 
 static bool wait_interval(struct smr_relay *relay)
 {
-	struct timespec until;
+	struct timespec until = smr_clock_after_ms(relay->server->config->relay_interval_s * 1000u);
 	bool stopping;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += (time_t)relay->server->config->relay_interval_s;
 	pthread_mutex_lock(&relay->lock);
 	if (!relay->stopping)
 		pthread_cond_timedwait(&relay->wake, &relay->lock, &until);
@@ -359,7 +357,7 @@ enum smr_err smr_relay_start(struct smr_server *server, const struct smr_privkey
 	relay->server = server;
 	relay->sign = sign;
 	pthread_mutex_init(&relay->lock, NULL);
-	pthread_cond_init(&relay->wake, NULL);
+	smr_clock_cond_init(&relay->wake);
 	err = smr_fs_exists(server->config->spool) ? SMR_OK : smr_fs_mkdir(server->config->spool, 02770);
 	if (err == SMR_OK)
 		err = smr_store_open(server->config->store, SMR_STORE_WRITE, &relay->store);

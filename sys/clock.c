@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/clock.h"
 
-#include <time.h>
-
 static uint64_t system_mono_us(void *context)
 {
 	(void)context;
@@ -48,4 +46,21 @@ uint64_t smr_clock_unix(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec;
+}
+
+void smr_clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+}
+
+struct timespec smr_clock_after_ms(uint64_t ms)
+{
+	uint64_t until_us = smr_clock_us() + ms * 1000u;
+
+	return (struct timespec){(time_t)(until_us / 1000000u), (long)(until_us % 1000000u * 1000u)};
 }

@@ -7,6 +7,9 @@
 #ifndef SMR_CLOCK_H
 #define SMR_CLOCK_H
 
+#include <pthread.h>
+#include <time.h>
+
 #include "base/base.h"
 
 struct smr_clock {
@@ -23,5 +26,10 @@ extern const struct smr_clock smr_clock_system;
 uint64_t smr_clock_us(void);
 uint64_t smr_clock_ms(void);
 uint64_t smr_clock_unix(void);
+
+/** A condition variable whose timed waits go by CLOCK_MONOTONIC: by the other clock, setting that back would prolong them by as much. */
+void smr_clock_cond_init(pthread_cond_t *cond);
+/** For such waits: so many milliseconds from now. */
+struct timespec smr_clock_after_ms(uint64_t ms);
 
 #endif

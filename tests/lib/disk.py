@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a thief with the RO's disk has: all files of its directory, as they lie there."""
+import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -71,3 +74,17 @@ def put(player, *statements):
             db.execute(text, values)
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'sequence'")
     db.close()
+
+
+@contextlib.contextmanager
+def reading(db):
+    """A reader within a transaction. In a process of its own: who opens and closes a file, as the search does, drops every POSIX lock that its
+    process has on it, also those of the reader."""
+    program = ("import sqlite3, sys\nc = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\nc.execute('BEGIN')\n"
+               "c.execute('SELECT count(*) FROM device').fetchall()\nprint(flush=True)\nsys.stdin.read()\n")
+    with subprocess.Popen([sys.executable, "-c", program, db], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        try:
+            assert reader.stdout.readline() == b"\n", "the reader did not start"
+            yield
+        finally:
+            reader.stdin.close()

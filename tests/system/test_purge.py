@@ -1,33 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a sealed subscription X lives at the RO after its receipt: nowhere in its directory, nor in the relay's spool, once samarad has truncated
 the store's log; also after kill -9 between purge and truncation. Octet by octet, in every file."""
-import contextlib
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from disk import reading  # noqa: E402
 from lives import Lives  # noqa: E402
 from secrets_search import walk  # noqa: E402
 from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 PIECE = 16  # octets that stand together
-
-
-@contextlib.contextmanager
-def reading(db):
-    """A reader within a transaction. In a process of its own: who opens and closes a file, as the search does, drops every POSIX lock that its
-    process has on it, also those of the reader."""
-    program = ("import sqlite3, sys\nc = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\nc.execute('BEGIN')\n"
-               "c.execute('SELECT count(*) FROM device').fetchall()\nprint(flush=True)\nsys.stdin.read()\n")
-    with subprocess.Popen([sys.executable, "-c", program, db], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
-        try:
-            assert reader.stdout.readline() == b"\n", "the reader did not start"
-            yield
-        finally:
-            reader.stdin.close()
 
 
 class Purge(unittest.TestCase):

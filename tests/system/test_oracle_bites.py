@@ -30,6 +30,8 @@ OF_TRE = [
     ("counter-not-stepped-ahead", "tre/flight.c", "\t\terr = step_ahead(tre);\n", "\t\t;\n", "Answer.test_every_refusal_is_told_and_ends_the_flight"),
     ("beacon-not-repeated", "tre/flight.c", "ev->fresh_kind = SMR_FRESH_BEACON;", "ev->fresh_kind = SMR_FRESH_NONE;",
      "Request.test_beacon_of_an_answer_is_in_the_next_evidence"),
+    ("beacon-that-is-older", "tre/keys.c", "beacon->number > draft->beacon.number", "beacon->number != 0",
+     "Request.test_beacon_that_is_not_newer_than_the_one_it_has_changes_nothing"),
     ("mac-of-17th-octet", "core/receipt.c", "memcpy(out, mac, SMR_RECEIPT_MAC_LEN);", "memcpy(out, mac + 1, SMR_RECEIPT_MAC_LEN);",
      "CheckIn.test_install_receipt_is_reported_until_it_is_taken_over"),
     ("five-repetitions", "tre/checkin.c", "resends < SMR_TRE_RESENDS_MAX", "resends < SMR_TRE_RESENDS_MAX + 1",

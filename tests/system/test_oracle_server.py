@@ -96,6 +96,14 @@ class Request(Case):
         self.tre.answer({3: BEACON})
         self.assertEqual(self.ev()[3], [1] + BEACON)
 
+    def test_beacon_that_is_not_newer_than_the_one_it_has_changes_nothing(self):
+        self.tre.request()
+        self.tre.answer({3: BEACON})
+        for number in (BEACON[0] - 1, BEACON[0], 1):
+            self.assertEqual(self.ev()[3], [1] + BEACON)
+            self.assertEqual(self.tre.answer({3: [number, b"another beacon 1"]})[0], 0)
+        self.assertEqual(self.ev()[3], [1] + BEACON)
+
     def test_installed_mcim_is_named(self):
         self.install()
         self.assertEqual(self.ev()[4], [ICCID, 5])

@@ -3,6 +3,7 @@
 proved what is demanded, honest devices are served, and no clear answer is longer than three times its request."""
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import disk  # noqa: E402
 import echo  # noqa: E402
 import json  # noqa: E402
+import mutants  # noqa: E402
 import wire  # noqa: E402
 from live import Live  # noqa: E402
 from offline import Offline  # noqa: E402
@@ -223,6 +225,67 @@ class Flooded(Case):
             m2 = self.o.fly(device, self.udp)
             return isinstance(m2, dict) and m2
         self.assertIn(1, wait_until("a flight without demand", served))
+
+
+class Loaded(unittest.TestCase):
+    """What a loaded worker keeps of what it receives should be worth a commit: most of it it sends away at once."""
+    BATCH = 8
+    LOADED = {"listen__threads": 1, "listen__batch": BATCH, "overload__target_ms": 1, "overload__hold": "1h"}  # and it stays so
+
+    def setUp(self):
+        self.o = Offline(BUILD, devices=2 * self.BATCH, by_certificate=0)
+        self.addCleanup(self.o.stop)
+        self.udp = wire.Udp(self.o.world.port, 20)
+        self.addCleanup(self.udp.close)
+
+    def at_once(self, datagrams):
+        """All of them are in the worker's socket when it looks."""
+        pid = self.o.server.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until("it stands still", lambda: self.state(pid) == "T")
+            for datagram in datagrams:
+                self.udp.socket.send(datagram)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def state(self, pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+
+    def counters(self):
+        return wait_until("the server's counters", self.o.world.counters)
+
+    def sent_away(self):
+        """A first contact under a key that nobody has: the hint for it needs neither store nor public-key work."""
+        return coap.request("f", wire.dumps([1, 0, bytes(33), bytes(16)]))
+
+    def is_loaded(self):
+        self.at_once([self.sent_away() for _ in range(200)])
+        return self.counters()["batches_loaded"]
+
+    def lookups(self, devices):
+        """How many batches are looked up for the receipts of so many devices, each among requests that are sent away."""
+        self.o.start()
+        reports = []
+        for device in devices:
+            receipt = self.o.install(device, self.o.fly(device))
+            reports.append(coap.request("c", device.c1(report={1: [receipt], 2: 1})))
+        self.o.server.stop()
+        self.o.start(**self.LOADED)
+        wait_until("load", self.is_loaded)
+        before = self.counters()
+        self.at_once([datagram for report in reports for datagram in (*[self.sent_away()] * (self.BATCH - 1), report)])
+        wait_until("all receipts", lambda: self.counters()["receipts"] == before["receipts"] + len(devices))
+        after = self.counters()
+        self.o.server.stop()
+        return sum((after[name] - before[name]) * sign for name, sign in (("store_round_trips", 1), ("commits", -1)))
+
+    def test_worker_receives_into_its_batch_until_it_is_worth_a_commit(self):
+        devices = self.o.devices
+        self.assertLessEqual(self.lookups(devices[:self.BATCH]), 3)
+        self.o.world.use(mutants.programs("worker_commits_what_it_has"))
+        self.assertEqual(self.lookups(devices[self.BATCH:]), self.BATCH)
 
 
 class Agents(unittest.TestCase):

@@ -12,6 +12,14 @@
 #include "sys/fsio.h"
 #include "sys/progress.h"
 
+/* Records that were read ahead, so that the store may ask for all of their rows at once. */
+struct group {
+	struct smr_store_ahead about[SMR_STORE_AHEAD_MAX];
+	struct smr_blob encoded[SMR_STORE_AHEAD_MAX];
+	size_t count;
+	uint64_t first; /* number of the first one in the file */
+};
+
 struct loading {
 	const struct smr_party *ro;
 	struct smr_store *store;
@@ -21,8 +29,10 @@ struct loading {
 	struct smr_key_id operator_id;	/* batches and commands */
 	struct smr_pubkey operator_key; /* commands */
 	struct smr_shipment_id shipment;
+	uint64_t record;   /* that is being loaded; 0: the header */
 	const char *field; /* what the record's error is about, or NULL */
 	bool in_store;	   /* the error came from the store, which has words for it */
+	struct group group;
 	struct smr_problem *problem;
 };
 
@@ -143,18 +153,47 @@ static enum smr_err begin_commands(struct loading *l)
 	return smr_key_id_of(l->operator_key.point, &l->operator_id);
 }
 
+/* ---- what a record is about; one that cannot be read says so when it is loaded ---- */
+
+static void about_device(struct smr_bytes encoded, struct smr_store_ahead *out)
+{
+	struct smr_shipment_record record;
+
+	if (smr_get_shipment_record(encoded, &record) == SMR_OK)
+		out->eid = record.eid;
+}
+
+static void about_package(struct smr_bytes encoded, struct smr_store_ahead *out)
+{
+	struct smr_batch_record record;
+
+	if (smr_get_batch_record(encoded, &record) != SMR_OK)
+		return;
+	out->eid = record.eid;
+	out->iccid = record.package.iccid;
+}
+
+static void about_command(struct smr_bytes encoded, struct smr_store_ahead *out)
+{
+	struct smr_command_record record;
+
+	if (smr_get_command_record(encoded, &record) == SMR_OK)
+		out->eid = record.eid;
+}
+
 struct kind {
 	enum smr_file_type type;
 	const char *role;
 	enum smr_err (*begin)(struct loading *l);
 	enum smr_err (*load)(struct loading *l, struct smr_bytes encoded);
+	void (*about)(struct smr_bytes encoded, struct smr_store_ahead *out); /* NULL: no device */
 };
 
 static const struct kind kinds[] = {
-	{SMR_FILE_SHIPMENT, "supplier", begin_shipment, load_device},
-	{SMR_FILE_REFERENCES, "supplier", begin_references, load_reference},
-	{SMR_FILE_BATCH, "sho", begin_batch, load_package},
-	{SMR_FILE_COMMANDS, "sho", begin_commands, load_command},
+	{SMR_FILE_SHIPMENT, "supplier", begin_shipment, load_device, about_device},
+	{SMR_FILE_REFERENCES, "supplier", begin_references, load_reference, NULL},
+	{SMR_FILE_BATCH, "sho", begin_batch, load_package, about_package},
+	{SMR_FILE_COMMANDS, "sho", begin_commands, load_command, about_command},
 };
 
 /* ---- one file ---- */
@@ -190,7 +229,7 @@ static enum smr_err peek(const char *path, const struct kind **out, struct smr_p
 static enum smr_err explain(struct loading *l, enum smr_err err)
 {
 	const char *words = l->in_store ? smr_store_problem(l->store) : "";
-	uint64_t record = smr_file_position(l->reader);
+	uint64_t record = l->record;
 	char where[32] = "header";
 
 	if (record > 0)
@@ -200,20 +239,82 @@ static enum smr_err explain(struct loading *l, enum smr_err err)
 			   words[0] != '\0' ? words : smr_err_text(err));
 }
 
+static enum smr_err keep(struct group *group, const struct kind *kind, struct smr_bytes record)
+{
+	struct smr_blob *blob = &group->encoded[group->count];
+
+	blob->ptr = malloc(record.len + 1);
+	if (blob->ptr == NULL)
+		return SMR_E_NO_MEMORY;
+	blob->len = record.len;
+	memcpy(blob->ptr, record.ptr, record.len);
+	group->about[group->count] = (struct smr_store_ahead){0};
+	if (kind->about != NULL)
+		kind->about(record, &group->about[group->count]);
+	group->count++;
+	return SMR_OK;
+}
+
+static void empty_group(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		smr_blob_wipe(&group->encoded[i]);
+	group->count = 0;
+}
+
+/* What came before an error is in the group all the same. */
+static enum smr_err read_group(struct loading *l, const struct kind *kind)
+{
+	struct smr_bytes record;
+
+	l->group.first = smr_file_position(l->reader) + 1;
+	while (l->group.count < SMR_STORE_AHEAD_MAX) {
+		SMR_TRY(smr_file_next(l->reader, &record));
+		SMR_TRY(keep(&l->group, kind, record));
+	}
+	return SMR_OK;
+}
+
+static enum smr_err load_group(struct loading *l, const struct kind *kind, struct smr_progress *progress)
+{
+	const struct group *group = &l->group;
+
+	if (kind->about != NULL)
+		SMR_TRY(stored(l, NULL,
+			       smr_store_look_ahead(l->store, group->about, group->count,
+						    kind->type == SMR_FILE_BATCH ? &l->operator_id : NULL)));
+	for (size_t i = 0; i < group->count; i++) {
+		l->record = group->first + i;
+		SMR_TRY(kind->load(l, smr_bytes_of(group->encoded[i].ptr, group->encoded[i].len)));
+		l->field = NULL;
+		smr_progress_add(progress, 1);
+	}
+	return SMR_OK;
+}
+
+static enum smr_err load_all_groups(struct loading *l, const struct kind *kind, struct smr_progress *progress)
+{
+	for (;;) {
+		enum smr_err read = read_group(l, kind);
+		enum smr_err err = l->group.count > 0 ? load_group(l, kind, progress) : SMR_OK;
+
+		empty_group(&l->group);
+		if (err != SMR_OK)
+			return err;
+		if (read != SMR_OK) {
+			l->record = smr_file_position(l->reader);
+			return read;
+		}
+	}
+}
+
 static enum smr_err load_records(struct loading *l, const struct kind *kind, bool quiet)
 {
 	struct smr_progress progress;
-	struct smr_bytes record;
 	enum smr_err err;
 
 	smr_progress_start(&progress, "loading", l->info->count, quiet);
-	while ((err = smr_file_next(l->reader, &record)) == SMR_OK) {
-		err = kind->load(l, record);
-		if (err != SMR_OK)
-			break;
-		l->field = NULL;
-		smr_progress_add(&progress, 1);
-	}
+	err = load_all_groups(l, kind, &progress);
 	smr_progress_end(&progress);
 	return err == SMR_E_NOTHING ? SMR_OK : err;
 }

@@ -314,14 +314,15 @@ static enum smr_err put_device(struct stock *s, const struct smr_eid *eid, const
 	return smr_store_put_device(s->store, &s->population.shipment, &record);
 }
 
-static enum smr_err put_row(struct stock *s, uint64_t row, const struct sealed *sealed)
+static enum smr_err put_package(struct stock *s, uint64_t row, const struct smr_store_ahead *about,
+				const struct sealed *sealed)
 {
-	struct smr_batch_record record = {
-		.has_shipment = true, .shipment = s->population.shipment, .interval_s = SMR_POPULATION_INTERVAL_S};
+	struct smr_batch_record record = {.eid = about->eid,
+					  .has_shipment = true,
+					  .shipment = s->population.shipment,
+					  .interval_s = SMR_POPULATION_INTERVAL_S};
 
-	SMR_TRY(smr_population_eid(&s->population, row, &record.eid));
-	SMR_TRY(smr_population_iccid(row, &record.package.iccid));
-	SMR_TRY(put_device(s, &record.eid, sealed));
+	record.package.iccid = about->iccid;
 	record.package.operator_id = s->population.operator_id;
 	record.package.serial = smr_population_serial(row);
 	record.package.x = smr_bytes_of(sealed->x, sealed->x_len);
@@ -346,23 +347,59 @@ static const struct sealed *find_sealed(const struct stock *s, uint64_t row)
 	return s->sealed + low;
 }
 
-static enum smr_err put_rows(struct stock *s, uint64_t from, uint64_t to)
-{
-	const struct sealed *next = find_sealed(s, from);
-	const struct sealed *end = s->sealed + s->sealed_count;
-	struct sealed filler;
+/* Rows that go into the store together: the devices, then their packages. */
+struct group {
+	struct smr_store_ahead about[SMR_STORE_AHEAD_MAX];
+	const struct sealed *sealed[SMR_STORE_AHEAD_MAX]; /* one of the stock's, or the filler */
+	struct sealed filler[SMR_STORE_AHEAD_MAX];
+	uint64_t first;
+	size_t count;
+};
 
-	for (uint64_t row = from; row < to; row++) {
-		if (next < end && next->row == row) {
+static enum smr_err fill_group(struct stock *s, struct group *g)
+{
+	const struct sealed *next = find_sealed(s, g->first);
+	const struct sealed *end = s->sealed + s->sealed_count;
+
+	for (size_t i = 0; i < g->count; i++) {
+		SMR_TRY(smr_population_eid(&s->population, g->first + i, &g->about[i].eid));
+		SMR_TRY(smr_population_iccid(g->first + i, &g->about[i].iccid));
+		if (next < end && next->row == g->first + i) {
 			SMR_TRY(await(s, next));
-			SMR_TRY(put_row(s, row, next++));
+			g->sealed[i] = next++;
 		} else {
-			invent(s, &filler);
-			SMR_TRY(put_row(s, row, &filler));
+			invent(s, &g->filler[i]);
+			g->sealed[i] = &g->filler[i];
 		}
-		smr_progress_add(&s->progress, 1);
 	}
 	return SMR_OK;
+}
+
+static enum smr_err put_group(struct stock *s, struct group *g)
+{
+	SMR_TRY(fill_group(s, g));
+	SMR_TRY(smr_store_look_ahead(s->store, g->about, g->count, NULL));
+	for (size_t i = 0; i < g->count; i++)
+		SMR_TRY(put_device(s, &g->about[i].eid, g->sealed[i]));
+	SMR_TRY(smr_store_look_ahead(s->store, g->about, g->count, &s->population.operator_id));
+	for (size_t i = 0; i < g->count; i++)
+		SMR_TRY(put_package(s, g->first + i, &g->about[i], g->sealed[i]));
+	smr_progress_add(&s->progress, g->count);
+	return SMR_OK;
+}
+
+static enum smr_err put_rows(struct stock *s, uint64_t from, uint64_t to)
+{
+	struct group *g = calloc(1, sizeof(*g));
+	enum smr_err err = g != NULL ? SMR_OK : SMR_E_NO_MEMORY;
+
+	for (uint64_t row = from; err == SMR_OK && row < to; row += g->count) {
+		g->first = row;
+		g->count = to - row < SMR_STORE_AHEAD_MAX ? (size_t)(to - row) : SMR_STORE_AHEAD_MAX;
+		err = put_group(s, g);
+	}
+	free(g);
+	return err;
 }
 
 static enum smr_err put_parties(struct stock *s)

@@ -87,6 +87,7 @@ enum smr_err smr_store_load_begin(struct smr_store *store, const struct smr_file
 	store->load_renewed = 0;
 	store->load_shipment_number = 0;
 	store->load_operator_number = 0;
+	store->load_known_shipment = 0;
 	memcpy(store->load_sender, info->sender, sizeof(store->load_sender));
 	err = begin_checks(store);
 	if (err != SMR_OK)
@@ -114,12 +115,28 @@ enum smr_err smr_store_load_end(struct smr_store *store, bool keep)
 	err = smr_load_check(store);
 	if (err == SMR_OK && keep)
 		err = note_loaded(store);
+	if (err == SMR_OK && keep)
+		err = smr_journal_write_notes(store);
+	smr_journal_forget_notes(store);
 	store->loading = false;
 	if (keep)
 		return smr_write_end(store, err);
 	/* Any error rolls back; this one says that nothing else went wrong. */
 	err = smr_write_end(store, SMR_E_NOTHING);
 	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+enum smr_err smr_store_look_ahead(struct smr_store *store, const struct smr_store_ahead *list, size_t count,
+				  const struct smr_key_id *operator_id)
+{
+	uint64_t operator_number = 0;
+
+	SMR_TRY(smr_load_check(store));
+	if (count > SMR_STORE_AHEAD_MAX)
+		return smr_store_say(store, SMR_E_INVALID, "look ahead: more than %u records", SMR_STORE_AHEAD_MAX);
+	if (operator_id != NULL)
+		SMR_TRY(smr_load_operator(store, operator_id, &operator_number));
+	return smr_load_result(store, store->driver->look_ahead(store, list, count, operator_number));
 }
 
 /* ---- shipments and their devices ---- */

@@ -13,6 +13,13 @@
 
 struct smr_driver;
 
+/** A shipment as re-enrolment looks at it. */
+struct smr_shipment_row {
+	struct smr_shipment_id id;
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint64_t number; /* of the supplier; 0: loaded before this store kept it */
+};
+
 /** The handle; a back end's own begins with it. */
 struct smr_store {
 	const struct smr_driver *driver;
@@ -32,6 +39,11 @@ struct smr_store {
 	uint64_t load_shipment_number;
 	struct smr_key_id load_operator;
 	uint64_t load_operator_number;
+	uint64_t load_known_shipment; /* row of the one that is in load_known */
+	struct smr_shipment_row load_known;
+	/* its entries of the journal, written when it ends; no more than SMR_STORE_JOURNAL of them are kept */
+	struct smr_eid *notes;
+	uint64_t note_count;
 };
 
 /* ---- errors ---- */
@@ -92,6 +104,9 @@ enum smr_err smr_write_end(struct smr_store *store, enum smr_err err) SMR_MUST_U
 enum smr_err smr_bump_sequence(struct smr_store *store) SMR_MUST_USE;
 /** Tell them that what is pending for this device may have changed. */
 enum smr_err smr_journal_note(struct smr_store *store, const struct smr_eid *eid) SMR_MUST_USE;
+/** A load ends: what it has noted goes into the journal, or is forgotten. */
+enum smr_err smr_journal_write_notes(struct smr_store *store) SMR_MUST_USE;
+void smr_journal_forget_notes(struct smr_store *store);
 
 /* ---- rows ---- */
 
@@ -213,6 +228,13 @@ struct smr_driver {
 	/** Is this ICCID in a live subscription of the operator on another device? If not, it is this device's from now on. */
 	enum smr_err (*claim_iccid)(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
 				    const struct smr_eid *eid, bool *taken);
+
+	/** Amid a load: what smr_store_look_ahead says. @p operator_number 0: its ICCIDs are not asked for. */
+	enum smr_err (*look_ahead)(struct smr_store *store, const struct smr_store_ahead *list, size_t count,
+				   uint64_t operator_number);
+
+	/** Entries of the journal; at most SMR_STORE_JOURNAL. */
+	enum smr_err (*put_journal)(struct smr_store *store, const struct smr_eid *eids, size_t count);
 
 	/** Until the transaction ends nobody adds to the relay, and all that was added is seen. */
 	enum smr_err (*still_relay)(struct smr_store *store);

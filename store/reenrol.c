@@ -6,13 +6,7 @@
  */
 #include "store/local.h"
 
-struct shipment_row {
-	struct smr_shipment_id id;
-	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
-	uint64_t number; /* of the supplier; 0: loaded before this store kept it */
-};
-
-static enum smr_err get_shipment(struct smr_store *store, uint64_t row, struct shipment_row *out)
+static enum smr_err find_shipment(struct smr_store *store, uint64_t row, struct smr_shipment_row *out)
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_SHIPMENT_BY_NUMBER);
 
@@ -24,6 +18,18 @@ static enum smr_err get_shipment(struct smr_store *store, uint64_t row, struct s
 		out->number = smr_column_int(&q, 2);
 	}
 	return smr_query_end(&q);
+}
+
+/* A shipment never changes, and most records of a file are about the same one. */
+static enum smr_err get_shipment(struct smr_store *store, uint64_t row, struct smr_shipment_row *out)
+{
+	if (store->load_known_shipment != row || row == 0) {
+		store->load_known_shipment = 0;
+		SMR_TRY(find_shipment(store, row, &store->load_known));
+		store->load_known_shipment = row;
+	}
+	*out = store->load_known;
+	return SMR_OK;
 }
 
 /* ---- keys that wait for the operator ---- */
@@ -93,7 +99,7 @@ static enum smr_err wait_for_consent(struct smr_store *store, const struct smr_e
 static enum smr_err first_key(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
 			      const uint8_t d[SMR_POINT_LEN], uint64_t shipment)
 {
-	struct shipment_row offered;
+	struct smr_shipment_row offered;
 
 	SMR_TRY(get_shipment(store, shipment, &offered));
 	if (held->has_sealed_for && memcmp(&held->sealed_for, &offered.id, sizeof(offered.id)) != 0)
@@ -116,8 +122,8 @@ enum smr_err smr_device_again(struct smr_store *store, const struct smr_eid *eid
 			      const uint8_t d[SMR_POINT_LEN], uint64_t shipment)
 {
 	bool same_key = held->known_d && memcmp(held->d, d, SMR_POINT_LEN) == 0;
-	struct shipment_row present;
-	struct shipment_row offered;
+	struct smr_shipment_row present;
+	struct smr_shipment_row offered;
 
 	if (!held->known_d)
 		return first_key(store, eid, held, d, shipment);
@@ -157,7 +163,7 @@ static enum smr_err accept_waiting(struct smr_store *store, const struct smr_bat
 enum smr_err smr_device_consent(struct smr_store *store, const struct smr_batch_record *record,
 				const struct smr_held *held)
 {
-	struct shipment_row present;
+	struct smr_shipment_row present;
 
 	if (!record->has_shipment || !held->found)
 		return SMR_OK;

@@ -31,6 +31,7 @@ void smr_store_close(struct smr_store *store)
 		return;
 	if (store->open)
 		store->driver->close(store);
+	smr_journal_forget_notes(store);
 	free(store);
 }
 

@@ -274,6 +274,18 @@ enum smr_err smr_store_acknowledge(struct smr_store *store, const struct smr_key
  * SMR_E_INVALID). Other writers wait meanwhile: read and check the file first. @return SMR_E_EXISTS: this sender, type
  * and number is loaded already (nothing to do); SMR_E_SERIAL: a higher number of a replacing type is loaded. */
 enum smr_err smr_store_load_begin(struct smr_store *store, const struct smr_file_info *info) SMR_MUST_USE;
+/**
+ * What the next calls are about, so that a back end that is far away fetches it at once. A hint: without it, or when the
+ * calls are about others, each asks for itself.
+ */
+struct smr_store_ahead {
+	struct smr_eid eid;
+	struct smr_iccid iccid; /* of packages */
+};
+#define SMR_STORE_AHEAD_MAX 256u
+/** @param operator_id  whose packages come; NULL: the ICCIDs are not looked at. */
+enum smr_err smr_store_look_ahead(struct smr_store *store, const struct smr_store_ahead *list, size_t count,
+				  const struct smr_key_id *operator_id) SMR_MUST_USE;
 /** Commit or roll back. If any call since the beginning failed, @p keep true rolls back too and returns that error. */
 enum smr_err smr_store_load_end(struct smr_store *store, bool keep) SMR_MUST_USE;
 

@@ -15,7 +15,7 @@
 #include "store/effects.h"
 #include "store/pg/local.h"
 
-#define TRIES_MAX 4 /* after deadlocks, which a load can cause: it locks in the order of its file */
+#define TRIES_MAX 4 /* of both ways; each waits for locks 200 ms at most (connect.c) */
 
 struct item {
 	struct smr_store_change *change;
@@ -272,10 +272,11 @@ static bool has_lost_one(const struct smr_pg *pg)
 	return failed_with(pg, "22012") || failed_with(pg, "55P03");
 }
 
-/* serialization_failure, deadlock_detected */
+/* serialization_failure, deadlock_detected, and lock_not_available of what both ways need: the journal's row, the relay.
+ * Whoever holds these is about to commit. */
 static bool is_worth_another_try(const struct smr_pg *pg)
 {
-	return failed_with(pg, "40001") || failed_with(pg, "40P01");
+	return failed_with(pg, "40001") || failed_with(pg, "40P01") || failed_with(pg, "55P03");
 }
 
 /* ---- the batch ---- */

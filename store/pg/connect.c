@@ -51,6 +51,8 @@ void smr_pg_drop(struct smr_pg *pg)
 	pg->queued = 0;
 	pg->names = (struct smr_pg_names){0};
 	pg->uncertain_count = 0;
+	smr_pg_gather_forget(pg);
+	smr_pg_ahead_forget(pg);
 	pg->next_try = smr_clock_ms() + pg->backoff;
 	pg->backoff = pg->backoff < BACKOFF_MAX_MS / 2 ? pg->backoff * 2 : BACKOFF_MAX_MS;
 }
@@ -217,6 +219,8 @@ void smr_pg_close(struct smr_store *store)
 
 	PQfinish(pg->conn);
 	pg->conn = NULL;
+	smr_pg_gather_forget(pg);
+	smr_pg_ahead_forget(pg);
 	if (pg->where != NULL)
 		smr_wipe(pg->where, strlen(pg->where));
 	free(pg->where);

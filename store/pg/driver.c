@@ -98,6 +98,24 @@ static enum smr_err claim_iccid(struct smr_store *store, uint64_t operator_numbe
 	return *taken ? SMR_OK : claim(store, operator_number, iccid, eid);
 }
 
+/* The row of meta stays locked until the commit: whatever else is in the transaction comes before. */
+static enum smr_err put_journal(struct smr_store *store, const struct smr_eid *eids, size_t count)
+{
+	struct smr_pg *pg = smr_pg_of(store);
+	struct smr_pg_rows rows;
+	uint32_t bucket;
+
+	SMR_TRY(smr_pg_gather_send(pg));
+	rows = smr_pg_rows_begin(pg, SMR_PG_JOURNAL);
+	for (size_t i = 0; i < count; i++) {
+		SMR_TRY(smr_pg_bucket(eids[i].octets, sizeof(eids[i].octets), &bucket));
+		smr_pg_put_int(&pg->params, SMR_PG_INT4, bucket);
+		smr_pg_put_bytes(&pg->params, eids[i].octets, sizeof(eids[i].octets));
+		smr_pg_rows_next(&rows);
+	}
+	return smr_pg_rows_end(&rows);
+}
+
 /* Sequences are given out when a row is inserted and seen when its transaction has ended, which may be another order.
  * Once nobody else has rows on their way, all that is above the highest sequence is still to come. */
 static enum smr_err still_relay(struct smr_store *store)
@@ -130,5 +148,7 @@ const struct smr_driver smr_driver_pg = {
 	.put_package = put_package,
 	.purge_package = purge_package,
 	.claim_iccid = claim_iccid,
+	.look_ahead = smr_pg_look_ahead,
+	.put_journal = put_journal,
 	.still_relay = still_relay,
 };

@@ -26,7 +26,8 @@
 #define SMR_PG_ROWS_MAX 256u   /* of one statement with many rows */
 #define SMR_PG_COLUMNS_MAX 10u /* of each */
 #define SMR_PG_PARAMS_MAX (SMR_PG_ROWS_MAX * SMR_PG_COLUMNS_MAX)
-#define SMR_PG_SIZES 9u /* of rows: 1, 2, 4 … 256 */
+#define SMR_PG_SIZES 9u	   /* of rows: 1, 2, 4 … 256 */
+#define SMR_PG_GATHERED 5u /* statements that are gathered */
 
 /* How long an answer is waited for, in ms, before the connection counts as lost. Contacts wait on the first two. */
 #define SMR_PG_LOOKUP_MS 2000u
@@ -43,6 +44,15 @@ struct smr_pg_params {
 	Oid types[SMR_PG_PARAMS_MAX];
 };
 
+/** Parameters of one statement of sql.h, put aside. */
+struct smr_pg_query_params {
+	int count;
+	const char *values[SMR_PG_COLUMNS_MAX];
+	int lengths[SMR_PG_COLUMNS_MAX];
+	uint8_t numbers[SMR_PG_COLUMNS_MAX][8];
+	Oid types[SMR_PG_COLUMNS_MAX];
+};
+
 /** A statement over many rows: head, the columns of each row, tail. One is prepared for each number of rows. */
 enum smr_pg_shape {
 	SMR_PG_ROW_UPDATE,
@@ -52,6 +62,11 @@ enum smr_pg_shape {
 	SMR_PG_PACKAGE_DROP,
 	SMR_PG_COMMAND_DONE,
 	SMR_PG_JOURNAL,
+	SMR_PG_DEVICE_ADD,
+	SMR_PG_ICCID_PUT,
+	SMR_PG_PACKAGE_PUT,
+	SMR_PG_DEVICE_PACKAGE,
+	SMR_PG_COMMAND_END_OTHERS,
 	SMR_PG_SHAPES
 };
 
@@ -81,6 +96,8 @@ struct smr_pg {
 	uint32_t *uncertain[SMR_PG_UNCERTAIN_MAX]; /* names given in what is queued: an error may have kept them off */
 	size_t uncertain_count;
 	struct smr_pg_params params;
+	struct smr_pg_gathered *gathered[SMR_PG_GATHERED]; /* NULL: none yet */
+	struct smr_pg_ahead *ahead;
 };
 
 struct smr_pg *smr_pg_of(struct smr_store *store);
@@ -113,6 +130,8 @@ void smr_pg_put_int(struct smr_pg_params *params, Oid type, uint64_t value);
 /** 0: NULL. */
 void smr_pg_put_ref(struct smr_pg_params *params, uint64_t number);
 void smr_pg_put_param(struct smr_pg_params *params, Oid type, const void *ptr, size_t len);
+void smr_pg_params_save(const struct smr_pg_params *params, struct smr_pg_query_params *kept);
+void smr_pg_params_restore(struct smr_pg_params *params, const struct smr_pg_query_params *kept);
 /** First 12 bits of SHA-256: what the tables are distributed by. */
 enum smr_err smr_pg_bucket(const void *ptr, size_t len, uint32_t *bucket) SMR_MUST_USE;
 
@@ -146,6 +165,21 @@ struct smr_pg_rows smr_pg_rows_begin(struct smr_pg *pg, enum smr_pg_shape shape)
 /** Call after the columns of a row have been put into pg->params; the memory has to stay until the end. */
 void smr_pg_rows_next(struct smr_pg_rows *rows);
 enum smr_err smr_pg_rows_end(struct smr_pg_rows *rows) SMR_MUST_USE;
+
+/* ---- loads (gather.c, ahead.c) ---- */
+
+bool smr_pg_is_gathered(enum smr_sql which);
+/** Keep a statement of sql.h with the parameters that were put, the bucket included, until smr_pg_gather_send. */
+enum smr_err smr_pg_gather(struct smr_pg *pg, enum smr_sql which) SMR_MUST_USE;
+/** Queue all that is gathered: before anything else is, and before the transaction ends. */
+enum smr_err smr_pg_gather_send(struct smr_pg *pg) SMR_MUST_USE;
+/** The transaction has failed, or ended. */
+void smr_pg_gather_forget(struct smr_pg *pg);
+enum smr_err smr_pg_look_ahead(struct smr_store *store, const struct smr_store_ahead *list, size_t count,
+			       uint64_t operator_number) SMR_MUST_USE;
+/** The answer to a statement of sql.h with the parameters that were put, if it was looked ahead for; else NULL. */
+PGresult *smr_pg_ahead_take(struct smr_pg *pg, enum smr_sql which);
+void smr_pg_ahead_forget(struct smr_pg *pg);
 
 /* ---- columns of results ---- */
 

@@ -50,6 +50,28 @@ void smr_pg_put_ref(struct smr_pg_params *params, uint64_t number)
 		smr_pg_put_null(params, SMR_PG_INT8);
 }
 
+void smr_pg_params_save(const struct smr_pg_params *params, struct smr_pg_query_params *kept)
+{
+	size_t count = (size_t)params->count;
+
+	kept->count = params->count;
+	memcpy(kept->values, params->values, count * sizeof(kept->values[0]));
+	memcpy(kept->lengths, params->lengths, count * sizeof(kept->lengths[0]));
+	memcpy(kept->numbers, params->numbers, count * sizeof(kept->numbers[0]));
+	memcpy(kept->types, params->types, count * sizeof(kept->types[0]));
+}
+
+void smr_pg_params_restore(struct smr_pg_params *params, const struct smr_pg_query_params *kept)
+{
+	size_t count = (size_t)kept->count;
+
+	params->count = kept->count;
+	memcpy(params->values, kept->values, count * sizeof(kept->values[0]));
+	memcpy(params->lengths, kept->lengths, count * sizeof(kept->lengths[0]));
+	memcpy(params->numbers, kept->numbers, count * sizeof(kept->numbers[0]));
+	memcpy(params->types, kept->types, count * sizeof(kept->types[0]));
+}
+
 enum smr_err smr_pg_bucket(const void *ptr, size_t len, uint32_t *bucket)
 {
 	struct smr_bytes part = smr_bytes_of(ptr, len);

@@ -5,13 +5,16 @@
 
 struct statement {
 	const char *types;
-	int bucket; /* of this parameter; 0: none */
-	const char *text;
+	int bucket;	  /* of this parameter; 0: none */
+	const char *text; /* NULL: it is gathered */
 };
 
 static const struct statement statements[SMR_SQL_COUNT] = {
 #define SMR_PG_STATEMENT(name, types, bucket, text) [SMR_SQL_##name] = {types, bucket, text},
 	SMR_PG_LIST(SMR_PG_STATEMENT)
+#undef SMR_PG_STATEMENT
+#define SMR_PG_STATEMENT(name, types, bucket, shape, pick) [SMR_SQL_##name] = {types, bucket, NULL},
+		SMR_PG_GATHERED_LIST(SMR_PG_STATEMENT)
 #undef SMR_PG_STATEMENT
 };
 
@@ -75,16 +78,6 @@ static enum smr_err add_bucket(struct smr_pg *pg, int of)
 	return SMR_OK;
 }
 
-static enum smr_err queue(struct smr_query *q)
-{
-	struct smr_pg *pg = smr_pg_of(q->store);
-	const struct statement *statement = &statements[q->which];
-
-	if (statement->bucket != 0)
-		SMR_TRY(add_bucket(pg, statement->bucket));
-	return smr_pg_queue_params(pg, q->which);
-}
-
 /* The last result is that of the query; before it come those of statements that were queued. */
 static enum smr_err keep_last(void *context, PGresult **result)
 {
@@ -97,7 +90,7 @@ static enum smr_err keep_last(void *context, PGresult **result)
 }
 
 /* Within a transaction, what gives no rows need not be waited for, but for a bound on what piles up. */
-#define QUEUED_MAX 64
+#define QUEUED_MAX 1024
 
 static bool gives_rows(const char *text)
 {
@@ -115,13 +108,44 @@ static bool is_deferrable(const struct smr_query *q)
 	return pg->in_transaction && pg->queued < QUEUED_MAX && !gives_rows(statements[q->which].text);
 }
 
+/* What is gathered goes first, in the handle's only room for parameters. Those of the query are kept aside meanwhile. */
+static enum smr_err send_gathered(struct smr_pg *pg)
+{
+	struct smr_pg_params *params = &pg->params;
+	struct smr_pg_query_params kept;
+
+	smr_pg_params_save(params, &kept);
+	SMR_TRY(smr_pg_gather_send(pg));
+	smr_pg_params_restore(params, &kept);
+	return SMR_OK;
+}
+
+static enum smr_err ask(struct smr_query *q)
+{
+	struct smr_pg *pg = smr_pg_of(q->store);
+
+	SMR_TRY(send_gathered(pg));
+	SMR_TRY(smr_pg_queue_params(pg, q->which));
+	return is_deferrable(q) ? SMR_OK : smr_pg_wait(pg, SMR_PG_OTHER_MS, keep_last, q);
+}
+
+static enum smr_err start(struct smr_query *q)
+{
+	struct smr_pg *pg = smr_pg_of(q->store);
+	int bucket = statements[q->which].bucket;
+
+	if (bucket != 0)
+		SMR_TRY(add_bucket(pg, bucket));
+	if (smr_pg_is_gathered(q->which))
+		return smr_pg_gather(pg, q->which);
+	q->cursor = smr_pg_ahead_take(pg, q->which);
+	return q->cursor != NULL ? SMR_OK : ask(q);
+}
+
 bool smr_pg_step(struct smr_query *q)
 {
-	if (q->row < 0) {
-		q->err = queue(q);
-		if (q->err == SMR_OK && !is_deferrable(q))
-			q->err = smr_pg_wait(smr_pg_of(q->store), SMR_PG_OTHER_MS, keep_last, q);
-	}
+	if (q->row < 0)
+		q->err = start(q);
 	if (q->err != SMR_OK)
 		return false;
 	return ++q->row < (q->cursor != NULL ? PQntuples(q->cursor) : 0);
@@ -163,6 +187,8 @@ enum smr_err smr_pg_begin(struct smr_store *store, bool write)
 {
 	struct smr_pg *pg = smr_pg_of(store);
 
+	smr_pg_gather_forget(pg);
+	smr_pg_ahead_forget(pg);
 	SMR_TRY(write ? begin_write(pg) : smr_pg_queue_plain(pg, SMR_SQL_BEGIN_READ));
 	pg->in_transaction = true;
 	return write ? smr_pg_wait(pg, SMR_PG_OTHER_MS, NULL, NULL) : SMR_OK;
@@ -174,9 +200,11 @@ enum smr_err smr_pg_commit_transaction(struct smr_store *store)
 
 	if (!pg->in_transaction)
 		return SMR_OK; /* an error has ended it */
+	SMR_TRY(smr_pg_gather_send(pg));
 	SMR_TRY(smr_pg_queue_plain(pg, SMR_SQL_COMMIT));
 	SMR_TRY(smr_pg_wait(pg, SMR_PG_OTHER_MS, NULL, NULL));
 	pg->in_transaction = false;
+	smr_pg_ahead_forget(pg);
 	return SMR_OK;
 }
 

@@ -9,8 +9,9 @@
 #include "store/pg/local.h"
 
 struct shape {
-	const char *head; /* '@' in it and in the tail: the number of rows */
-	const char *row;  /* types of the columns; those that are no parameters come last */
+	const char *head;      /* '@' in it and in the tail: the number of rows */
+	const char *row;       /* types of the columns; those that are no parameters come last */
+	const char *constants; /* the columns behind these, in every row the same */
 	const char *tail;
 };
 
@@ -25,29 +26,50 @@ _Static_assert(SMR_STORE_JOURNAL == 4096u, "the ring of the journal, in SQL");
 		"d") " AND "                                                                       \
 		     "d.revision = v.revision "
 
+#define NO_HASH "'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea"
+
 /* Column types: 4 int4, 2 int2, 8 int8, b bytea; + the next of relay_seq, # the number of the row, from 1. ROW_UPDATE fails unless all rows were still what they were. */
 static const struct shape shapes[SMR_PG_SHAPES] = {
-	[SMR_PG_ROW_UPDATE] = {"WITH u AS (" UPDATE_DEVICE, "4b828b882",
+	[SMR_PG_ROW_UPDATE] = {"WITH u AS (" UPDATE_DEVICE, "4b828b882", NULL,
 			       OF_DEVICE "RETURNING 1) SELECT 1 / (count(*) = @)::int FROM u"},
-	[SMR_PG_EVIDENCE_PUT] = {"INSERT INTO evidence (bucket, eid, number, evidence, e, q) VALUES ", "4b8bbb", ""},
-	[SMR_PG_EVIDENCE_DROP] = {"DELETE FROM evidence t USING (VALUES ", "4b8",
+	[SMR_PG_EVIDENCE_PUT] = {"INSERT INTO evidence (bucket, eid, number, evidence, e, q) VALUES ", "4b8bbb", NULL,
+				 ""},
+	[SMR_PG_EVIDENCE_DROP] = {"DELETE FROM evidence t USING (VALUES ", "4b8", NULL,
 				  ") v (bucket, eid, number) WHERE " SAME_ROW("t") " AND t.number = v.number"},
 	[SMR_PG_RELAY_PUT] =
 		{"INSERT INTO relay (bucket, eid, operator, iccid, serial, kind, result, mac, evidence, seq) "
 		 "VALUES ",
-		 "4b8b828b8+", ""},
-	[SMR_PG_PACKAGE_DROP] = {"DELETE FROM package t USING (VALUES ", "4b",
+		 "4b8b828b8+", NULL, ""},
+	[SMR_PG_PACKAGE_DROP] = {"DELETE FROM package t USING (VALUES ", "4b", NULL,
 				 ") v (bucket, eid) WHERE " SAME_ROW("t")},
-	[SMR_PG_COMMAND_DONE] = {"UPDATE command t SET pending = 0, result = v.result FROM (VALUES ", "4bb8",
+	[SMR_PG_COMMAND_DONE] = {"UPDATE command t SET pending = 0, result = v.result FROM (VALUES ", "4bb8", NULL,
 				 ") v (bucket, eid, iccid, result) WHERE " SAME_ROW("t") " AND t.iccid = v.iccid"},
 	/* Numbers of entries ascend in the order of commits: the row of meta stays locked until then (journal.c). */
 	[SMR_PG_JOURNAL] =
 		{"WITH m AS (UPDATE meta SET value = value + @ WHERE name = 'journal' RETURNING value - @ AS before) "
 		 "INSERT INTO journal (slot, entry, bucket, eid) "
 		 "SELECT (m.before + v.n) % " SLOTS ", m.before + v.n, v.bucket, v.eid FROM m, (VALUES ",
-		 "4b#",
+		 "4b#", NULL,
 		 ") v (bucket, eid, n) ON CONFLICT (slot) DO UPDATE "
 		 "SET entry = excluded.entry, eid = excluded.eid, bucket = excluded.bucket"},
+	/* loads */
+	[SMR_PG_DEVICE_ADD] = {"INSERT INTO device (bucket, eid, d, shipment, revision, state, revoked, ctr, lineage, "
+			       "has_x, hash) VALUES ",
+			       "4bb8", "1, 0, 0, 0, 0, 0, " NO_HASH, ""},
+	[SMR_PG_ICCID_PUT] = {"INSERT INTO iccid (bucket, iccid, operator, eid) VALUES ", "4b8b", NULL,
+			      " ON CONFLICT (bucket, operator, iccid) DO UPDATE SET eid = excluded.eid"},
+	[SMR_PG_PACKAGE_PUT] = {"INSERT INTO package (bucket, eid, x, w, \"order\") VALUES ", "4bbbb", NULL,
+				" ON CONFLICT (bucket, eid) DO UPDATE SET x = excluded.x, w = excluded.w, "
+				"\"order\" = excluded.\"order\""},
+	[SMR_PG_DEVICE_PACKAGE] =
+		{"UPDATE device d SET revision = d.revision + 1, state = 1, operator = v.operator, iccid = v.iccid, "
+		 "serial = v.serial, has_x = 1, evidence = NULL, sealed_for = coalesce(v.sealed_for, d.sealed_for), "
+		 "interval_s = v.interval_s FROM (VALUES ",
+		 "4b8b8b8", NULL,
+		 ") v (bucket, eid, operator, iccid, serial, sealed_for, interval_s) WHERE " SAME_ROW("d")},
+	[SMR_PG_COMMAND_END_OTHERS] = {"UPDATE command t SET pending = 0, command = NULL FROM (VALUES ", "4bb", NULL,
+				       ") v (bucket, eid, iccid) WHERE " SAME_ROW("t") " AND t.iccid <> v.iccid "
+										       "AND t.pending <> 0"},
 };
 
 static const char *type_name(char type)
@@ -84,6 +106,8 @@ static void write_row(FILE *out, const struct shape *shape, size_t row)
 		else
 			fprintf(out, "$%zu::%s", ++n, type_name(*c));
 	}
+	if (shape->constants != NULL)
+		fprintf(out, ", %s", shape->constants);
 	fputc(')', out);
 }
 

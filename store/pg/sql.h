@@ -27,10 +27,7 @@
 	X(META_BUMP, "", 0, "UPDATE meta SET value = value + 1 WHERE name = 'sequence'")                               \
 	X(POSITION, "", 0,                                                                                             \
 	  "SELECT (SELECT value FROM meta WHERE name = 'sequence'), (SELECT value FROM meta WHERE name = 'journal')")  \
-	X(JOURNAL_BUMP, "", 0, "UPDATE meta SET value = value + 1 WHERE name = 'journal' RETURNING value")             \
-	X(JOURNAL_PUT, "iib", 3,                                                                                       \
-	  "INSERT INTO journal (slot, entry, eid, bucket) VALUES ($1, $2, $3, $4) ON CONFLICT (slot) DO UPDATE "       \
-	  "SET entry = excluded.entry, eid = excluded.eid, bucket = excluded.bucket")                                  \
+	X(JOURNAL_SKIP, "i", 0, "UPDATE meta SET value = value + $1 WHERE name = 'journal'")                           \
 	/* rows of devices */                                                                                          \
 	X(ROW_TOUCH, "b", 1, "UPDATE device SET revision = revision + 1 WHERE bucket = $2 AND eid = $1")               \
 	X(ROW_CLAIM, "bi", 1,                                                                                          \
@@ -39,19 +36,12 @@
 	  "SELECT revision, state, revoked, operator, iccid, serial, has_x, has_x, evidence, shipment, d, "            \
 	  "sealed_for, "                                                                                               \
 	  "lineage FROM device WHERE bucket = $2 AND eid = $1 FOR UPDATE")                                             \
-	X(ROW_INSERT, "bibi", 1,                                                                                       \
-	  "INSERT INTO device (bucket, eid, revision, state, revoked, ctr, hash, lineage, has_x, d, shipment) "        \
-	  "VALUES ($5, $1, 1, 0, 0, 0, '\\x0000000000000000000000000000000000000000000000000000000000000000', 0, 0, "  \
-	  "$3, $4)")                                                                                                   \
 	X(ROW_SET_KEY, "bbi", 1,                                                                                       \
 	  "UPDATE device SET revision = revision + 1, d = $2, shipment = $3 WHERE bucket = $4 AND eid = $1")           \
 	X(ROW_REENROL, "bbi", 1,                                                                                       \
 	  "UPDATE device SET revision = revision + 1, d = $2, shipment = $3, ctr = 0, lineage = 0, "                   \
 	  "hash = '\\x0000000000000000000000000000000000000000000000000000000000000000' "                              \
 	  "WHERE bucket = $4 AND eid = $1")                                                                            \
-	X(ROW_SET_PACKAGE, "bibiibi", 1,                                                                               \
-	  "UPDATE device SET revision = revision + 1, state = 1, operator = $2, iccid = $3, serial = $4, has_x = 1, "  \
-	  "evidence = NULL, sealed_for = coalesce($6, sealed_for), interval_s = $7 WHERE bucket = $8 AND eid = $1")    \
 	X(ROW_SET_RESEAL, "b", 1,                                                                                      \
 	  "UPDATE device SET revision = revision + 1, state = 4, has_x = 0 WHERE bucket = $2 AND eid = $1")            \
 	X(ROW_SET_REVOKED, "bi", 1,                                                                                    \
@@ -65,14 +55,8 @@
 	X(REENROLMENT_DELETE, "b", 1, "DELETE FROM reenrolment WHERE bucket = $2 AND eid = $1")                        \
 	X(EVIDENCE_DELETE, "bi", 1, "DELETE FROM evidence WHERE bucket = $3 AND eid = $1 AND number = $2")             \
 	/* packages */                                                                                                 \
-	X(PACKAGE_INSERT, "bbbb", 1,                                                                                   \
-	  "INSERT INTO package (bucket, eid, x, w, \"order\") VALUES ($5, $1, $2, $3, $4) "                            \
-	  "ON CONFLICT (bucket, eid) DO UPDATE SET x = excluded.x, w = excluded.w, \"order\" = excluded.\"order\"")    \
 	X(PACKAGE_PURGE, "b", 1, "DELETE FROM package WHERE bucket = $2 AND eid = $1")                                 \
 	X(ICCID_GET, "bi", 1, "SELECT eid FROM iccid WHERE bucket = $3 AND operator = $2 AND iccid = $1")              \
-	X(ICCID_PUT, "bib", 1,                                                                                         \
-	  "INSERT INTO iccid (bucket, operator, iccid, eid) VALUES ($4, $2, $1, $3) "                                  \
-	  "ON CONFLICT (bucket, operator, iccid) DO UPDATE SET eid = excluded.eid")                                    \
 	/* commands */                                                                                                 \
 	X(COMMAND_GET, "bb", 1,                                                                                        \
 	  "SELECT operator, serial, pending FROM command WHERE bucket = $3 AND eid = $1 AND iccid = $2")               \
@@ -84,9 +68,6 @@
 	X(COMMAND_AGAIN, "bbii", 1,                                                                                    \
 	  "UPDATE command SET pending = 1, result = NULL WHERE bucket = $5 AND eid = $1 AND iccid = $2 "               \
 	  "AND operator = $3 AND serial = $4 AND pending = 0 AND command IS NOT NULL")                                 \
-	X(COMMAND_END_OTHERS, "bb", 1,                                                                                 \
-	  "UPDATE command SET pending = 0, command = NULL "                                                            \
-	  "WHERE bucket = $3 AND eid = $1 AND iccid <> $2 AND pending <> 0")                                           \
 	X(COMMAND_PENDING, "", 0,                                                                                      \
 	  "SELECT eid FROM command WHERE pending <> 0 UNION "                                                          \
 	  "SELECT eid FROM device WHERE revoked <> 0 OR (state = 1 AND lineage <> 0)")                                 \
@@ -165,5 +146,17 @@
 	X(COUNT_DEVICE, "b", 1,                                                                                        \
 	  "SELECT (SELECT count(*) FROM command WHERE bucket = $2 AND eid = $1 AND pending <> 0), "                    \
 	  "(SELECT count(*) FROM relay WHERE bucket = $2 AND eid = $1)")
+
+/**
+ * Statements that loads make for each of their records. They are gathered, and go out many rows at a time (gather.c):
+ * X(name, types, bucket, shape, pick). pick: the numbers of the parameters, the bucket being the last, in the order of the
+ * shape's columns. They go out in this order.
+ */
+#define SMR_PG_GATHERED_LIST(X)                                     \
+	X(ROW_INSERT, "bibi", 1, DEVICE_ADD, "5134")                \
+	X(ICCID_PUT, "bib", 1, ICCID_PUT, "4123")                   \
+	X(PACKAGE_INSERT, "bbbb", 1, PACKAGE_PUT, "51234")          \
+	X(ROW_SET_PACKAGE, "bibiibi", 1, DEVICE_PACKAGE, "8123467") \
+	X(COMMAND_END_OTHERS, "bb", 1, COMMAND_END_OTHERS, "312")
 
 #endif

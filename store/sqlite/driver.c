@@ -9,6 +9,37 @@ struct smr_sqlite *smr_sqlite_of(struct smr_store *store)
 	return (struct smr_sqlite *)store;
 }
 
+/* Nothing is far away. */
+static enum smr_err look_ahead(struct smr_store *store, const struct smr_store_ahead *list, size_t count,
+			       uint64_t operator_number)
+{
+	(void)store;
+	(void)list;
+	(void)count;
+	(void)operator_number;
+	return SMR_OK;
+}
+
+static enum smr_err put_entry(struct smr_store *store, const struct smr_eid *eid)
+{
+	struct smr_query q = smr_query_begin(store, SMR_SQL_JOURNAL_BUMP);
+	uint64_t entry = smr_query_step(&q) ? smr_column_int(&q, 0) : 0;
+
+	SMR_TRY(smr_query_run(&q));
+	q = smr_query_begin(store, SMR_SQL_JOURNAL_PUT);
+	smr_query_int(&q, entry % SMR_STORE_JOURNAL);
+	smr_query_int(&q, entry);
+	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	return smr_query_run(&q);
+}
+
+static enum smr_err put_journal(struct smr_store *store, const struct smr_eid *eids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		SMR_TRY(put_entry(store, &eids[i]));
+	return SMR_OK;
+}
+
 /* There is one writer at a time: whoever asks is it. */
 static enum smr_err still_relay(struct smr_store *store)
 {
@@ -41,5 +72,7 @@ const struct smr_driver smr_driver_sqlite = {
 	.put_package = smr_sqlite_put_package,
 	.purge_package = smr_sqlite_purge_package,
 	.claim_iccid = smr_sqlite_claim_iccid,
+	.look_ahead = look_ahead,
+	.put_journal = put_journal,
 	.still_relay = still_relay,
 };

@@ -19,6 +19,7 @@
 	X(POSITION, "SELECT (SELECT value FROM meta WHERE name = 'sequence'), "                                        \
 		    "(SELECT value FROM meta WHERE name = 'journal')")                                                 \
 	X(JOURNAL_BUMP, "UPDATE meta SET value = value + 1 WHERE name = 'journal' RETURNING value")                    \
+	X(JOURNAL_SKIP, "UPDATE meta SET value = value + ?1 WHERE name = 'journal'")                                   \
 	X(JOURNAL_PUT, "INSERT INTO journal (slot, entry, eid) VALUES (?1, ?2, ?3) "                                   \
 		       "ON CONFLICT (slot) DO UPDATE SET entry = ?2, eid = ?3")                                        \
 	/* the hot path */                                                                                             \

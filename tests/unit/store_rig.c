@@ -70,6 +70,14 @@ static void remove_store(const struct rig *rig)
 	}
 }
 
+struct smr_store *rig_another(const struct rig *rig, enum smr_store_mode mode)
+{
+	struct smr_store *store;
+
+	assert_int_equal(smr_store_open(rig->path, mode, &store), SMR_OK);
+	return store;
+}
+
 int rig_setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -85,7 +93,7 @@ int rig_setup(void **state)
 	smr_point_compress(key.point, rig->d);
 	smr_privkey_wipe(&key);
 	memset(&rig->shipment, 0x51, sizeof(rig->shipment));
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_CREATE, &rig->store), SMR_OK);
+	rig->store = rig_another(rig, SMR_STORE_CREATE);
 	*state = rig;
 	return 0;
 }

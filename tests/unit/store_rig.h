@@ -30,6 +30,9 @@ struct rig {
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
+/** Another handle on the same store; close it. */
+struct smr_store *rig_another(const struct rig *rig, enum smr_store_mode mode);
+
 /** Open and close @p where. @p words: what its problem has to say; NULL: anything. */
 enum smr_err rig_open_says(const char *where, enum smr_store_mode mode, const char *words);
 

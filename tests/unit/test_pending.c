@@ -166,7 +166,7 @@ static void test_pending_of_a_second_front_end_hears_of_it_too(void **state)
 	struct smr_store *other = NULL;
 	struct smr_eid eid = rig_eid(9);
 
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &other), SMR_OK);
+	other = rig_another(rig, SMR_STORE_WRITE);
 	assert_int_equal(follow(ours, rig->store), SMR_OK);
 	assert_int_equal(follow(theirs, other), SMR_OK);
 	command(rig, 5, 10);

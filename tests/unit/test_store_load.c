@@ -107,7 +107,7 @@ static void test_load_left_open_is_rolled_back_by_closing(void **state)
 	rig_load_begin(rig, SMR_FILE_BATCH);
 	assert_int_equal(rig_put_package(rig, 0, 50, 1, RIG_X_LEN, SMR_NONE), SMR_OK);
 	smr_store_close(rig->store);
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &rig->store), SMR_OK);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
 	assert_int_equal(rig_get(rig->store, 50).err, SMR_E_NOT_FOUND);
 }
 
@@ -350,6 +350,86 @@ static void test_package_iccid_live_elsewhere_is_a_duplicate(void **state)
 	rig_load_begin(rig, SMR_FILE_BATCH);
 	assert_int_equal(smr_store_put_package(rig->store, &record), SMR_OK);
 	rig_load_keep(rig);
+}
+
+/* ---- records that were looked ahead for ---- */
+
+static void look_ahead(struct rig *rig, const uint64_t *eids, const uint64_t *iccids, size_t count)
+{
+	struct smr_store_ahead list[8] = {0};
+	struct smr_key_id operator_id = rig_operator(0);
+
+	for (size_t i = 0; i < count; i++) {
+		list[i].eid = rig_eid(eids[i]);
+		list[i].iccid = rig_iccid(iccids[i]);
+	}
+	assert_int_equal(smr_store_look_ahead(rig->store, list, count, &operator_id), SMR_OK);
+}
+
+static enum smr_err put_with_iccid(struct rig *rig, uint64_t n, uint64_t iccid, uint64_t serial)
+{
+	uint8_t x[RIG_X_LEN] = {1};
+	struct smr_batch_record record = {.eid = rig_eid(n)};
+
+	record.package.operator_id = rig_operator(0);
+	record.package.iccid = rig_iccid(iccid);
+	record.package.serial = serial;
+	record.package.x = SMR_ARRAY(x);
+	return smr_store_put_package(rig->store, &record);
+}
+
+/* What the first of them has done is seen by the second, although both were looked for before. */
+static void test_ahead_of_one_device_twice_the_second_sees_the_first(void **state)
+{
+	static const uint64_t eids[] = {1, 1, 2};
+	struct rig *rig = *state;
+
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	look_ahead(rig, eids, eids, 3);
+	assert_int_equal(put_with_iccid(rig, 1, 1, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 1, 1, 5000), SMR_E_SERIAL);
+	assert_int_equal(smr_store_load_end(rig->store, true), SMR_E_SERIAL);
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	look_ahead(rig, eids, eids, 3);
+	assert_int_equal(put_with_iccid(rig, 1, 1, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 2, 2, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 1, 1, 5001), SMR_OK);
+	rig_load_keep(rig);
+	assert_int_equal(rig_get(rig->store, 1).row.serial, 5001);
+	assert_int_equal(rig_get(rig->store, 2).row.serial, 5000);
+}
+
+static void test_ahead_of_one_iccid_for_two_devices_is_a_duplicate(void **state)
+{
+	static const uint64_t eids[] = {1, 2};
+	static const uint64_t iccids[] = {70, 70};
+	struct rig *rig = *state;
+
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	look_ahead(rig, eids, iccids, 2);
+	assert_int_equal(put_with_iccid(rig, 1, 70, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 2, 70, 5000), SMR_E_DUPLICATE);
+	assert_int_equal(smr_store_load_end(rig->store, false), SMR_OK);
+	assert_int_equal(rig_get(rig->store, 1).row.serial, 1001);
+}
+
+/* A hint, no more: records in another order, others than those that were said, and some that never come. */
+static void test_ahead_of_others_than_come_changes_nothing(void **state)
+{
+	static const uint64_t eids[] = {1, 2, 3, 900};
+	struct rig *rig = *state;
+
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	look_ahead(rig, eids, eids, 4);
+	assert_int_equal(put_with_iccid(rig, 3, 3, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 4, 4, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 1, 1, 5000), SMR_OK);
+	assert_int_equal(put_with_iccid(rig, 900, 900, 5000), SMR_OK);
+	rig_load_keep(rig);
+	for (uint64_t n = 1; n <= 4; n++)
+		assert_int_equal(rig_get(rig->store, n).row.serial, n == 2 ? 1002 : 5000);
+	assert_int_equal(rig_get(rig->store, 900).row.state, SMR_ROW_SEALED);
+	assert_int_equal(smr_store_look_ahead(rig->store, NULL, 0, NULL), SMR_E_INVALID);
 }
 
 /* ---- commands ---- */
@@ -656,7 +736,7 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	smr_store_close(rig->store);
 	assert_int_equal(remove(rig->path), 0);
 	rig_sql(rig->path, version_1);
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &rig->store), SMR_OK);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
 	device = rig_get(rig->store, 1);
 	assert_int_equal(device.err, SMR_OK);
 	assert_int_equal(device.revision, 17);
@@ -690,6 +770,9 @@ int main(void)
 		FILLED(test_package_the_row_keeps_its_counter_and_loses_old_evidence),
 		FILLED(test_package_rules_hold),
 		FILLED(test_package_iccid_live_elsewhere_is_a_duplicate),
+		FILLED(test_ahead_of_one_device_twice_the_second_sees_the_first),
+		FILLED(test_ahead_of_one_iccid_for_two_devices_is_a_duplicate),
+		FILLED(test_ahead_of_others_than_come_changes_nothing),
 		FILLED(test_pending_names_revoked_devices_and_waiting_packages),
 		FILLED(test_command_higher_serial_supersedes_until_its_receipt),
 		FILLED(test_command_for_somebody_elses_subscription_is_not_found),

@@ -189,7 +189,7 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	rig_sql(rig->path, "DO $$ BEGIN EXECUTE 'DROP SCHEMA \"' || current_schema || '\" CASCADE; "
 			   "CREATE SCHEMA \"' || current_schema || '\"'; END $$");
 	rig_sql(rig->path, version_1);
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &rig->store), SMR_OK);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
 	device = rig_get(rig->store, 1);
 	assert_int_equal(device.err, SMR_OK);
 	assert_int_equal(device.revision, 17);
@@ -314,13 +314,81 @@ static void test_row_held_by_another_is_busy_and_the_rest_of_the_batch_is_not(vo
 	PQfinish(other);
 }
 
+static void ignore_pending(void *context, const struct smr_eid *eid, bool pending)
+{
+	*(unsigned *)context += pending;
+	(void)eid;
+}
+
+/* Packages for devices with tickets go into the journal: a load that is still open holds nobody up who writes there too. */
+static void test_load_for_a_device_with_a_ticket_leaves_the_journal_to_contacts(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_change change;
+	struct smr_store *front_end = rig_another(rig, SMR_STORE_WRITE);
+	uint64_t journal;
+	unsigned pending = 0;
+
+	for (uint64_t n = 1; n <= 2; n++) {
+		rig_offer(rig->store, n);
+		rig_install(rig->store, n);
+	}
+	rig_reseal(rig, 2, 5000, RIG_X_LEN);
+	assert_int_equal(smr_store_pending(front_end, &journal, ignore_pending, &pending), SMR_OK);
+	assert_int_equal(pending, 1);
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	assert_int_equal(rig_put_package(rig, 0, 1, 6000, RIG_X_LEN, SMR_NONE), SMR_OK);
+	change = rig_change(front_end, 2);
+	change.state = SMR_ROW_OFFERED;
+	assert_int_equal(rig_commit_one(front_end, &change), SMR_OK); /* which is a journal entry */
+	rig_load_keep(rig);
+	pending = 0;
+	assert_int_equal(smr_store_pending_since(front_end, &journal, ignore_pending, &pending), SMR_OK);
+	assert_int_equal(pending, 1); /* device 1 is, device 2 is no more */
+	smr_store_close(front_end);
+}
+
+/* The next updates of devices fail with this SQLSTATE, as if PostgreSQL had chosen them to end a deadlock. */
+static void fail_updates(const struct rig *rig, const char *sqlstate, unsigned count)
+{
+	char script[600];
+
+	snprintf(script, sizeof(script),
+		 "DROP SEQUENCE IF EXISTS failures CASCADE; CREATE SEQUENCE failures; "
+		 "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN "
+		 "IF nextval('failures') <= %u THEN RAISE EXCEPTION 'chosen' USING ERRCODE = '%s'; END IF; RETURN NEW; "
+		 "END $f$; "
+		 "CREATE OR REPLACE TRIGGER fail BEFORE UPDATE ON device FOR EACH ROW EXECUTE FUNCTION fail()",
+		 count, sqlstate);
+	rig_sql(rig->path, script);
+}
+
+static void test_commit_that_others_made_fail_is_tried_again_and_not_for_ever(void **state)
+{
+	static const char *const sqlstates[] = {"40001", "40P01", "55P03"};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < SMR_COUNT(sqlstates); i++) {
+		struct smr_store_change change = rig_change(rig->store, 3);
+
+		fail_updates(rig, sqlstates[i], 3);
+		assert_int_equal(rig_commit_one(rig->store, &change), SMR_OK);
+		assert_int_equal(rig_get(rig->store, 3).row.ctr, i + 1);
+		change = rig_change(rig->store, 3);
+		fail_updates(rig, sqlstates[i], 1000);
+		assert_int_equal(smr_store_commit(rig->store, &change, 1), SMR_E_UNAVAILABLE);
+		assert_int_equal(rig_get(rig->store, 3).row.ctr, i + 1);
+		assert_in_range(ask(rig, "SELECT last_value FROM failures"), 4, 8);
+	}
+}
+
 static void test_loader_waits_its_turn_and_gives_up(void **state)
 {
 	struct rig *rig = *state;
 	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 77);
 	struct smr_store *other;
 
-	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &other), SMR_OK);
+	other = rig_another(rig, SMR_STORE_WRITE);
 	rig_load_begin(rig, SMR_FILE_BATCH);
 	assert_int_equal(smr_store_load_begin(other, &info), SMR_E_UNAVAILABLE);
 	rig_load_keep(rig);
@@ -380,6 +448,8 @@ int main(void)
 		FILLED(test_connection_lost_comes_back_by_itself),
 		FILLED(test_connection_lost_amid_a_load_keeps_nothing_of_it),
 		FILLED(test_row_held_by_another_is_busy_and_the_rest_of_the_batch_is_not),
+		FILLED(test_load_for_a_device_with_a_ticket_leaves_the_journal_to_contacts),
+		FILLED(test_commit_that_others_made_fail_is_tried_again_and_not_for_ever),
 		FILLED(test_loader_waits_its_turn_and_gives_up),
 		FILLED(test_relay_files_hold_all_that_is_committed_meanwhile),
 	};

@@ -12,6 +12,7 @@
 	X(supplier_enrol)    \
 	X(supplier_ship)     \
 	X(supplier_publish)  \
+	X(supplier_release)  \
 	X(supplier_status)   \
 	X(subscriber_init)   \
 	X(subscriber_trust)  \

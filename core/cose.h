@@ -27,6 +27,7 @@
 #define SMR_LABEL_ENROL "samara1 enrol"
 #define SMR_LABEL_FILE "samara1 file"
 #define SMR_LABEL_CARD "samara1 card"
+#define SMR_LABEL_RELEASE "samara1 release"
 
 /** The parts of an attached COSE_Sign1, as views into the input. */
 struct smr_signed {

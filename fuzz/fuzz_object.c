@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Covers: core/certificate.c core/flight_key.c core/order.c core/command.c. Longest: 400. Dictionary: cbor. */
+/* Covers: core/certificate.c core/flight_key.c core/order.c core/command.c core/release.c core/boot_log.c. Longest: 500. Dictionary: cbor. */
 /* Signed objects: as they come, and as the payload under a good signature. The first octet chooses the kind. */
 #include "fuzz/fuzz.h"
 
 #include "core/object.h"
+#include "core/release.h"
 
 struct room {
 	uint8_t octets[1024];
@@ -69,6 +70,16 @@ static bool open_command(struct smr_bytes encoded, struct smr_writer *w, enum sm
 	return opened;
 }
 
+static bool open_release(struct smr_bytes encoded, struct smr_writer *w, enum smr_err *err)
+{
+	struct smr_release out;
+	bool opened = smr_release_open(encoded, &fuzz_key(FUZZ_SIGNER)->pub, &out) == SMR_OK;
+
+	if (opened)
+		*err = smr_release_sign(w, &fuzz_key(FUZZ_SIGNER)->own, &out);
+	return opened;
+}
+
 static const struct {
 	const char *label;
 	bool (*open)(struct smr_bytes encoded, struct smr_writer *w, enum smr_err *err);
@@ -77,6 +88,7 @@ static const struct {
 	{SMR_LABEL_FLIGHT_KEY, open_flight_key},
 	{SMR_LABEL_ORDER, open_order},
 	{SMR_LABEL_COMMAND, open_command},
+	{SMR_LABEL_RELEASE, open_release},
 };
 
 static void as_payload(unsigned kind, struct smr_bytes payload)

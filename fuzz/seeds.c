@@ -9,6 +9,7 @@
 #include "core/checkin.h"
 #include "core/hpke.h"
 #include "core/kdf.h"
+#include "core/release.h"
 #include "core/sealed.h"
 #include "file/card.h"
 #include "file/formats.h"
@@ -126,6 +127,17 @@ static struct smr_bytes sign_command(struct room *room)
 	return written(room);
 }
 
+static struct smr_bytes sign_release(struct room *room)
+{
+	struct smr_release r = {.product = SMR_TEXT("m2me-1"), .number = 7, .version = SMR_TEXT("1.4.2")};
+
+	r.log.count = 2;
+	r.log.events[0] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_PROGRAMS, .name = SMR_TEXT(SMR_BOOT_TRE)};
+	r.log.events[1] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_DATA, .name = SMR_TEXT(SMR_BOOT_CONFIG)};
+	FUZZ_CHECK(smr_release_sign(start(room), &fuzz_key(FUZZ_SIGNER)->own, &r) == SMR_OK);
+	return written(room);
+}
+
 static void save_object(const char *name, uint8_t kind, struct smr_bytes encoded)
 {
 	struct smr_reader r = smr_reader_init(encoded);
@@ -147,6 +159,7 @@ static void objects(void)
 	save_object("order-device", 2, sign_order(&room, false));
 	save_object("order-shipment", 2, sign_order(&room, true));
 	save_object("command", 3, sign_command(&room));
+	save_object("release", 4, sign_release(&room));
 }
 
 /* ---- MCIM, package, ev ---- */

@@ -24,6 +24,8 @@ CHECKS = {
     "iccid": (objects.iccid_holds, "an ICCID with its check digit"),
     "imsi": (objects.imsi_holds, "6 to 15 digits"),
     "flight-key": (lambda v: decode(v[2])[1] != 0 and decode(v[2])[4] > decode(v[2])[3], "a flight key with number and lifetime"),
+    "boot-log": (objects.log_holds, "a boot log of at most 240 octets with names of 1 to 32"),
+    "release": (objects.release_holds, "a release with number, product and version"),
 }
 PLAIN = {"uint": lambda v: isinstance(v, int) and not isinstance(v, bool), "bstr": lambda v: isinstance(v, bytes),
          "tstr": lambda v: isinstance(v, str), "null": lambda v: v is None}

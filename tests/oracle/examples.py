@@ -72,6 +72,8 @@ class Messages:
         self.mcim_2 = objects.mcim("001010123456780", K_2, TOPC, objects.TUAK, 86400, delta=2**27, age=2**20)
         self.package_2 = objects.package(k.operator, k.t.point, EID, ICCID_2, 6, self.mcim_2, e=k.x2)
         self.command = objects.command(k.operator, EID, ICCID, 1, objects.SUSPENDED)
+        self.boot_log = [objects.event(9 if name in ("config", "slot.img") else 8, name.encode(), name) for name in ("launch", "tre", "agent", "config", "slot.img")]
+        self.release = objects.release(k.supplier, "m2me-1", 7, "1.4.2", self.boot_log)
 
     def ticket(self, rk, name, state=0):
         return checkin.ticket_seal(TK_ID, TK, self.ticket_fields(rk, state), fixed_octets("salt " + name))
@@ -135,7 +137,7 @@ def constants(m):
     return {
         **scalars, **points, "EID": EID, "ICCID": ICCID, "ICCID_2": ICCID_2, "IMSI": m.mcim[0], "MEASUREMENT": MEASUREMENT, "SHIPMENT": m.shipment,
         "BEACON": BEACON[1], "K": K, "OPC": OPC, "K_2": K_2, "TOPC": TOPC, "TK": TK, "CERTIFICATE": encode(m.certificate), "FLIGHT_KEY": m.flight_key,
-        "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "X": m.package[3], "W": m.package[4],
+        "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "RELEASE": m.release, "X": m.package[3], "W": m.package[4],
         "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
         "M2_REFUSED": m.m2_refusal, "RK_0": m.answer.rk, "M1_CERTIFICATE": m.request_2.message, "HASH_M1_CERTIFICATE": m.request_2.hash_m1,
         "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
@@ -241,6 +243,9 @@ def page_objects(page, m):
     page.signed("order", m.order, "samara1 order")
     page.values(hash_order=sha256(m.order))
     page.signed("command", m.command, "samara1 cmd")
+    page.signed("release", m.release, "samara1 release")
+    page.say("PCRs of a device that booted it:")
+    page.values(**{f"PCR_{pcr}": value for pcr, value in objects.replay(m.boot_log).items()})
     page.heading("Sealed subscriptions (section 2)")
     for what, mcim, package in (("MILENAGE, with the owner's order", m.mcim, m.package), ("TUAK, without order", m.mcim_2, m.package_2)):
         page.message(f"mcim: {what}", encode(mcim))

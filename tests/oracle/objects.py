@@ -76,6 +76,36 @@ def command(operator, eid, iccid, serial, state):
     return encode(operator.signed("samara1 cmd", b"", [operator.id, eid, iccid, serial, state]))
 
 
+def event(pcr, content, name):
+    """Of a boot log: what was started or read."""
+    return [pcr, sha256(content), name]
+
+
+def release(supplier, product, number, version, log):
+    return encode(supplier.signed("samara1 release", b"", [product, number, version, log]))
+
+
+def text_holds(text, most):
+    return 0 < len(text.encode()) <= most and not any(ord(c) < 0x20 or 0x7f <= ord(c) < 0xa0 for c in text)
+
+
+def log_holds(log):
+    return len(encode(log)) <= 240 and all(text_holds(name, 32) for _, _, name in log)
+
+
+def release_holds(signed):
+    product, number, version, log = decode(signed[2])
+    return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log)
+
+
+def replay(log):
+    """{PCR: value} after the events of a boot log."""
+    values = {}
+    for pcr, digest, _ in log:
+        values[pcr] = sha256(values.get(pcr, bytes(32)) + digest)
+    return values
+
+
 # ---- receipts ----
 
 def install_mac(k, eid, iccid, serial, hash_x, hash_ev):

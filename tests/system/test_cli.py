@@ -30,7 +30,7 @@ TRE = os.path.join(BUILD, "tre", "linux", "samara-tre")
 ROOT = os.geteuid() == 0
 TRE_UID = 61060
 
-COMMANDS = ["supplier init", "supplier trust", "supplier shipment", "supplier enrol", "supplier ship", "supplier publish", "supplier status",
+COMMANDS = ["supplier init", "supplier trust", "supplier shipment", "supplier enrol", "supplier ship", "supplier publish", "supplier release", "supplier status",
             "subscriber init", "subscriber trust", "subscriber order", "sho init", "sho trust", "sho make", "sho import", "sho seal", "sho suspend",
             "sho resume", "sho withdraw", "sho status", "ro init", "ro trust", "ro load", "ro status", "ro rotate", "ro tickets", "ro revoke"]
 

@@ -172,6 +172,27 @@ class Read(Case):
         self.good("supplier", "publish", "--csv", rows, "--out", self.path("references.smr"))
         self.assertEqual(self.read(self.path("references.smr")).values(), [[b"\x4d" * 32, "1.0"], [b"\x4e" * 32, "ä 2"]])
 
+    def sign_release(self, csv, *more):
+        words = ("--product", "m2me-1", "--release", "1.4.2", "--number", 7, "--csv", self.put("stages.csv", csv.encode()))
+        return self.run_as("supplier", "release", *words, *(more or ("--out", self.path("release.smr"))))
+
+    def test_release_is_signed_by_the_supplier(self):
+        stages = [[8, b"\x11" * 32, "launch"], [8, b"\x22" * 32, "tre"], [9, b"\x33" * 32, "slot, ä.img"]]
+        self.assertEqual(self.sign_release("pcr,digest,name\n" + "".join(f'{pcr},{digest.hex()},"{name}"\n' for pcr, digest, name in stages)).returncode, 0)
+        with open(self.path("release.smr"), "rb") as f:
+            signed = judged.DOC.check_encoded("release", f.read())
+        self.assertTrue(verify_signed(self.real("supplier")[2], "samara1 release", b"", signed))
+        self.assertEqual(decode(signed[2]), ["m2me-1", 7, "1.4.2", stages])
+
+    def test_release_of_bad_stages_is_not_written(self):
+        line = f"8,{'11' * 32},launch\n"
+        for lines, words in (("", "no stage"), (line * 7, "at most 6"), (line.replace("8,", "16,"), "column pcr"), (line.replace("11,", "1,"), "column digest"),
+                             (line.replace("launch", ""), "column name"), (line.replace("launch", "x" * 32) * 6, "shorter names")):
+            done = self.sign_release("pcr,digest,name\n" + lines, "--out", self.path("none.smr"))
+            self.assertEqual(done.returncode, 1, lines)
+            self.assertIn(words, done.stderr)
+            self.assertFalse(os.path.exists(self.path("none.smr")))
+
     def test_flight_keys_are_signed_by_the_root(self):
         content = self.read(self.path("ro", "flight-keys.smr"))
         self.assertEqual(content.sender, self.real("ro")[2])

@@ -192,6 +192,8 @@ class Document(unittest.TestCase):
         self.doc.check_encoded("flight-key", objects.flight_key(a, 1, 3, b.point))
         self.doc.check_encoded("command", objects.command(a, EID, ICCID, 2**40, objects.SUSPENDED))
         self.doc.check_encoded("card", files.card(a, "sho", "ä", b))
+        log = [objects.event(8, b"", "launch"), objects.event(15, b"", "ä" * 16)]
+        self.doc.check_encoded("release", objects.release(a, "p", 2**32 - 1, "1", log))
         for receipt in (objects.install_receipt(bytes(16), EID, ICCID, 1, bytes(32), bytes(32)), objects.command_receipt(bytes(32), EID, ICCID, 2, 1)):
             self.doc.check("receipt", receipt)
 

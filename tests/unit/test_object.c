@@ -6,10 +6,11 @@
 #include <cmocka.h>
 
 #include "core/object.h"
+#include "core/release.h"
 #include "tests/unit/hex.h"
 #include "tests/unit/seam.h"
 
-#define ROOM 256u
+#define ROOM 512u
 
 struct fixture {
 	struct smr_privkey own; /* signs every kind, as one careless party might */
@@ -20,6 +21,7 @@ struct fixture {
 	struct smr_order order;
 	struct smr_order shipment_order;
 	struct smr_command command;
+	struct smr_release release;
 };
 
 /* Payloads as python3-cbor2 encodes them. The point is not checked for the curve where nobody computes with it. */
@@ -31,6 +33,18 @@ struct fixture {
 #define ORDER_PAYLOAD "8319012c5821" POINT "50" EID
 #define SHIPMENT_ORDER_PAYLOAD "8319012c5821" POINT "48534849504d454e54"
 #define COMMAND_PAYLOAD "85486f70657261746f7250" EID "4a" ICCID "1a0001117002"
+#define LOG_DIGEST(octet) \
+	octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet octet
+#define RELEASE_LOG                                                                                        \
+	"84"                                                                                               \
+	"83085820" LOG_DIGEST("0101") "666c61756e6368"                                                     \
+				      "83085820" LOG_DIGEST("0202") "63747265"                             \
+								    "83085820" LOG_DIGEST(                 \
+									    "0303") "656167656e74"         \
+										    "83095820" LOG_DIGEST( \
+											    "0404") "66636f6e666967"
+#define RELEASE_HEAD "84666d326d652d3107"
+#define RELEASE_PAYLOAD RELEASE_HEAD "65312e342e32" RELEASE_LOG
 
 static void fill(struct fixture *f)
 {
@@ -60,6 +74,18 @@ static void fill(struct fixture *f)
 		.state = SMR_MCIM_SUSPENDED,
 	};
 	hex(ICCID, f->command.iccid.octets, sizeof(f->command.iccid.octets));
+	f->release = (struct smr_release){
+		.product = SMR_TEXT("m2me-1"),
+		.number = 7,
+		.version = SMR_TEXT("1.4.2"),
+		.log = {4,
+			{{8, {0}, SMR_TEXT("launch")},
+			 {8, {0}, SMR_TEXT("tre")},
+			 {8, {0}, SMR_TEXT("agent")},
+			 {9, {0}, SMR_TEXT("config")}}},
+	};
+	for (size_t i = 0; i < f->release.log.count; i++)
+		memset(f->release.log.events[i].digest, (int)i + 1, SMR_HASH_LEN);
 }
 
 static int set_up(void **state)
@@ -94,6 +120,7 @@ union content {
 	struct smr_flight_key flight_key;
 	struct smr_order order;
 	struct smr_command command;
+	struct smr_release release;
 };
 
 static enum smr_err sign_certificate(struct smr_writer *w, const struct fixture *f)
@@ -121,6 +148,11 @@ static enum smr_err sign_command(struct smr_writer *w, const struct fixture *f)
 	return smr_command_sign(w, &f->own, &f->command);
 }
 
+static enum smr_err sign_release(struct smr_writer *w, const struct fixture *f)
+{
+	return smr_release_sign(w, &f->own, &f->release);
+}
+
 static enum smr_err open_certificate(struct smr_bytes in, const struct smr_pubkey *key, union content *out)
 {
 	return smr_certificate_open(in, key, &out->certificate);
@@ -144,6 +176,11 @@ static enum smr_err open_order(struct smr_bytes in, const struct smr_pubkey *key
 static enum smr_err open_command(struct smr_bytes in, const struct smr_pubkey *key, union content *out)
 {
 	return smr_command_open(in, key, &out->command);
+}
+
+static enum smr_err open_release(struct smr_bytes in, const struct smr_pubkey *key, union content *out)
+{
+	return smr_release_open(in, key, &out->release);
 }
 
 static enum smr_err peek_command(struct smr_bytes in, union content *out)
@@ -190,6 +227,23 @@ static bool same_command(const struct fixture *f, const union content *got)
 	       a->serial == b->serial && a->state == b->state;
 }
 
+static bool events_equal(const struct smr_tpm_event *a, const struct smr_tpm_event *b)
+{
+	return a->pcr == b->pcr && memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
+	       smr_bytes_equal(a->name, b->name);
+}
+
+static bool same_release(const struct fixture *f, const union content *got)
+{
+	const struct smr_release *a = &f->release, *b = &got->release;
+	bool same = a->log.count == b->log.count && a->number == b->number && smr_bytes_equal(a->product, b->product) &&
+		    smr_bytes_equal(a->version, b->version);
+
+	for (size_t i = 0; same && i < a->log.count; i++)
+		same = events_equal(&a->log.events[i], &b->log.events[i]);
+	return same;
+}
+
 static const struct kind {
 	const char *label, *payload;
 	size_t max;
@@ -206,6 +260,7 @@ static const struct kind {
 	{SMR_LABEL_ORDER, SHIPMENT_ORDER_PAYLOAD, SMR_ORDER_MAX, sign_shipment_order, open_order, NULL,
 	 same_shipment_order},
 	{SMR_LABEL_COMMAND, COMMAND_PAYLOAD, SMR_COMMAND_MAX, sign_command, open_command, peek_command, same_command},
+	{SMR_LABEL_RELEASE, RELEASE_PAYLOAD, SMR_RELEASE_MAX, sign_release, open_release, NULL, same_release},
 };
 
 struct object {
@@ -314,6 +369,7 @@ static void test_object_with_the_greatest_numbers_stays_within_its_bound(void **
 	big.flight_key.number = UINT32_MAX;
 	big.flight_key.not_before = UINT64_MAX - 1;
 	big.flight_key.not_after = UINT64_MAX;
+	big.release.number = UINT32_MAX;
 	big.order.serial = big.shipment_order.serial = big.command.serial = UINT64_MAX;
 	for (size_t i = 0; i < SMR_COUNT(kinds); i++) {
 		struct object object;
@@ -404,8 +460,17 @@ static void test_attack_object_under_another_key_is_refused(void **state)
 static void test_attack_object_of_another_kind_is_refused(void **state)
 {
 	static const char *const labels[] = {
-		SMR_LABEL_EVIDENCE, SMR_LABEL_CERTIFICATE, SMR_LABEL_FLIGHT_KEY, SMR_LABEL_MCIM, SMR_LABEL_ORDER,
-		SMR_LABEL_COMMAND,  SMR_LABEL_ENROL,	   SMR_LABEL_FILE,	 SMR_LABEL_CARD, "",
+		SMR_LABEL_EVIDENCE,
+		SMR_LABEL_CERTIFICATE,
+		SMR_LABEL_FLIGHT_KEY,
+		SMR_LABEL_MCIM,
+		SMR_LABEL_ORDER,
+		SMR_LABEL_COMMAND,
+		SMR_LABEL_ENROL,
+		SMR_LABEL_FILE,
+		SMR_LABEL_CARD,
+		SMR_LABEL_RELEASE,
+		"",
 		"samara1",
 	};
 	const struct fixture *f = *state;
@@ -522,6 +587,23 @@ static void test_payload_outside_its_grammar_is_refused(void **state)
 		    "894900000000000001"
 		    "1a0001117002"},
 		{4, "85476f70657261746f50" EID "4a" ICCID "1a0001117002"},
+		{5, "84666d326d652d310065312e342e32" RELEASE_LOG},		   /* number 0 */
+		{5, "84666d326d652d311b000000010000000065312e342e32" RELEASE_LOG}, /* number above 32 bits */
+		{5, "84600765312e342e32" RELEASE_LOG},				   /* no product */
+		{5, RELEASE_HEAD "60" RELEASE_LOG},				   /* no version */
+		{5, RELEASE_HEAD "65312e340a32" RELEASE_LOG},			   /* a line feed in it */
+		{5, RELEASE_HEAD "65312ec28532" RELEASE_LOG},			   /* next line, C1 */
+		{5, RELEASE_HEAD "65312e342e32"
+				 "80"}, /* an empty log */
+		{5, RELEASE_HEAD "65312e342e32"
+				 "8183105820" LOG_DIGEST("0101") "666c61756e6368"}, /* PCR 16 */
+		{5, RELEASE_HEAD "65312e342e32"
+				 "8183085820" LOG_DIGEST("0101") "60"}, /* an event without name */
+		{5, RELEASE_HEAD "65312e342e32"
+				 "8183085820" LOG_DIGEST("0101") "62610a"},
+		{5, RELEASE_HEAD "65312e342e32"
+				 "818308581f"
+				 "01666c61756e6368"},
 		{4, "9f486f70657261746f7250" EID "4a" ICCID "1a0001117002ff"},
 	};
 	const struct fixture *f = *state;
@@ -552,6 +634,73 @@ static void test_content_outside_its_grammar_is_not_signed(void **state)
 	key.not_after = key.not_before;
 	assert_int_equal(smr_flight_key_sign(&w, &f->own, &key), SMR_E_INVALID);
 	assert_int_equal(w.len, 0);
+}
+
+static enum smr_err sign_altered(const struct fixture *f, const struct smr_release *release)
+{
+	uint8_t room[ROOM];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+
+	return smr_release_sign(&w, &f->own, release);
+}
+
+static void test_release_outside_its_grammar_is_not_signed(void **state)
+{
+	const struct fixture *f = *state;
+	struct smr_release release = f->release;
+
+	release.number = 0;
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.product = SMR_TEXT("123456789012345678901234567890123");
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.version = SMR_TEXT("1\n");
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.log.count = 0;
+	assert_int_equal(sign_altered(f, &release), SMR_E_TOO_MANY);
+	release = f->release;
+	release.log.events[3].pcr = 16;
+	assert_int_equal(sign_altered(f, &release), SMR_E_MALFORMED);
+	release = f->release;
+	release.log.events[0].name = SMR_NONE;
+	assert_int_equal(sign_altered(f, &release), SMR_E_MALFORMED);
+}
+
+/* A log of @p count events whose encoding has @p octets; the last name takes what is left over. */
+static struct smr_boot_log log_of(size_t count, size_t octets)
+{
+	static const char name[SMR_BOOT_NAME_MAX + 1] = "abcdefghijklmnopqrstuvwxyz012345";
+	struct smr_boot_log log = {.count = count};
+
+	for (size_t i = 0; i < count; i++)
+		log.events[i] = (struct smr_tpm_event){.pcr = 9, .name = smr_bytes_of(name, 1)};
+	log.events[count - 1].name.len = octets - 1 - count * 37 - (count - 1);
+	return log;
+}
+
+static void test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer(void **state)
+{
+	const struct fixture *f = *state;
+	struct smr_release release = f->release;
+	struct smr_release got;
+	struct object object;
+
+	(void)state;
+	for (size_t count = SMR_BOOT_EVENTS_MAX - 1; count <= SMR_BOOT_EVENTS_MAX; count++) {
+		struct smr_writer w = smr_writer_init((struct smr_space){object.room, sizeof(object.room)});
+		size_t most = count == SMR_BOOT_EVENTS_MAX ? SMR_BOOT_LOG_MAX : 1 + count * 38 + SMR_BOOT_NAME_MAX - 1;
+
+		release.log = log_of(count, most);
+		assert_int_equal(smr_release_sign(&w, &f->own, &release), SMR_OK);
+		assert_int_equal(smr_release_open(smr_bytes_of(object.room, w.len), &f->pub, &got), SMR_OK);
+		assert_int_equal(got.log.count, count);
+		release.log = log_of(count, most + 1);
+		assert_int_not_equal(sign_altered(f, &release), SMR_OK);
+	}
+	release.log.count = SMR_BOOT_EVENTS_MAX + 1;
+	assert_int_equal(sign_altered(f, &release), SMR_E_TOO_MANY);
 }
 
 static void test_shelf_key_opens_too(void **state)
@@ -818,6 +967,8 @@ int main(void)
 		cmocka_unit_test(test_payload_every_truncation_is_malformed),
 		cmocka_unit_test(test_payload_outside_its_grammar_is_refused),
 		cmocka_unit_test(test_content_outside_its_grammar_is_not_signed),
+		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
+		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
 		cmocka_unit_test(test_shelf_key_opens_too),
 		cmocka_unit_test(test_order_hash_covers_the_whole_object),
 		cmocka_unit_test(test_receipt_is_encoded_as_by_a_second_implementation),

@@ -9,6 +9,7 @@
 #include "core/gate.h"
 #include "core/mcim.h"
 #include "core/object.h"
+#include "core/release.h"
 #include "file/card.h"
 #include "file/formats.h"
 #include "tests/unit/hex.h"
@@ -74,6 +75,24 @@ static void test_certificate_opens(void **state)
 	assert_point(certificate.d, WIRE_D_POINT);
 	assert_point(certificate.t, WIRE_T_POINT);
 	assert_hex(&certificate.shipment, sizeof(certificate.shipment), WIRE_SHIPMENT);
+	smr_pubkey_wipe(&supplier);
+}
+
+static void test_release_opens(void **state)
+{
+	struct smr_release release;
+	struct smr_pubkey supplier;
+	struct vector v;
+
+	(void)state;
+	import_public(&supplier, WIRE_SUPPLIER_POINT);
+	assert_int_equal(smr_release_open(load(&v, WIRE_RELEASE), &supplier, &release), SMR_OK);
+	assert_true(smr_bytes_equal(release.product, SMR_TEXT("m2me-1")));
+	assert_int_equal(release.number, 7);
+	assert_true(smr_bytes_equal(release.version, SMR_TEXT("1.4.2")));
+	assert_int_equal(release.log.count, 5);
+	assert_int_equal(release.log.events[4].pcr, SMR_BOOT_PCR_DATA);
+	assert_true(smr_bytes_equal(release.log.events[4].name, SMR_TEXT("slot.img")));
 	smr_pubkey_wipe(&supplier);
 }
 
@@ -570,6 +589,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_certificate_opens),
+		cmocka_unit_test(test_release_opens),
 		cmocka_unit_test(test_flight_key_opens),
 		cmocka_unit_test(test_gate_mac_is_made),
 		cmocka_unit_test(test_order_opens),

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/release.h"
+
+static bool is_good(const struct smr_release *release)
+{
+	return release->number != 0 && smr_boot_text_is_good(release->product, SMR_RELEASE_PRODUCT_MAX) &&
+	       smr_boot_text_is_good(release->version, SMR_RELEASE_VERSION_MAX);
+}
+
+enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *supplier,
+			      const struct smr_release *release)
+{
+	uint8_t room[SMR_RELEASE_MAX];
+	struct smr_writer payload = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes encoded;
+
+	if (!is_good(release))
+		return SMR_E_INVALID;
+	smr_put_array(&payload, 4);
+	smr_put_text(&payload, release->product);
+	smr_put_uint(&payload, release->number);
+	smr_put_text(&payload, release->version);
+	smr_put_boot_log(&payload, &release->log);
+	SMR_TRY(smr_writer_done(&payload, &encoded));
+	return smr_cose_sign(w, supplier, SMR_LABEL_RELEASE, SMR_NONE, encoded);
+}
+
+enum smr_err smr_release_open(struct smr_bytes encoded, const struct smr_pubkey *supplier, struct smr_release *out)
+{
+	struct smr_reader r = smr_reader_init(encoded);
+	struct smr_signed object = smr_get_signed(&r);
+	struct smr_release release;
+
+	SMR_TRY(smr_reader_done(&r));
+	SMR_TRY(smr_cose_verify(&object, supplier, SMR_LABEL_RELEASE, SMR_NONE));
+	r = smr_reader_init(object.payload);
+	(void)smr_get_array(&r, 4, 4);
+	release.product = smr_get_text(&r, 1, SMR_RELEASE_PRODUCT_MAX);
+	release.number = (uint32_t)smr_get_uint(&r, UINT32_MAX);
+	release.version = smr_get_text(&r, 1, SMR_RELEASE_VERSION_MAX);
+	smr_get_boot_log(&r, &release.log);
+	SMR_TRY(smr_reader_done(&r));
+	if (!is_good(&release))
+		return SMR_E_MALFORMED;
+	*out = release;
+	return SMR_OK;
+}

@@ -243,11 +243,17 @@ static void advance(struct smr_worker *w, struct batch *b)
 	smr_committer_submit(w->server->committer, &b->job);
 }
 
-static void open_all(struct batch *b, const struct smr_steps *steps, enum smr_coap_path path)
+/** While one is opened the store may fetch the row of those before. */
+static void open_all(struct smr_worker *w, struct batch *b, const struct smr_steps *steps, enum smr_coap_path path)
 {
 	for (size_t i = 0; i < BATCH_ITEMS; i++) {
-		if (b->items[i].stage == SMR_STAGE_READ && b->items[i].coap.path == path)
-			smr_item_open(&b->items[i], steps);
+		struct smr_item *item = &b->items[i];
+
+		if (item->stage != SMR_STAGE_READ || item->coap.path != path)
+			continue;
+		smr_item_open(item, steps);
+		if (item->stage == SMR_STAGE_LOOKUP)
+			smr_store_expect(w->store, smr_item_eid(item));
 	}
 }
 
@@ -269,9 +275,9 @@ static void open_received(struct smr_worker *w, struct batch *b, const struct sm
 		if (b->items[i].stage == SMR_STAGE_RECEIVED)
 			smr_item_read(&b->items[i], steps);
 	}
-	open_all(b, steps, SMR_COAP_CHECKIN);
+	open_all(w, b, steps, SMR_COAP_CHECKIN);
 	answer_opened(w, b, steps);
-	open_all(b, steps, SMR_COAP_FLIGHT);
+	open_all(w, b, steps, SMR_COAP_FLIGHT);
 	send_ready(w, b);
 }
 

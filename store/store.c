@@ -35,6 +35,12 @@ void smr_store_close(struct smr_store *store)
 	free(store);
 }
 
+void smr_store_expect(struct smr_store *store, const struct smr_eid *eid)
+{
+	if (store->driver->expect != NULL)
+		store->driver->expect(store, eid);
+}
+
 uint64_t smr_store_round_trips(const struct smr_store *store)
 {
 	return store->round_trips;

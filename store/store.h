@@ -108,6 +108,9 @@ struct smr_store_device {
 	size_t object_len[SMR_OBJECTS_MAX];
 	size_t object_count;
 };
+/** This device will be looked up in a moment. While look-ups wait for the disk its pages are read meanwhile, by threads of the handle; otherwise
+ * this costs next to nothing. A hint: it cannot fail, and changes nothing but how long the look-up takes. */
+void smr_store_expect(struct smr_store *store, const struct smr_eid *eid);
 /** Look up @p count devices in one round trip. SMR_E_UNAVAILABLE, SMR_E_IO: nothing in @p devices is valid. */
 enum smr_err smr_store_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
 

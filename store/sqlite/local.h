@@ -9,11 +9,13 @@
 #include <sqlite3.h>
 
 #include "store/local.h"
+#include "store/sqlite/ahead.h"
 
 struct smr_sqlite {
 	struct smr_store base; /* first */
 	sqlite3 *db;
 	sqlite3_stmt *statements[SMR_SQL_COUNT];
+	struct smr_ahead *ahead; /* NULL until something is expected */
 };
 
 /** The back end's part of a handle. */
@@ -29,6 +31,7 @@ void smr_sqlite_finalize(struct smr_sqlite *sqlite);
 /* The driver's operations that stand in files of their own. */
 enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
 enum smr_err smr_sqlite_commit(struct smr_store *store, struct smr_store_change *changes, size_t count) SMR_MUST_USE;
+void smr_sqlite_expect(struct smr_store *store, const struct smr_eid *eid);
 enum smr_err smr_sqlite_copy_log(struct smr_store *store, uint64_t *octets) SMR_MUST_USE;
 enum smr_err smr_sqlite_checkpoint(struct smr_store *store) SMR_MUST_USE;
 enum smr_err smr_sqlite_open(struct smr_store *store, const char *where) SMR_MUST_USE;

@@ -106,10 +106,34 @@ static enum smr_err lookup_all(struct smr_store *store, struct smr_store_device 
 	return SMR_OK;
 }
 
-enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count)
+static enum smr_err lookup_batch(struct smr_store *store, struct smr_store_device *devices, size_t count)
 {
 	if (smr_sqlite_in_transaction(store))
 		return lookup_all(store, devices, count);
 	SMR_TRY(smr_read_begin(store));
 	return smr_read_end(store, lookup_all(store, devices, count));
+}
+
+enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count)
+{
+	struct smr_ahead *ahead = smr_sqlite_of(store)->ahead;
+	uint64_t before;
+	enum smr_err err;
+
+	if (ahead == NULL)
+		return lookup_batch(store, devices, count);
+	before = smr_ahead_waits();
+	err = lookup_batch(store, devices, count);
+	smr_ahead_judge(ahead, count, smr_ahead_waits() - before);
+	return err;
+}
+
+void smr_sqlite_expect(struct smr_store *store, const struct smr_eid *eid)
+{
+	struct smr_sqlite *sqlite = smr_sqlite_of(store);
+
+	if (sqlite->ahead == NULL)
+		sqlite->ahead = smr_ahead_new(sqlite3_db_filename(sqlite->db, "main"));
+	if (sqlite->ahead != NULL)
+		smr_ahead_want(sqlite->ahead, eid);
 }

@@ -75,6 +75,8 @@ void smr_sqlite_close(struct smr_store *store)
 {
 	struct smr_sqlite *sqlite = smr_sqlite_of(store);
 
+	smr_ahead_free(sqlite->ahead);
+	sqlite->ahead = NULL;
 	smr_sqlite_finalize(sqlite);
 	/* An open load is rolled back by closing. */
 	(void)sqlite3_close(sqlite->db);

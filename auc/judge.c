@@ -24,7 +24,7 @@ static enum smr_err match(const struct smr_auc_subscription *s, const struct smr
 }
 
 static enum smr_err verify_evidence(const struct smr_auc_subscription *s, const struct smr_evidence_record *record,
-				    struct smr_evidence *evidence, uint8_t hash_ev[SMR_HASH_LEN])
+				    struct smr_relayed *relayed)
 {
 	struct smr_pubkey d = {0};
 	enum smr_err err;
@@ -33,9 +33,10 @@ static enum smr_err verify_evidence(const struct smr_auc_subscription *s, const 
 		return SMR_E_TRUNCATED;
 	err = smr_pubkey_import(&d, SMR_ARRAY(s->d));
 	if (err == SMR_OK)
-		err = smr_evidence_verify_relayed(record->evidence, record->e, record->q, &d, evidence, hash_ev);
+		err = smr_evidence_verify_relayed(record->evidence, record->e, record->q, &d, SMR_PLATFORM_SOFTWARE,
+						  relayed);
 	smr_pubkey_wipe(&d);
-	if (err == SMR_OK && memcmp(&evidence->eid, &s->eid, sizeof(s->eid)) != 0)
+	if (err == SMR_OK && memcmp(&relayed->evidence.eid, &s->eid, sizeof(s->eid)) != 0)
 		err = SMR_E_NOT_ADDRESSEE;
 	return err;
 }
@@ -65,8 +66,7 @@ static enum smr_err judge_measurement(struct smr_auc_db *db, const struct smr_au
 static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_subscription *s,
 				  const struct smr_evidence_record *record)
 {
-	struct smr_evidence evidence;
-	uint8_t hash_ev[SMR_HASH_LEN];
+	struct smr_relayed relayed;
 
 	/* Whatever it proves: the operator has taken it back, and the device may have had it on its way. */
 	if (record->receipt.result != 0 || s->state == SMR_AUC_WITHDRAWN)
@@ -74,12 +74,12 @@ static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_su
 	/* A repetition from an RO that lost the evidence with its store: judged long ago, and nothing changes. */
 	if (s->state == SMR_AUC_ACTIVE && record->evidence.len == 0)
 		return SMR_OK;
-	SMR_TRY(verify_evidence(s, record, &evidence, hash_ev));
-	SMR_TRY(judge_measurement(db, s, &evidence));
-	if (evidence.tamper != 0)
+	SMR_TRY(verify_evidence(s, record, &relayed));
+	SMR_TRY(judge_measurement(db, s, &relayed.evidence));
+	if (relayed.evidence.tamper != 0)
 		return SMR_E_TAMPERED;
-	SMR_TRY(verify_install_mac(s, &record->receipt, hash_ev));
-	return smr_auc_db_seen(db, &s->iccid, evidence.ctr);
+	SMR_TRY(verify_install_mac(s, &record->receipt, relayed.hash_ev));
+	return smr_auc_db_seen(db, &s->iccid, relayed.evidence.ctr);
 }
 
 static bool is_of(const struct smr_auc_subscription *s, const struct smr_iccid *iccid, uint64_t serial)
@@ -92,22 +92,22 @@ static bool is_of(const struct smr_auc_subscription *s, const struct smr_iccid *
 static enum smr_err judge_missing(struct smr_auc_db *db, const struct smr_auc_subscription *s,
 				  const struct smr_evidence_record *record)
 {
-	struct smr_evidence ev;
-	uint8_t hash_ev[SMR_HASH_LEN];
+	struct smr_relayed relayed;
+	const struct smr_evidence *ev = &relayed.evidence;
 	char why[96];
 
-	SMR_TRY(verify_evidence(s, record, &ev, hash_ev));
-	if (ev.ctr <= s->ctr)
+	SMR_TRY(verify_evidence(s, record, &relayed));
+	if (ev->ctr <= s->ctr)
 		return SMR_E_COUNTER;
-	if (ev.failed && is_of(s, &ev.failed_iccid, ev.failed_serial)) {
+	if (ev->failed && is_of(s, &ev->failed_iccid, ev->failed_serial)) {
 		snprintf(why, sizeof(why), "the device could not install it: %s",
-			 smr_err_text((enum smr_err)ev.failed_reason));
+			 smr_err_text((enum smr_err)ev->failed_reason));
 	} else {
-		if (ev.have && is_of(s, &ev.have_iccid, ev.have_serial))
+		if (ev->have && is_of(s, &ev->have_iccid, ev->have_serial))
 			return SMR_E_STATE;
 		snprintf(why, sizeof(why), "the device does not hold it any more");
 	}
-	SMR_TRY(smr_auc_db_seen(db, &s->iccid, ev.ctr));
+	SMR_TRY(smr_auc_db_seen(db, &s->iccid, ev->ctr));
 	SMR_TRY(smr_auc_db_lost(db, &s->iccid, why));
 	return smr_auc_db_judged(db, &s->iccid, SMR_AUC_REJECTED, why);
 }

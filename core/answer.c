@@ -85,7 +85,7 @@ static void get_beacon(struct smr_reader *r, struct smr_beacon *out)
 		smr_reader_fail(r, SMR_E_MALFORMED);
 }
 
-static void get_member(struct smr_reader *r, uint64_t key, struct smr_answer *answer, smr_get_own *own, void *content)
+static void get_member(struct smr_reader *r, int64_t key, struct smr_answer *answer, smr_get_own *own, void *content)
 {
 	switch (key) {
 	case KEY_REFUSAL:
@@ -114,7 +114,7 @@ static void get_member(struct smr_reader *r, uint64_t key, struct smr_answer *an
 void smr_get_answer(struct smr_reader *r, struct smr_answer *answer, smr_get_own *own, void *content)
 {
 	size_t pairs = smr_get_map(r, MEMBERS_MAX);
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 
 	memset(answer, 0, sizeof(*answer));
 	for (size_t i = 0; i < pairs; i++) {

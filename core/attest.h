@@ -9,6 +9,9 @@
 
 #include "core/tpm_quote.h"
 
+/** How a device attests, as its supplier states it. Values are on the wire. */
+enum smr_platform { SMR_PLATFORM_SOFTWARE = 0, SMR_PLATFORM_TPM = 1 };
+
 /** What vouches for evidence: a signature of d over the hash, or over a quote that has the hash as its qualifying data. */
 struct smr_attestation {
 	uint8_t sig[SMR_SIG_LEN];

@@ -89,7 +89,7 @@ static void put_plain(struct smr_writer *w, const void *content)
 	}
 }
 
-static void get_member(struct smr_reader *r, uint64_t key, struct smr_report *out)
+static void get_member(struct smr_reader *r, int64_t key, struct smr_report *out)
 {
 	switch (key) {
 	case KEY_RECEIPTS:
@@ -114,7 +114,7 @@ static enum smr_err read_plain(struct smr_bytes plain, struct smr_report *out)
 {
 	struct smr_reader r = smr_reader_init(plain);
 	size_t pairs = smr_get_map(&r, KEY_TAMPER);
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 	bool state = false;
 
 	for (size_t i = 0; i < pairs && r.err == SMR_OK; i++) {

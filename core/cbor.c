@@ -2,7 +2,15 @@
 #include "core/cbor.h"
 
 /* Major types (RFC 8949 section 3.1). */
-enum { MAJOR_UINT = 0, MAJOR_BYTES = 2, MAJOR_TEXT = 3, MAJOR_ARRAY = 4, MAJOR_MAP = 5, MAJOR_SIMPLE = 7 };
+enum {
+	MAJOR_UINT = 0,
+	MAJOR_NEGATIVE = 1,
+	MAJOR_BYTES = 2,
+	MAJOR_TEXT = 3,
+	MAJOR_ARRAY = 4,
+	MAJOR_MAP = 5,
+	MAJOR_SIMPLE = 7
+};
 enum { SIMPLE_FALSE = 0xf4, SIMPLE_TRUE = 0xf5, SIMPLE_NULL = 0xf6 };
 #define NESTING_MAX 8
 
@@ -114,6 +122,14 @@ void smr_put_array(struct smr_writer *w, size_t count)
 void smr_put_map(struct smr_writer *w, size_t count)
 {
 	put_head(w, MAJOR_MAP, count);
+}
+
+void smr_put_key(struct smr_writer *w, int64_t key)
+{
+	if (key < 0)
+		put_head(w, MAJOR_NEGATIVE, (uint64_t)(-1 - key));
+	else
+		put_head(w, MAJOR_UINT, (uint64_t)key);
 }
 
 static void put_simple(struct smr_writer *w, uint8_t octet)
@@ -297,14 +313,25 @@ bool smr_get_null(struct smr_reader *r)
 	return true;
 }
 
-void smr_get_key(struct smr_reader *r, uint64_t *key)
+/* RFC 8949 section 4.2.1: keys are in the order of their encodings, which have -1 - key and a higher major type for negative ones. */
+static bool key_above(int64_t key, int64_t last)
 {
-	uint64_t next = smr_get_uint(r, UINT64_MAX - 1);
+	if ((key < 0) != (last < 0))
+		return key < 0;
+	return key < 0 ? key < last : key > last;
+}
 
-	if (r->err == SMR_OK && *key != UINT64_MAX && next <= *key)
+void smr_get_key(struct smr_reader *r, int64_t *key)
+{
+	bool negative = peek(r) >> 5 == MAJOR_NEGATIVE;
+	/* -1 - INT64_MAX would be SMR_KEY_NONE. */
+	uint64_t value = get_head(r, negative ? MAJOR_NEGATIVE : MAJOR_UINT, 0, INT64_MAX - 1);
+	int64_t next = negative ? -1 - (int64_t)value : (int64_t)value;
+
+	if (r->err == SMR_OK && *key != SMR_KEY_NONE && !key_above(next, *key))
 		malformed(r);
 	/* After an error no key, rather than 0: the caller's switch over keys then takes no branch of a member. */
-	*key = r->err == SMR_OK ? next : UINT64_MAX;
+	*key = r->err == SMR_OK ? next : SMR_KEY_NONE;
 }
 
 /** Skip an item that lies in @p depth arrays and maps. */
@@ -320,7 +347,7 @@ static void skip_items(struct smr_reader *r, uint64_t count, unsigned depth)
 static void skip_map(struct smr_reader *r, unsigned depth)
 {
 	uint64_t count = get_head(r, MAJOR_MAP, 0, UINT64_MAX);
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 
 	for (uint64_t i = 0; i < count && r->err == SMR_OK; i++) {
 		smr_get_key(r, &key);

@@ -4,8 +4,8 @@
  * Strict deterministic CBOR (RFC 8949 section 4.2.1): the one buffer with a cursor through which all wire bytes go.
  *
  * Only what Samara's messages use: unsigned integers, byte and text strings, arrays and maps of definite length, false, true,
- * null. Integers and lengths are in their shortest form, map keys are unsigned and strictly ascending. Everything
- * else is SMR_E_MALFORMED, so that each message has exactly one encoding.
+ * null; map keys may be negative integers too. Integers and lengths are in their shortest form, map keys strictly ascend in the order of their
+ * encodings (unsigned ones first). Everything else is SMR_E_MALFORMED, so that each message has exactly one encoding.
  *
  * Errors stick: after the first one every call is a no-op (writer) or yields 0, empty or false (reader). Check
  * once at the end with smr_writer_done or smr_reader_done.
@@ -36,6 +36,8 @@ void smr_put_bytes(struct smr_writer *w, struct smr_bytes bytes);
 void smr_put_text(struct smr_writer *w, struct smr_bytes text);
 void smr_put_array(struct smr_writer *w, size_t count);
 void smr_put_map(struct smr_writer *w, size_t count);
+/** A key of a map, above the one before it; not SMR_KEY_NONE. */
+void smr_put_key(struct smr_writer *w, int64_t key);
 void smr_put_bool(struct smr_writer *w, bool value);
 void smr_put_null(struct smr_writer *w);
 /** Octets as they are: an already encoded item or fixed framing. */
@@ -43,6 +45,9 @@ void smr_put_raw(struct smr_writer *w, struct smr_bytes bytes);
 /** Head of a byte string of @p len octets and the room for them, for filling in place. NULL after an error or when
  * only counting. */
 uint8_t *smr_put_bytes_room(struct smr_writer *w, size_t len);
+
+/** No key of a map. */
+#define SMR_KEY_NONE INT64_MIN
 
 struct smr_reader {
 	const uint8_t *in;
@@ -76,10 +81,10 @@ bool smr_get_null(struct smr_reader *r);
  * strictness. */
 struct smr_bytes smr_get_item(struct smr_reader *r);
 /**
- * Walk a map: the next key, which must be above the previous one. Set *key to UINT64_MAX before the first call and
- * call it once per pair. After an error *key is UINT64_MAX again, which is no key.
+ * Walk a map: the next key, which must be above the previous one. Set *key to SMR_KEY_NONE before the first call and
+ * call it once per pair. After an error *key is SMR_KEY_NONE again.
  */
-void smr_get_key(struct smr_reader *r, uint64_t *key);
+void smr_get_key(struct smr_reader *r, int64_t *key);
 /** Octets consumed so far, as a view from the start of the input. */
 struct smr_bytes smr_reader_consumed(const struct smr_reader *r);
 

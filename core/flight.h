@@ -14,15 +14,15 @@
 #include "core/mcim.h"
 
 #define SMR_SUITE_1 1u
-#define SMR_M1_MAX 520u
+#define SMR_M1_MAX 631u	 /* 640 with CoAP */
 #define SMR_M2_MAX 1100u /* all optional members at their limits; what version 1 sends is in docs/protocol.md */
 #define SMR_RK_LEN 16u
 #define SMR_BEACON_LEN 16u
 #define SMR_TICKET_MAX 128u
 #define SMR_TICKET_OVERHEAD 36u /* key id, salt and tag */
 #define SMR_EV_MAX 192u
-/** Encoded COSE_Sign1 over ev. */
-#define SMR_EVIDENCE_MAX (SMR_EV_MAX + SMR_COSE_OVERHEAD + 2u)
+/** Encoded evidence: what a quote adds to ev is more than what COSE_Sign1 does. */
+#define SMR_EVIDENCE_MAX (SMR_EV_MAX + 104u)
 
 enum smr_freshness_kind { SMR_FRESH_NONE = 0, SMR_FRESH_BEACON = 1, SMR_FRESH_ATTACH = 2 };
 
@@ -32,7 +32,7 @@ struct smr_beacon {
 	uint8_t value[SMR_BEACON_LEN];
 };
 
-/** ev: what the TRE states and signs. E and Q are signed with it but not sent twice. */
+/** ev: what the TRE states, as a set of EAT claims (RFC 9711). E and Q are attested with it but not sent twice. */
 struct smr_evidence {
 	struct smr_eid eid;
 	uint32_t ctr;
@@ -50,10 +50,21 @@ struct smr_evidence {
 	uint32_t tamper;	/* tamper events latched, bit mask; 0 none */
 };
 
-/** CBOR of ev, the payload that d signs. */
+/** CBOR of ev, the claims that d attests. */
 void smr_put_ev(struct smr_writer *w, const struct smr_evidence *evidence);
 /** Read it back; @p out is meaningless if the reader has failed. */
 void smr_get_ev(struct smr_reader *r, struct smr_evidence *out);
+
+/** Evidence as it travels, read but not verified. Views into the input. */
+struct smr_attested {
+	struct smr_bytes whole;
+	struct smr_bytes ev;
+	struct smr_attestation attestation;
+};
+/** Evidence from ev and what attests it: COSE_Sign1, or ev with a quote beside it. */
+void smr_put_attested(struct smr_writer *w, struct smr_bytes ev, const struct smr_attestation *attestation);
+/** Read it back; @p out is meaningless if the reader has failed. */
+void smr_get_attested(struct smr_reader *r, struct smr_attested *out);
 
 /** What the device keeps, in RAM only, between M1 and M2. Wipe with smr_flight_wipe. */
 struct smr_flight {
@@ -74,7 +85,7 @@ void smr_flight_wipe(struct smr_flight *flight);
  * @param m1           [in,out] room of at least SMR_M1_MAX; on return the message (CoAP payload).
  * @param flight       [out] what smr_m2_open needs; release with smr_flight_wipe. Wiped unless SMR_OK.
  * @return SMR_E_INVALID: evidence or certificate that no server would read; SMR_E_NO_ROOM; SMR_E_CRYPTO, or what
- *         @p d fails with; SMR_E_UNSUPPORTED: a quote, for which version 1 has no place yet.
+ *         @p d fails with.
  */
 enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
 			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
@@ -89,7 +100,7 @@ struct smr_m1 {
 	uint8_t dh_eq[SMR_DH_LEN];
 	uint8_t hash_m1[SMR_HASH_LEN];
 	struct smr_evidence evidence; /* claims, unverified until smr_evidence_verify */
-	struct smr_signed signed_ev;
+	struct smr_attested attested;
 	struct smr_bytes certificate; /* empty: by reference */
 };
 void smr_m1_wipe(struct smr_m1 *m1);
@@ -109,17 +120,31 @@ enum smr_err smr_m1_peek(struct smr_bytes datagram, uint32_t *q_number) SMR_MUST
 enum smr_err smr_m1_open(const struct smr_privkey *q, struct smr_bytes datagram, struct smr_space scratch,
 			 struct smr_m1 *m1) SMR_MUST_USE;
 
-/** Check sign_d over ev, E and Q. SMR_E_SIGNATURE. */
-enum smr_err smr_evidence_verify(const struct smr_m1 *m1, const struct smr_pubkey *d) SMR_MUST_USE;
+/**
+ * Check what attests ev, E and Q.
+ *
+ * @param platform  of the device: one with a TPM is believed a quote alone, whose PCRs hash to the measurement; any other a
+ *                  signature alone. A TPM's key signs for the main system too, so that a signature by it says nothing.
+ * @return SMR_E_SIGNATURE; SMR_E_CRYPTO.
+ */
+enum smr_err smr_evidence_verify(const struct smr_m1 *m1, const struct smr_pubkey *d,
+				 enum smr_platform platform) SMR_MUST_USE;
+
+/** What relayed evidence says. */
+struct smr_relayed {
+	struct smr_evidence evidence;
+	struct smr_tpm_quote quote;    /* of a device with a TPM; else zeros */
+	uint8_t hash_ev[SMR_HASH_LEN]; /* that install receipts name */
+};
 
 /**
  * The same check for who was not there: the operator, from the relayed record.
  * @param e, q      compressed points of that flight.
- * @param hash_ev   [out] the hash that install receipts name.
+ * @param out       [out] untouched unless SMR_OK.
  */
 enum smr_err smr_evidence_verify_relayed(struct smr_bytes encoded, const uint8_t e[SMR_POINT_COMPRESSED_LEN],
 					 const uint8_t q[SMR_POINT_COMPRESSED_LEN], const struct smr_pubkey *d,
-					 struct smr_evidence *out, uint8_t hash_ev[SMR_HASH_LEN]) SMR_MUST_USE;
+					 enum smr_platform platform, struct smr_relayed *out) SMR_MUST_USE;
 
 /** hash(ev): SHA-256 of the signed structure, so that it covers ev, E and Q. */
 enum smr_err smr_evidence_hash(struct smr_bytes ev_payload, const uint8_t e[SMR_POINT_COMPRESSED_LEN],

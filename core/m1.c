@@ -50,7 +50,7 @@ static void put_plain(struct smr_writer *w, const void *content)
 	const struct plain *plain = content;
 
 	smr_put_array(w, plain->certificate.len == 0 ? 1 : 2);
-	smr_put_signed(w, smr_bytes_of(plain->ev, plain->ev_len), plain->attestation.sig);
+	smr_put_attested(w, smr_bytes_of(plain->ev, plain->ev_len), &plain->attestation);
 	smr_put_raw(w, plain->certificate);
 }
 
@@ -65,8 +65,7 @@ static enum smr_err attest_evidence(const struct smr_evidence *evidence, const s
 	SMR_TRY(smr_writer_done(&w, &ev));
 	plain->ev_len = ev.len;
 	SMR_TRY(smr_evidence_hash(ev, points, points + SMR_POINT_COMPRESSED_LEN, hash_ev));
-	SMR_TRY(smr_attest(d, hash_ev, &plain->attestation));
-	return plain->attestation.quoted ? SMR_E_UNSUPPORTED : SMR_OK;
+	return smr_attest(d, hash_ev, &plain->attestation);
 }
 
 static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN],
@@ -173,15 +172,15 @@ static enum smr_err read_plain(struct smr_bytes plain, struct smr_m1 *m1)
 	struct smr_reader r = smr_reader_init(plain);
 	size_t items = smr_get_array(&r, 1, 2);
 
-	m1->signed_ev = smr_get_signed(&r);
+	smr_get_attested(&r, &m1->attested);
 	if (items == 2)
 		m1->certificate = smr_get_item(&r);
 	SMR_TRY(smr_reader_done(&r));
-	if (m1->certificate.len > SMR_CERTIFICATE_MAX || m1->signed_ev.payload.len > SMR_EV_MAX)
+	if (m1->certificate.len > SMR_CERTIFICATE_MAX || m1->attested.ev.len > SMR_EV_MAX)
 		return SMR_E_MALFORMED;
 	if (items == 2)
 		SMR_TRY(check_certificate(m1->certificate));
-	r = smr_reader_init(m1->signed_ev.payload);
+	r = smr_reader_init(m1->attested.ev);
 	smr_get_ev(&r, &m1->evidence);
 	return smr_reader_done(&r);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tpm_quote.h"
-#include "core/cbor.h"
 
 /* Constants of TPM 2.0 library, part 2. */
 #define TPM_GENERATED_VALUE 0xff544347u
@@ -132,6 +131,28 @@ enum smr_err smr_tpm_quote_verify(const struct smr_pubkey *d, const struct smr_t
 
 	SMR_TRY(smr_tpm_attest_hash(d->point, quote, extra, pcr_digest, hash));
 	return smr_ecdsa_verify(d, hash, sig);
+}
+
+void smr_put_tpm_quote(struct smr_writer *w, const struct smr_tpm_quote *quote)
+{
+	smr_put_array(w, 6);
+	smr_put_uint(w, quote->clock_ms);
+	smr_put_uint(w, quote->resets);
+	smr_put_uint(w, quote->restarts);
+	smr_put_bool(w, quote->safe);
+	smr_put_uint(w, quote->firmware);
+	smr_put_uint(w, quote->pcrs);
+}
+
+void smr_get_tpm_quote(struct smr_reader *r, struct smr_tpm_quote *out)
+{
+	smr_get_array(r, 6, 6);
+	out->clock_ms = smr_get_uint(r, UINT64_MAX);
+	out->resets = (uint32_t)smr_get_uint(r, UINT32_MAX);
+	out->restarts = (uint32_t)smr_get_uint(r, UINT32_MAX);
+	out->safe = smr_get_bool(r);
+	out->firmware = smr_get_uint(r, UINT64_MAX);
+	out->pcrs = (uint32_t)smr_get_uint(r, ((uint64_t)1 << SMR_TPM_PCRS) - 1);
 }
 
 /* ---- boot log ---- */

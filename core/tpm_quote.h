@@ -16,6 +16,7 @@
 #ifndef SMR_TPM_QUOTE_H
 #define SMR_TPM_QUOTE_H
 
+#include "core/cbor.h"
 #include "crypto/crypto.h"
 
 /** objectAttributes of the template above. */
@@ -39,6 +40,11 @@ struct smr_tpm_quote {
 	uint64_t firmware;
 	uint32_t pcrs; /* bit n: PCR n of the SHA-256 bank is selected; below 2^24 */
 };
+
+/** CBOR of what the TPM adds. */
+void smr_put_tpm_quote(struct smr_writer *w, const struct smr_tpm_quote *quote);
+/** Read it back; @p out is meaningless if the reader has failed. */
+void smr_get_tpm_quote(struct smr_reader *r, struct smr_tpm_quote *out);
 
 /**
  * Name of the key with public point @p d in the template above: nameAlg | SHA-256(TPMT_PUBLIC).

@@ -22,7 +22,7 @@ static void read_items(struct smr_bytes octets)
 	FUZZ_CHECK(r.pos <= r.len);
 }
 
-static void call(struct smr_reader *r, unsigned choice, uint64_t *key)
+static void call(struct smr_reader *r, unsigned choice, int64_t *key)
 {
 	uint8_t fixed[8];
 
@@ -60,7 +60,7 @@ static void call(struct smr_reader *r, unsigned choice, uint64_t *key)
 static void read_calls(const uint8_t *choices, size_t count, struct smr_bytes octets)
 {
 	struct smr_reader r = smr_reader_init(octets);
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 
 	for (size_t i = 0; i < count; i++)
 		call(&r, choices[i], &key);

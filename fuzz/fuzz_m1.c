@@ -21,7 +21,7 @@ static void open_datagram(struct smr_bytes datagram)
 		return;
 	FUZZ_CHECK(peeked && m1.q_number == number);
 	FUZZ_CHECK(m1.certificate.len <= SMR_CERTIFICATE_MAX);
-	fuzz_any(smr_evidence_verify(&m1, &fuzz_key(FUZZ_D)->pub));
+	fuzz_any(smr_evidence_verify(&m1, &fuzz_key(FUZZ_D)->pub, SMR_PLATFORM_SOFTWARE));
 	smr_m1_wipe(&m1);
 }
 

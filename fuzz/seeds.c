@@ -277,6 +277,21 @@ static void m1_plain(const char *name, bool full)
 	save_room("m1", name, &room);
 }
 
+static void quoted(void)
+{
+	struct smr_evidence ev = make_evidence(true);
+	struct smr_attestation attestation = {
+		.quoted = true,
+		.quote = {.clock_ms = 1000, .resets = 1, .safe = true, .firmware = 7, .pcrs = 0x300},
+	};
+	struct room payload;
+	struct room room;
+
+	smr_put_ev(start(&payload), &ev);
+	smr_put_attested(start(&room), written(&payload), &attestation);
+	save_room("evidence", "quoted", &room);
+}
+
 static void m1_datagram(void)
 {
 	uint8_t octets[SMR_M1_MAX];
@@ -385,6 +400,7 @@ static void messages(void)
 
 	m1_plain("by-reference", false);
 	m1_plain("certificate", true);
+	quoted();
 	m1_datagram();
 	answers("m2", put_own_package, &package);
 	answers("c2", put_own_object, &command);

@@ -78,7 +78,7 @@ static enum smr_err verify(struct smr_item *item, const struct smr_steps *steps,
 	enum smr_err err = find_device_key(item, steps, &d, approved);
 
 	if (err == SMR_OK)
-		err = smr_evidence_verify(&item->m1, &d);
+		err = smr_evidence_verify(&item->m1, &d, SMR_PLATFORM_SOFTWARE);
 	smr_pubkey_wipe(&d);
 	return err;
 }
@@ -88,7 +88,7 @@ static void fill_change(struct smr_item *item)
 	smr_change_from(item->change, item->device, &item->verdict, item->m1.hash_m1);
 	item->change->keep_evidence = item->verdict.keep_evidence;
 	item->change->missing = item->verdict.missing;
-	item->change->evidence = item->m1.signed_ev.whole;
+	item->change->evidence = item->m1.attested.whole;
 	memcpy(item->change->e, item->m1.e, sizeof(item->change->e));
 	memcpy(item->change->q, item->m1.q, sizeof(item->change->q));
 }

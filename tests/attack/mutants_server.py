@@ -3,7 +3,7 @@
 what S1, S2, S5, S6 and S10 rest on and no model has as a field."""
 from mutants import Mutant
 
-NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d);", "(void)smr_evidence_verify(&item->m1, &d);"),)
+NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d, SMR_PLATFORM_SOFTWARE);", "(void)d;"),)
 
 COUNTER_NOT_STRICT = (
     ("core/rules.c", "if (ctr == 0 || ctr < row->ctr)", "if (ctr == 0)"),
@@ -27,8 +27,8 @@ RECEIPT_WITHOUT_X_AND_SERIAL = (
 )
 
 HASH_EV_WITHOUT_POINTS = (
-    ("core/evidence.c", "memcpy(hash_ev, hash, sizeof(hash));\n\treturn SMR_OK;",
-     "return smr_cose_hash(SMR_LABEL_EVIDENCE, SMR_NONE, object.payload, hash_ev);"),
+    ("core/evidence.c", "*out = relayed;",
+     "SMR_TRY(smr_cose_hash(SMR_LABEL_EVIDENCE, SMR_NONE, attested.ev, relayed.hash_ev));\n\t*out = relayed;"),
 )
 
 ANY_SUPPLIER = (
@@ -40,8 +40,8 @@ MUTANTS = [
     Mutant("flight_without_signature", "sign_d", ("samarad",), NO_SIGNATURE),
     Mutant("flight_lineage_without_signature", "sign_d", ("samarad",), NO_SIGNATURE),
     Mutant("flight_signature_without_E", "E and Q as external data of sign_d", ("samarad",),
-           (("core/evidence.c", "return smr_cose_verify(&m1->signed_ev, d, SMR_LABEL_EVIDENCE, SMR_ARRAY(points.octets));",
-             "(void)points; return smr_cose_verify(&m1->signed_ev, d, SMR_LABEL_EVIDENCE, SMR_NONE);"),)),
+           (("core/evidence.c", "SMR_TRY(smr_evidence_hash(m1->attested.ev, m1->e, m1->q, hash));",
+             "SMR_TRY(smr_cose_hash(SMR_LABEL_EVIDENCE, SMR_NONE, m1->attested.ev, hash));"),)),
     Mutant("flight_counter_not_strict", "«greater» in the counter's check", ("samarad",), COUNTER_NOT_STRICT),
     Mutant("flight_epoch_key_kept", "erasing the epoch key's q", ("samarad",),
            (("store/keys.c", "return key->key.kind == SMR_FLIGHT_KEY_EPOCH && key->key.not_after <= now;", "return false;"),)),
@@ -53,11 +53,11 @@ MUTANTS = [
     Mutant("checkin_without_lineage_row", "lineage against the row", ("samarad",),
            (("core/rules.c", "row->lineage == 0 || ticket->lineage != row->lineage ||", "row->lineage == 0 ||"),)),
     Mutant("operator_without_measurement", "the operator's own appraisal", ("samara-auc",),
-           (("auc/judge.c", "SMR_TRY(judge_measurement(db, s, &evidence));", ""),)),
+           (("auc/judge.c", "SMR_TRY(judge_measurement(db, s, &relayed.evidence));", ""),)),
     Mutant("operator_without_signature", "the operator's check of sign_d", ("samara-auc",),
-           (("core/evidence.c", "SMR_TRY(smr_ecdsa_verify(d, hash, object.signature.ptr));", ""),)),
+           (("core/evidence.c", "SMR_TRY(verify(&attested.attestation, relayed.hash_ev, relayed.evidence.measurement, d, platform));", "(void)platform;"),)),
     Mutant("operator_without_receipt", "the receipt", ("samara-auc",),
-           (("auc/judge.c", "SMR_TRY(verify_install_mac(s, &record->receipt, hash_ev));", ""),)),
+           (("auc/judge.c", "SMR_TRY(verify_install_mac(s, &record->receipt, relayed.hash_ev));", ""),)),
     Mutant("renewed_evidence_of_any_enrolment", "the D that was sealed for", ("samara-auc",), FIRST_KEY_COUNTS),
     Mutant("receipt_without_hash_ev", "hash(ev) in the install receipt", ("samara-auc",),
            (("core/receipt.c", "smr_put_bytes(&w, smr_bytes_of(hash_ev, SMR_HASH_LEN));", "smr_put_null(&w);"),)),

@@ -34,14 +34,15 @@ class Device:
 
     def __init__(self, eid, d, measurement):
         self.eid, self.d, self.measurement, self.ctr = eid, d, measurement, 0
+        self.quote = None  # of a device with a TPM: what it adds (oracle/tpm.py)
         self.rk = self.ticket = None
 
     def m1(self, q, number, ctr=None, cert=None, have=None, extra=None, eid=None, measurement=None, signer=None, e=None, evidence=None,
-           bound=True, freshness=None):
-        """@evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q."""
+           bound=True, freshness=None, extra_data=None):
+        """@evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q. @extra_data: what is quoted instead of hash(ev)."""
         self.ctr = ctr if ctr is not None else self.ctr + 1
         ev = [eid or self.eid, self.ctr, measurement or self.measurement, freshness, have] + ([extra] if extra else [])
-        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound)
+        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, self.quote, extra_data)
         self.e, self.q, self.dh_eq, self.evidence = request.e, request.q, request.dh_eq, request.evidence
         self.hash_m1, self.hash_ev = request.hash_m1, request.hash_ev
         return request.message

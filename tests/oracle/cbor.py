@@ -2,6 +2,7 @@
 """Deterministic CBOR as docs/protocol.md section 1 narrows it: an encoder that can write nothing else, a decoder that reads nothing else, and
 diagnostic notation with offsets for the annotated examples."""
 
+KEY_MAX = 2**63 - 2
 LONGER = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
@@ -33,8 +34,13 @@ def encode(value):
     if isinstance(value, (list, tuple)):
         return head(4, len(value)) + b"".join(map(encode, value))
     if isinstance(value, dict):
-        return head(5, len(value)) + b"".join(head(0, key) + encode(value[key]) for key in sorted(value))
+        return head(5, len(value)) + b"".join(key + encode(content) for key, content in sorted((encode_key(k), v) for k, v in value.items()))
     raise ValueError(f"{type(value).__name__} does not occur")
+
+
+def encode_key(key):
+    """A key of a map: an integer, which may be negative."""
+    return head(0, key) if key >= 0 else head(1, -1 - key)
 
 
 def array_head(items):
@@ -77,13 +83,14 @@ def read_array(data, at, count):
 
 
 def read_map(data, at, count):
-    pairs, last = {}, -1
+    pairs, last = {}, b""
     for _ in range(count):
-        major, key, at = read_head(data, at)
-        if major != 0 or key <= last:
+        begin = at
+        major, value, at = read_head(data, at)
+        if major > 1 or value > KEY_MAX or data[begin:at] <= last:
             raise Malformed(f"key of a map before {at}")
-        pairs[key], at = read(data, at)
-        last = key
+        last = data[begin:at]
+        pairs[-1 - value if major else value], at = read(data, at)
     return pairs, at
 
 
@@ -149,12 +156,16 @@ def annotate_item(data, at, depth, names):
     return lines, end
 
 
+def annotate_key(data, at, depth):
+    """A key of a map."""
+    major, value, end = read_head(data, at)
+    return [(at, data[at:end], depth, f"{-1 - value if major else value}:")], end
+
+
 def annotate_inner(data, begin, at, depth, names):
     major, count, _ = read_head(data, begin)
     lines = [(begin, data[begin:at], depth, f"array({count})" if major == 4 else f"map({count})")]
     for i in range(count * (major - 3)):
-        inner, at_next = annotate_item(data, at, depth + 1, names)
-        if major == 5 and i % 2 == 0:
-            inner[0] = (*inner[0][:3], inner[0][3] + ":")
-        lines, at = lines + inner, at_next
+        inner, at = annotate_key(data, at, depth + 1) if major == 5 and i % 2 == 0 else annotate_item(data, at, depth + 1, names)
+        lines += inner
     return lines, at

@@ -8,7 +8,7 @@ from oracle import objects, p256
 from oracle.cbor import Malformed, decode
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "protocol.md")
-TOKEN = re.compile(r"\s+|;[^\n]*|h'(?P<hex>[0-9a-f]*)'|\"(?P<text>[^\"]*)\"|(?P<occur>\d+\*\d+|[?*])|(?P<number>\d+(?:\^\d+)?)"
+TOKEN = re.compile(r"\s+|;[^\n]*|h'(?P<hex>[0-9a-f]*)'|\"(?P<text>[^\"]*)\"|(?P<occur>\d+\*\d+|[?*])|(?P<number>-?\d+(?:\^\d+)?)"
                    r"|(?P<control>\.size|\.cbor)|(?P<range>\.\.)|(?P<name>[A-Za-z][A-Za-z0-9-]*)|(?P<mark>[\[\]{}()<>,/:=])")
 
 
@@ -28,7 +28,7 @@ CHECKS = {
     "release": (objects.release_holds, "a release with number, product and version"),
 }
 PLAIN = {"uint": lambda v: isinstance(v, int) and not isinstance(v, bool), "bstr": lambda v: isinstance(v, bytes),
-         "tstr": lambda v: isinstance(v, str), "null": lambda v: v is None}
+         "tstr": lambda v: isinstance(v, str), "bool": lambda v: isinstance(v, bool), "null": lambda v: v is None}
 
 
 # ---- reading CDDL ----

@@ -30,7 +30,7 @@ def draw(rng, depth=0):
     if kind in (3, 4):
         return rng.choice((None, True, False))
     if kind == 5:
-        return {rng.choice(EDGES[:9]): draw(rng, depth + 1) for _ in range(rng.randrange(4))}
+        return {rng.choice((1, 1, -1)) * rng.choice(EDGES[:9]): draw(rng, depth + 1) for _ in range(rng.randrange(4))}
     return [draw(rng, depth + 1) for _ in range(rng.randrange(4))]
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The annotated examples: every message once, from keys and random values that are fixed, with all intermediate values. Written by tools/examples as
 docs/protocol-examples.md for readers and as tests/unit/wire_vectors.h for the test that opens them with the C code."""
-from oracle import aka, checkin, coap, files, flight, objects
+from oracle import aka, checkin, coap, files, flight, objects, tpm
 from oracle.cbor import annotate, decode, encode
 from oracle.keys import Key, be32, sha256, sig_structure
 from oracle.p256 import N
@@ -36,7 +36,7 @@ def fixed_octets(name, length=16):
 class Players:
     """All keys of the examples."""
     NAMES = ("supplier", "owner", "operator", "root", "d", "t", "q", "e", "f", "e2", "f2", "f3", "x", "x2", "next-q", "auc", "auc-kem", "ro-kem",
-             "file")
+             "file", "e3")
 
     def __init__(self):
         for name in self.NAMES:
@@ -59,6 +59,7 @@ class Messages:
         self.make_objects()
         self.make_flight()
         self.make_second_flight()
+        self.make_flight_of_a_tpm()
         self.make_check_in()
         self.make_files()
 
@@ -101,6 +102,13 @@ class Messages:
         self.answer_2 = flight.answer_keys_of_server(flight.Opened(k.q, self.request_2.message), k.f2)
         self.m2_tuak = flight.m2(self.answer_2, k.f2, {1: self.package_2, 2: self.ticket(self.answer_2.rk, "tuak")})
 
+    def make_flight_of_a_tpm(self):
+        k = self.keys
+        self.boot_log = [[8, sha256(b"launcher"), "launch"], [8, sha256(b"tre"), "tre"], [9, sha256(b"firmware"), "firmware"]]
+        pcrs, self.pcr_digest = tpm.replay(self.boot_log)
+        self.tpm = [1000, 1, 0, True, 0x2019102300163636, pcrs]
+        self.request_tpm = flight.Request(k.q.point, FLIGHT_NUMBER, [EID, 1, self.pcr_digest, None, None], k.d, e=k.e3, quote=self.tpm)
+
     def make_check_in(self):
         rk, self.r = self.answer.rk, fixed_octets("r")
         hash_x = sha256(self.package[3])
@@ -140,7 +148,7 @@ def constants(m):
         "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "RELEASE": m.release, "X": m.package[3], "W": m.package[4],
         "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
         "M2_REFUSED": m.m2_refusal, "RK_0": m.answer.rk, "M1_CERTIFICATE": m.request_2.message, "HASH_M1_CERTIFICATE": m.request_2.hash_m1,
-        "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
+        "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "M1_TPM": m.request_tpm.message, "HASH_EV_TPM": m.request_tpm.hash_ev, "PCR_DIGEST": m.pcr_digest, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
         "TICKET_SPARE": m.ticket_spare, "INSTALL_MAC": m.install_receipt[4], "COMMAND_MAC": m.command_receipt[4], "C1": m.c1, "HASH_C1": m.exchange.hash_c1,
         "C2": m.c2, "RK_1": m.rk_1, "RK_SPARE": m.rk_spare, "C1_NEXT": m.c1_next, "C2_REFUSED": m.c2_refusal, "CARD": m.card,
         "SHIPMENT_FILE": m.shipment_file, "BATCH_FILE": m.batch_file,
@@ -232,7 +240,7 @@ def page_keys(page, m):
         page.say(f"| {name} | {key.scalar().hex()} | {key.point.hex()} |")
     page.say("")
     page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the",
-             "refusal. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
+             "refusal; `e3` of the flight of a TPM. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
     page.values(EID=EID, ICCID=ICCID, measurement=MEASUREMENT, shipment=m.shipment, key_id_of_operator=m.keys.operator.id, TK=TK, TK_id=be32(TK_ID))
 
 
@@ -282,6 +290,20 @@ def page_second_flight(page, m):
     page.message("M1", rq.message, sealed_m1_plain=decode(rq.message)[3])
     page.values(hash_M1=rq.hash_m1, k2=m.answer_2.k2, k2__=m.answer_2.k2_prime, rk_0=m.answer_2.rk)
     page.message("M2, TUAK, without order", m.m2_tuak, sealed_m2_plain=decode(m.m2_tuak)[1])
+
+
+def page_flight_of_a_tpm(page, m):
+    k, rq = m.keys, m.request_tpm
+    page.heading("Flight of a device with a TPM (section 3)")
+    page.say("The same d, in a TPM. Its PCRs 8 and 9 hold a boot log (their digests are SHA-256 of «launcher», «tre» and «firmware»):")
+    page.message("boot-log", encode(m.boot_log))
+    page.values(measurement=m.pcr_digest)
+    page.message("ev", rq.evidence[0])
+    page.say("The TPM quotes with hash(ev) as its qualifying data; its signature is over SHA-256 of the TPMS_ATTEST:")
+    page.values(hash_ev=rq.hash_ev, Name_of_d=tpm.name(k.d.point), TPMS_ATTEST=tpm.attest(k.d.point, m.tpm, rq.hash_ev, m.pcr_digest))
+    page.message("m1-plain", rq.plain, ev=rq.evidence[0], signature_of_the_TPM=rq.evidence[2])
+    page.values(e_Q=rq.dh_eq, k1=rq.k1)
+    page.message("M1", rq.message, sealed_m1_plain=decode(rq.message)[3])
 
 
 def page_check_in(page, m):
@@ -334,6 +356,6 @@ def page_files(page, m):
 
 def markdown(m):
     page = Page(m)
-    for part in (page_keys, page_objects, page_flight, page_second_flight, page_check_in, page_aka, page_files):
+    for part in (page_keys, page_objects, page_flight, page_second_flight, page_flight_of_a_tpm, page_check_in, page_aka, page_files):
         part(page, m)
     return page.text()

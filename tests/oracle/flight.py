@@ -3,23 +3,55 @@
 import hmac
 
 from oracle.cbor import array_head, decode, encode
+from oracle import tpm
 from oracle.keys import Key, compress, extract, kdf, seal, sha256, sig_structure, unseal
 
 EVIDENCE = "samara1 ev"
+NONCE, UEID, SAMARA = 10, 256, -65537
+
+
+def claims(ev):
+    """The EAT claims of [EID, ctr, measurement, freshness, have(, extra)], freshness None, [1, number, value] or [2, value]."""
+    eid, ctr, measurement, freshness, have, *extra = ev
+    own = [ctr, measurement, freshness and freshness[:-1], have, *extra]
+    return {**({NONCE: freshness[-1]} if freshness else {}), UEID: b"\1" + eid, SAMARA: own}
+
+
+def fields(found):
+    """[EID, ctr, measurement, freshness, have(, extra)] of claims."""
+    ctr, measurement, kind, have, *extra = found[SAMARA]
+    return [found[UEID][1:], ctr, measurement, kind and [*kind, found[NONCE]], have, *extra]
 
 
 def k1_of(dh_eq, e_point, q_point):
     return kdf(extract(b"samara1 flight", dh_eq), "k1", e_point + q_point)
 
 
-class Request:
-    """An M1 that was built by a device: keeps what opens the answer. For attackers: @evidence: a signed one, somebody's, as it is; @bound: the
-    signature covers E and Q."""
+def hash_of(points, encoded_ev):
+    """hash(ev)"""
+    return sha256(sig_structure(EVIDENCE, points, encoded_ev))
 
-    def __init__(self, q, number, ev, signer, cert=None, e=None, evidence=None, bound=True):
+
+def quoted(d, points, ev, numbers, extra=None):
+    """Evidence of a TPM. @numbers: what it adds. @extra: what is quoted instead of hash(ev), by an attacker."""
+    payload = encode(claims(ev))
+    return [payload, numbers, tpm.quote(d, numbers, extra or hash_of(points, payload), ev[2])]
+
+
+def ev_of(evidence):
+    """The encoded claims in evidence, signed or quoted."""
+    return evidence[2] if len(evidence) == 4 else evidence[0]
+
+
+class Request:
+    """An M1 that was built by a device: keeps what opens the answer. @quote: what a TPM adds; None: software keys. For attackers: @evidence: a signed
+    one, somebody's, as it is; @bound: the signature covers E and Q; @extra: what is quoted."""
+
+    def __init__(self, q, number, ev, signer, cert=None, e=None, evidence=None, bound=True, quote=None, extra=None):
         self.e, self.q = e or Key(), q if len(q) == 33 else compress(q)
-        self.evidence = evidence or signer.signed(EVIDENCE, self.e.point + self.q if bound else b"", ev)
-        self.hash_ev = sha256(sig_structure(EVIDENCE, self.e.point + self.q, self.evidence[2]))
+        points = self.e.point + self.q if bound else b""
+        self.evidence = evidence or (quoted(signer, points, ev, quote, extra) if quote else signer.signed(EVIDENCE, points, claims(ev)))
+        self.hash_ev = hash_of(self.e.point + self.q, ev_of(self.evidence))
         self.plain = encode([self.evidence] + ([cert] if cert else []))
         self.dh_eq = self.e.dh(q)
         self.k1 = k1_of(self.dh_eq, self.e.point, self.q)
@@ -37,8 +69,8 @@ class Opened:
         self.head = message[:len(message) - len(encode(sealed))]
         self.octets = unseal(k1_of(self.dh_eq, self.e, q.point), self.head, sealed)
         self.plain = decode(self.octets)
-        self.evidence, self.ev = self.plain[0], decode(self.plain[0][2])
-        self.hash_ev = sha256(sig_structure(EVIDENCE, self.e + q.point, self.evidence[2]))
+        self.evidence, self.ev = self.plain[0], fields(decode(ev_of(self.plain[0])))
+        self.hash_ev = hash_of(self.e + q.point, ev_of(self.evidence))
 
 
 class AnswerKeys:

@@ -112,9 +112,13 @@ def sig_structure(label, extra, payload):
 
 def verify(point, label, extra, payload, sig):
     """True if it holds."""
+    return verify_octets(point, sig_structure(label, extra, payload), sig)
+
+
+def verify_octets(point, octets, sig):
     der = encode_dss_signature(int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big"))
     try:
-        load_point(point).verify(der, sig_structure(label, extra, payload), ec.ECDSA(hashes.SHA256()))
+        load_point(point).verify(der, octets, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         return False
     return True

@@ -17,7 +17,7 @@ from offline import Offline  # noqa: E402
 from world import eid, imei, wait_until  # noqa: E402
 from oracle import aka, checkin, files, flight, objects, p256  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
-from oracle.keys import sha256, sig_structure, verify_signed  # noqa: E402
+from oracle.keys import sha256, verify_signed  # noqa: E402
 
 NO_SUBSCRIPTION, MEASUREMENT, COUNTER, RESEAL, LINEAGE, TICKET_OLD, REVOKED, STORE, TAMPER = range(1, 10)
 SILENCE = 0.25
@@ -207,11 +207,11 @@ class Flight(Case):
     def test_signature_whose_sum_is_infinity_counts_as_a_bad_signature(self):
         device = next(self.fresh)
         device.m1(self.o.q[self.o.number], self.o.number)
-        ev = [device.eid, device.ctr, device.measurement, None, None]
         e = wire.Key()
-        h = int.from_bytes(sha256(sig_structure(flight.EVIDENCE, e.point + device.q, encode(ev))), "big")
+        ev = encode(flight.claims([device.eid, device.ctr, device.measurement, None, None]))
+        h = int.from_bytes(flight.hash_of(e.point + device.q, ev), "big")
         r = -h * pow(int.from_bytes(device.d.scalar(), "big"), -1, p256.N) % p256.N
-        evidence = [bytes.fromhex("a10126"), {}, encode(ev), r.to_bytes(32, "big") + (1).to_bytes(32, "big")]
+        evidence = [bytes.fromhex("a10126"), {}, ev, r.to_bytes(32, "big") + (1).to_bytes(32, "big")]
         before = self.o.world.counters()["dropped_signature"]
         self.assertIsNone(self.udp.ask("f", device.m1(self.o.q[self.o.number], self.o.number, e=e, evidence=evidence), timeout=SILENCE))
         wait_until("the counter", lambda: self.o.world.counters()["dropped_signature"] == before + 1)

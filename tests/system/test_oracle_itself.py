@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
-from oracle import aka, cbor, cddl, checkin, coap, files, flight, objects, p256  # noqa: E402
+from oracle import aka, cbor, cddl, checkin, coap, files, flight, objects, p256, tpm  # noqa: E402
 from oracle.hpke import hpke_open, hpke_seal  # noqa: E402
 from oracle.keys import Key, compress, sha256, verify, verify_signed  # noqa: E402
 
@@ -202,16 +202,23 @@ class Document(unittest.TestCase):
         request = flight.Request(self.b.point, 9, ev, self.a, objects.certificate(self.a, EID, self.a.point, self.b.point, bytes(8)))
         self.doc.check_encoded("M1", request.message)
         self.doc.check_encoded("m1-plain", request.plain)
+        request = flight.Request(self.b.point, 9, ev, self.a, quote=tpm.PLAIN)
+        self.doc.check_encoded("M1", request.message)
+        self.doc.check_encoded("m1-plain", request.plain)
         ticket = checkin.ticket_seal(1, bytes(16), checkin.ticket_fields(EID, bytes(16), 1))
         self.doc.check_encoded("C1", checkin.c1(bytes(16), ticket, 5, {2: 0}))
         self.doc.check("ticket-plain", checkin.ticket_open(bytes(16), ticket))
 
     def test_other_values_are_refused(self):
         good_ev = [EID, 1, bytes(32), None, None]
-        self.doc.check("ev", good_ev)
-        cases = [("ev", good_ev[:4]), ("ev", good_ev + [{}, {}]), ("ev", [EID[:15]] + good_ev[1:]), ("ev", [EID[:15] + b"\0"] + good_ev[1:]),
-                 ("ev", [EID, 2**32] + good_ev[2:]), ("ev", [EID, True] + good_ev[2:]), ("ev", good_ev[:3] + [[3, bytes(16)], None]),
-                 ("ev", good_ev[:4] + [[ICCID[:9] + b"\0", 1]]), ("ev", good_ev + [{3: 1}]), ("report", {2: 3}), ("report", {1: []}), ("report", {}),
+        self.doc.check("ev", flight.claims(good_ev))
+        bad = [good_ev + [{}, {}], [EID[:15]] + good_ev[1:], [EID, 2**32] + good_ev[2:], [EID, True] + good_ev[2:],
+               good_ev[:3] + [[3, bytes(16)], None], good_ev[:4] + [[ICCID[:9] + b"\0", 1]], good_ev + [{3: 1}]]
+        without_nonce = flight.claims([*good_ev[:3], [2, bytes(16)], None])
+        del without_nonce[flight.NONCE]
+        cases = [*(("ev", flight.claims(ev)) for ev in bad), ("ev", without_nonce), ("ev", {**flight.claims(good_ev), flight.NONCE: bytes(16)}),
+                 ("ev", {**flight.claims(good_ev), flight.SAMARA: [1, bytes(32), None]}), ("tpm", [*tpm.PLAIN[:5], 2**24]), ("tpm", [1, 2, 3, 4, 5, 6]),
+                 ("report", {2: 3}), ("report", {1: []}), ("report", {}),
                  ("report", {1: [[1, ICCID, 1, 0, bytes(16)]] * 5, 2: 0}), ("m2-plain", {0: 1, 2: bytes(101)}), ("m2-plain", {2: bytes(100)}),
                  ("c2-plain", {2: bytes(101), 1: [1]}), ("M1", [2, 1, self.a.point, b""]), ("M1", [1, 1, b"\5" + self.a.point[1:], b""]),
                  ("card", [bytes(3), {}, b"", bytes(64)]), ("subscription", [2, EID, ICCID, 1, 1]), ("record-2", [bytes(32), 1])]
@@ -226,6 +233,25 @@ class Document(unittest.TestCase):
             self.doc.check_names(("name", "undefined", None), set())
         self.assertEqual(self.doc.bound("M2, MILENAGE"), 480)
         self.assertEqual(self.doc.bound("4.04 with the flight key"), 133)
+
+
+class Tpm(unittest.TestCase):
+    """A quote that swtpm and tpm2-tools made (tests/unit/test_tpm_quote.c says how)."""
+    D = compress(bytes.fromhex("04c92cef7b4963a2f0e5a47c07583a05b8ba395934d6a804d97602cbd39fd9eb08446b7c2656d15912f6fbcb8cbe85fbf43ffe03234bb5060bb81562ff92133804"))
+    NUMBERS = [0x4F9, 1, 0, True, 0x2019102300163636, tpm.PCRS]
+    EXTRA = sha256(b"what d attests")
+    SIG = bytes.fromhex("3be3fbd182d346f59cb6d0be4f8eb17047a4179e6af7a8c568c9940afdc41ef8f7767541ef417cade8d78c9a125bd375ab9ad13fccadc50097321e269016f29b")
+
+    def test_quote_of_a_tpm_holds(self):
+        pcrs, digest = tpm.replay([[8, sha256(b"launcher"), ""], [9, sha256(b"firmware"), ""], [8, sha256(b"tre"), ""]])
+        self.assertEqual(pcrs, tpm.PCRS)
+        self.assertTrue(tpm.holds(self.D, self.NUMBERS, self.EXTRA, digest, self.SIG))
+        self.assertFalse(tpm.holds(self.D, [0x4FA, *self.NUMBERS[1:]], self.EXTRA, digest, self.SIG))
+
+    def test_quote_by_a_key_in_memory_holds(self):
+        key = Key()
+        sig = tpm.quote(key, tpm.PLAIN, bytes(32), bytes(32))
+        self.assertTrue(tpm.holds(key.point, tpm.PLAIN, bytes(32), bytes(32), sig))
 
 
 class Sizes(unittest.TestCase):
@@ -244,9 +270,9 @@ class Sizes(unittest.TestCase):
         """The numbers of a row, without what follows from them."""
         return [int(n) for n in re.findall(r"\d+", self.doc.sizes[row][0].replace("C2", ""))]
 
-    def m1(self, have=None, extra=None, certificate=None):
+    def m1(self, have=None, extra=None, certificate=None, quote=None):
         ev = [EID, self.TOP, bytes(32), [1, *self.beacon], have] + ([extra] if extra else [])
-        return 9 + len(flight.Request(self.key.point, self.TOP, ev, self.key, certificate).message)
+        return 9 + len(flight.Request(self.key.point, self.TOP, ev, self.key, certificate, quote=quote).message)
 
     def m2(self, content=None, **subscription):
         f = Key()
@@ -270,6 +296,10 @@ class Sizes(unittest.TestCase):
         self.assertEqual([self.m1()], self.octets("M1 by reference, first contact"))
         self.assertEqual([self.m1(have)], self.octets("M1 by reference, MCIM installed"))
         self.assertEqual([self.m1(certificate=self.certificate), self.m1(have, certificate=self.certificate)], self.octets("M1 with certificate"))
+        quote = [2**48, self.TOP, self.TOP, True, 2**64 - 1, tpm.PCRS]
+        self.assertEqual([self.m1(quote=quote), self.m1(have, quote=quote)], self.octets("M1 with quote, by reference"))
+        self.assertEqual([self.m1(certificate=self.certificate, quote=quote), self.m1(have, certificate=self.certificate, quote=quote)],
+                         self.octets("M1 with quote and certificate"))
         echo = len(coap.request("f", b"x", echo=bytes(8))) - len(coap.request("f", b"x"))
         self.assertEqual([self.m1(extra=extra) - self.m1() + echo + len(cbor.encode(bytes(12)))], self.octets("failure, tamper, Echo, gate MAC"))
 

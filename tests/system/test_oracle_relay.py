@@ -86,7 +86,7 @@ class Relay(unittest.TestCase):
         self.assertEqual(hash_ev, device.hash_ev)
         mac = hmac_sha256(kdf(device.k, "ack-install", length=32), encode([who, iccid, serial, sha256(device.x), hash_ev]))[:16]
         self.assertEqual(receipt, [INSTALL, iccid, serial, 0, mac])
-        self.assertEqual(decode(evidence[2])[:3], [device.eid, device.ctr - 1, device.measurement])
+        self.assertEqual(flight.fields(decode(evidence[2]))[:3], [device.eid, device.ctr - 1, device.measurement])
 
     def status(self):
         return self.o.ro.json("status")
@@ -121,7 +121,7 @@ class Relay(unittest.TestCase):
         self.assertEqual((who, [iccid, serial], receipt), (device.eid, package[1:3], None))
         evidence = decode(evidence)
         self.assertTrue(verify_signed(device.d.point, flight.EVIDENCE, e + q, evidence))
-        self.assertEqual(decode(evidence[2])[5], {1: [iccid, serial, 0x103]})
+        self.assertEqual(flight.fields(decode(evidence[2]))[5], {1: [iccid, serial, 0x103]})
         self.answer(number, [(record, relay.ACCEPTED)])
         wait_until("the answer to count", lambda: self.unacknowledged() == 0)
 

@@ -209,18 +209,55 @@ int scene_teardown(void **state)
 	return 0;
 }
 
-void run_start(struct run *run, struct scene *s, struct smr_bytes certificate)
+const struct smr_tpm_quote scene_quote = {
+	.clock_ms = 0xfffffffffff0u,
+	.resets = 0xfffffff1u,
+	.restarts = 0xfffffff2u,
+	.safe = true,
+	.firmware = 0xf019102300163636u,
+	.pcrs = 1u << 8 | 1u << 9,
+};
+
+static enum smr_err quote(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out)
+{
+	const struct scene *s = context;
+	uint8_t attest[SMR_HASH_LEN];
+
+	out->quoted = true;
+	out->quote = scene_quote;
+	SMR_TRY(smr_tpm_attest_hash(s->d.own.point, &out->quote, hash, s->evidence.measurement, attest));
+	return smr_ecdsa_sign(&s->d.own, attest, out->sig);
+}
+
+struct smr_attester scene_tpm(struct scene *s)
+{
+	return (struct smr_attester){.context = s, .attest = quote};
+}
+
+static void start(struct run *run, struct scene *s, const struct smr_attester *d, enum smr_platform platform,
+		  struct smr_bytes certificate)
 {
 	memset(run, 0, sizeof(*run));
 	run->m1 = (struct smr_space){run->m1_room, sizeof(run->m1_room)};
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->d.own}, &s->evidence,
-				      certificate, &run->m1, &run->flight),
+	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, &s->evidence, certificate, &run->m1, &run->flight),
 			 SMR_OK);
 	assert_int_equal(smr_m1_open(&s->q.own, view(run->m1),
 				     (struct smr_space){run->m1_scratch, sizeof(run->m1_scratch)}, &run->opened),
 			 SMR_OK);
-	assert_int_equal(smr_evidence_verify(&run->opened, &s->d.pub), SMR_OK);
+	assert_int_equal(smr_evidence_verify(&run->opened, &s->d.pub, platform), SMR_OK);
 	assert_int_equal(smr_m2_keys(&run->opened, &run->keys), SMR_OK);
+}
+
+void run_start(struct run *run, struct scene *s, struct smr_bytes certificate)
+{
+	start(run, s, &(struct smr_attester){.key = &s->d.own}, SMR_PLATFORM_SOFTWARE, certificate);
+}
+
+void run_start_tpm(struct run *run, struct scene *s, struct smr_bytes certificate)
+{
+	const struct smr_attester d = scene_tpm(s);
+
+	start(run, s, &d, SMR_PLATFORM_TPM, certificate);
 }
 
 void run_wipe(struct run *run)

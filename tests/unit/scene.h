@@ -41,6 +41,11 @@ struct scene {
 
 #define SCENE_Q_NUMBER 0xc0ffee01u
 
+/** What the TPM of the scene adds to its quotes; numbers as long as they get. */
+extern const struct smr_tpm_quote scene_quote;
+/** The TPM: it quotes the measurement of s->evidence with s->d. */
+struct smr_attester scene_tpm(struct scene *s);
+
 /** cmocka group fixture: *state is a struct scene. */
 int scene_setup(void **state);
 int scene_teardown(void **state);
@@ -56,6 +61,8 @@ struct run {
 };
 /** Builds M1 from s->evidence and @p certificate, opens and verifies it, makes keys. Fails the test on any error. */
 void run_start(struct run *run, struct scene *s, struct smr_bytes certificate);
+/** The same of a device whose d is in a TPM, with scene_quote. */
+void run_start_tpm(struct run *run, struct scene *s, struct smr_bytes certificate);
 void run_wipe(struct run *run);
 
 /** The package in M2 with a ticket, nothing else. */

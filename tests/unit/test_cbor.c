@@ -109,7 +109,7 @@ static bool is_text(struct smr_bytes got, const char *want)
 
 static bool read_map(struct smr_reader *r)
 {
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 	bool same = smr_get_map(r, 3) == 3;
 
 	smr_get_key(r, &key);
@@ -352,18 +352,23 @@ static const char *const breaches[] = {
 	"f97e00",
 	"fa47c35000",
 	"fb3ff199999999999a",
-	/* keys that repeat, descend or are not unsigned; the last stands for «none yet» in smr_get_key */
+	/* keys that repeat, descend (-1 comes before -2) or are no integers; the last two stand for «none yet» in smr_get_key, and would be below it */
 	"a200000000",
 	"a201000000",
 	"a318190018180000",
 	"a2010001f6",
-	"a1200000",
+	"a220000000",
+	"a220002000",
+	"a221002000",
+	"a2382000381f00",
 	"a1610000",
 	"a14100",
 	"a1f500",
 	"a1f600",
 	"a18000",
 	"a1a000",
+	"a13800f6",
+	"a13b7fffffffffffffff00",
 	"a11bffffffffffffffff00",
 	/* not UTF-8 (RFC 3629): stray and missing octets, overlong, surrogates, above U+10FFFF */
 	"6180",
@@ -425,7 +430,9 @@ static const char *const accepted[] = {
 	"a10000",
 	"a2000001f6",
 	"a21700181800",
-	"a11bfffffffffffffffe00",
+	"a11b7ffffffffffffffe00",
+	"a13b7ffffffffffffffe00",
+	"a300002000390100f6",
 	"f4",
 	"f5",
 	"f6",
@@ -641,14 +648,14 @@ static void test_reader_after_an_error_yields_nothing(void **state)
 	(void)state;
 	for (unsigned getter = 0; getter < GETTERS; getter++) {
 		struct smr_reader r = smr_reader_init(hex(items[getter], room, sizeof(room)));
-		uint64_t key = UINT64_MAX;
+		int64_t key = SMR_KEY_NONE;
 
 		smr_reader_fail(&r, SMR_E_UNSUPPORTED);
 		smr_reader_fail(&r, SMR_E_SIGNATURE); /* the first stays */
 		assert_false(get_one(&r, (enum getter)getter));
 		assert_int_equal(smr_get_item(&r).len, 0);
 		smr_get_key(&r, &key);
-		assert_true(key == UINT64_MAX); /* no member of any map */
+		assert_true(key == SMR_KEY_NONE); /* no member of any map */
 		assert_int_equal(r.pos, 0);
 		assert_int_equal(smr_reader_done(&r), SMR_E_UNSUPPORTED);
 	}
@@ -656,13 +663,14 @@ static void test_reader_after_an_error_yields_nothing(void **state)
 
 static void test_keys_must_ascend(void **state)
 {
-	static const uint8_t good[] = {0, 1, 0x18, 0x18}, same[] = {5, 5}, down[] = {5, 4}, zeros[] = {0, 0};
+	static const uint8_t good[] = {0, 1, 0x18, 0x18, 0x20, 0x21, 0x3a, 0, 1, 0, 0};
+	static const uint8_t same[] = {5, 5}, down[] = {5, 4}, zeros[] = {0, 0};
 	struct smr_reader r = smr_reader_init(SMR_ARRAY(good));
-	uint64_t key = UINT64_MAX;
+	int64_t key = SMR_KEY_NONE;
 
 	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
-		static const uint64_t want[] = {0, 1, 24};
+	for (unsigned i = 0; i < 6; i++) {
+		static const int64_t want[] = {0, 1, 24, -1, -2, -65537};
 
 		smr_get_key(&r, &key);
 		assert_true(key == want[i]);
@@ -670,7 +678,7 @@ static void test_keys_must_ascend(void **state)
 	assert_int_equal(smr_reader_done(&r), SMR_OK);
 	for (unsigned i = 0; i < 3; i++) {
 		r = smr_reader_init(i == 0 ? SMR_ARRAY(same) : i == 1 ? SMR_ARRAY(down) : SMR_ARRAY(zeros));
-		key = UINT64_MAX;
+		key = SMR_KEY_NONE;
 		smr_get_key(&r, &key);
 		smr_get_key(&r, &key);
 		assert_int_equal(smr_reader_done(&r), SMR_E_MALFORMED);

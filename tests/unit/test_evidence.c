@@ -108,7 +108,13 @@ static void test_ev_every_flipped_bit_is_another_statement(void **state)
 	}
 }
 
-/* The tails that may follow EID, ctr and measurement, and do not follow the grammar. */
+/* EID and what precedes it: the claims set of two or three claims. */
+#define MAP2 0xa2
+#define UEID 0x19, 0x01, 0x00, 0x51, 0x01
+#define EID16 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+#define OWN 0x3a, 0x00, 0x01, 0x00, 0x00
+
+/* The tails that may follow EID and own claims' head, ctr and measurement, and do not follow the grammar. */
 static void test_ev_with_a_breach_of_the_grammar_is_malformed(void **state)
 {
 	static const struct {
@@ -116,34 +122,79 @@ static void test_ev_with_a_breach_of_the_grammar_is_malformed(void **state)
 		uint8_t len;
 		uint8_t tail[16];
 	} breaches[] = {
-		{5, 1, {0xf6}},							/* have is missing */
-		{6, 2, {0xf6, 0xf6}},						/* extra is missing */
-		{6, 3, {0xf6, 0xf6, 0xa0}},					/* empty extra */
-		{6, 5, {0xf6, 0xf6, 0xa1, 0x02, 0x00}},				/* tamper 0 */
-		{6, 5, {0xf6, 0xf6, 0xa1, 0x03, 0x01}},				/* unknown key */
-		{6, 5, {0xf6, 0xf6, 0xa1, 0x00, 0x01}},				/* unknown key */
-		{6, 9, {0xf6, 0xf6, 0xa2, 0x02, 0x01, 0x01, 0x82, 0x05, 0x01}}, /* keys descend */
-		{6, 7, {0xf6, 0xf6, 0xa2, 0x02, 0x01, 0x02, 0x01}},		/* key twice */
-		{6, 6, {0xf6, 0xf6, 0xa1, 0x02, 0x18, 0x17}},			/* not the shortest form */
-		{5, 4, {0x81, 0x01, 0xf6, 0xf6}},				/* freshness of one item */
-		{5, 4, {0x82, 0x00, 0x40, 0xf6}},				/* freshness kind 0 */
-		{5, 4, {0x82, 0x03, 0x40, 0xf6}},				/* freshness kind 3 */
-		{5, 4, {0xf6, 0x82, 0x40, 0x01}},				/* ICCID of no octets */
-		{5, 3, {0xf6, 0xf6, 0xf6}},					/* one item too many */
-		{6, 6, {0xf6, 0xf6, 0xa1, 0x02, 0x01, 0x00}},			/* an item after the end */
-		{5, 2, {0xf7, 0xf6}},						/* undefined instead of null */
+		{4, 1, {0xf6}},							/* have is missing */
+		{5, 2, {0xf6, 0xf6}},						/* extra is missing */
+		{5, 3, {0xf6, 0xf6, 0xa0}},					/* empty extra */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x02, 0x00}},				/* tamper 0 */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x03, 0x01}},				/* unknown key */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x00, 0x01}},				/* unknown key */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x21, 0x01}},				/* unknown key */
+		{5, 9, {0xf6, 0xf6, 0xa2, 0x02, 0x01, 0x01, 0x82, 0x05, 0x01}}, /* keys descend */
+		{5, 7, {0xf6, 0xf6, 0xa2, 0x02, 0x01, 0x02, 0x01}},		/* key twice */
+		{5, 6, {0xf6, 0xf6, 0xa1, 0x02, 0x18, 0x17}},			/* not the shortest form */
+		{4, 3, {0x81, 0x02, 0xf6}},					/* an attach without its RAND */
+		{4, 4, {0x82, 0x01, 0x01, 0xf6}},				/* a beacon without its value */
+		{4, 4, {0xf6, 0x82, 0x40, 0x01}},				/* ICCID of no octets */
+		{4, 3, {0xf6, 0xf6, 0xf6}},					/* one item too many */
+		{5, 6, {0xf6, 0xf6, 0xa1, 0x02, 0x01, 0x00}},			/* an item after the end */
+		{4, 2, {0xf7, 0xf6}},						/* undefined instead of null */
 	};
-	const struct scene *s = *state;
-	struct smr_evidence ev = ev_variant(s, 0);
-	uint8_t room[SMR_EV_MAX];
-	size_t head = encode_ev(&ev, room, sizeof(room)).len - 2;
+	static const uint8_t claims[] = {MAP2, UEID, EID16, OWN};
+	struct smr_evidence ev;
+	uint8_t room[SMR_EV_MAX] = {MAP2, UEID, EID16, OWN, 0x84, 0x05, 0x58, 0x20};
+	size_t head = sizeof(claims) + 4 + SMR_HASH_LEN;
 
+	(void)state;
+	room[head] = room[head + 1] = 0xf6;
 	assert_int_equal(decode_ev(smr_bytes_of(room, head + 2), &ev), SMR_OK);
+	assert_int_equal(ev.ctr, 5);
+	assert_int_equal(ev.eid.octets[15], 16);
 	for (size_t i = 0; i < SMR_COUNT(breaches); i++) {
-		room[0] = (uint8_t)(0x80 | breaches[i].items);
+		room[sizeof(claims)] = (uint8_t)(0x80 | breaches[i].items);
 		memcpy(room + head, breaches[i].tail, breaches[i].len);
 		if (decode_ev(smr_bytes_of(room, head + breaches[i].len), &ev) == SMR_OK)
 			fail_msg("breach %zu was accepted", i);
+	}
+}
+
+/* Claims sets with the right own claims, of no freshness or of an attach, and something wrong before them. */
+static void test_ev_of_other_claims_is_malformed(void **state)
+{
+#define NONCE 0x0a, 0x50, EID16
+	static const struct {
+		bool fresh;
+		uint8_t len;
+		uint8_t claims[64];
+	} sets[] = {
+		{true, 40 + 5, {0xa3, NONCE, UEID, EID16, OWN}}, /* as it has to be */
+		{false, 22 + 5, {MAP2, UEID, EID16, OWN}},
+		{false, 40 + 5, {0xa3, NONCE, UEID, EID16, OWN}},		    /* a nonce that is nothing */
+		{true, 22 + 5, {MAP2, UEID, EID16, OWN}},			    /* an attach without its RAND */
+		{false, 22 + 5, {0xa3, UEID, EID16, OWN}},			    /* a claim is missing */
+		{false, 5 + 1, {0xa1, OWN}},					    /* no UEID */
+		{false, 22 + 5, {MAP2, 0x19, 0x01, 0x00, 0x51, 0x02, EID16, OWN}},  /* a UEID of another type */
+		{false, 21 + 5, {MAP2, 0x19, 0x01, 0x00, 0x50, EID16, OWN}},	    /* a UEID without its type */
+		{false, 22 + 5, {MAP2, 0x19, 0x01, 0x01, 0x51, 0x01, EID16, OWN}},  /* another claim */
+		{false, 22 + 5, {MAP2, UEID, EID16, 0x3a, 0x00, 0x01, 0x00, 0x01}}, /* another claim */
+		{true, 39 + 5, {0xa3, 0x0a, 0x4f, 1,  2,  3,  4,  5,	6,     7,  8,
+				9,    10,   11,	  12, 13, 14, 15, UEID, EID16, OWN}}, /* a short nonce */
+	};
+	struct smr_evidence ev;
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(sets); i++) {
+		uint8_t room[SMR_EV_MAX];
+		uint8_t own[4 + SMR_HASH_LEN + 4] = {0x84, 0x05, 0x58, 0x20};
+		size_t own_len = 4 + SMR_HASH_LEN;
+
+		if (sets[i].fresh)
+			own[own_len++] = 0x81;
+		own[own_len++] = sets[i].fresh ? 0x02 : 0xf6;
+		own[own_len++] = 0xf6;
+		memcpy(room, sets[i].claims, sets[i].len);
+		memcpy(room + sets[i].len, own, own_len);
+		assert_int_equal(decode_ev(smr_bytes_of(room, sets[i].len + own_len), &ev),
+				 i < 2 ? SMR_OK : SMR_E_MALFORMED);
 	}
 }
 
@@ -166,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_ev_one_octet_short_room_writes_nothing),
 		cmocka_unit_test(test_ev_every_flipped_bit_is_another_statement),
 		cmocka_unit_test(test_ev_with_a_breach_of_the_grammar_is_malformed),
+		cmocka_unit_test(test_ev_of_other_claims_is_malformed),
 		cmocka_unit_test(test_ev_with_beacon_number_0_is_malformed),
 	};
 

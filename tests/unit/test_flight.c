@@ -187,16 +187,43 @@ static void test_m2_of_the_same_request_is_fresh_each_time(void **state)
 static void test_evidence_relayed_verifies_and_names_the_same_hash(void **state)
 {
 	struct scene *s = *state;
-	struct smr_evidence got;
-	uint8_t hash[SMR_HASH_LEN];
+	struct smr_relayed got;
 	struct run run;
 
 	run_start(&run, s, SMR_NONE);
-	assert_int_equal(smr_evidence_verify_relayed(run.opened.signed_ev.whole, run.opened.e, run.opened.q, &s->d.pub,
-						     &got, hash),
+	assert_int_equal(smr_evidence_verify_relayed(run.opened.attested.whole, run.opened.e, run.opened.q, &s->d.pub,
+						     SMR_PLATFORM_SOFTWARE, &got),
 			 SMR_OK);
-	assert_same_evidence(&got, &s->evidence);
-	assert_memory_equal(hash, run.flight.hash_ev, sizeof(hash));
+	assert_same_evidence(&got.evidence, &s->evidence);
+	assert_memory_equal(got.hash_ev, run.flight.hash_ev, sizeof(got.hash_ev));
+	assert_int_equal(got.quote.pcrs, 0);
+	run_wipe(&run);
+	run_start_tpm(&run, s, SMR_NONE);
+	assert_int_equal(smr_evidence_verify_relayed(run.opened.attested.whole, run.opened.e, run.opened.q, &s->d.pub,
+						     SMR_PLATFORM_TPM, &got),
+			 SMR_OK);
+	assert_same_evidence(&got.evidence, &s->evidence);
+	assert_memory_equal(got.hash_ev, run.flight.hash_ev, sizeof(got.hash_ev));
+	assert_int_equal(got.quote.clock_ms, scene_quote.clock_ms);
+	assert_int_equal(got.quote.pcrs, scene_quote.pcrs);
+	run_wipe(&run);
+}
+
+/* The same message, but for who attests; everything after the evidence is alike. */
+static void test_flight_with_a_quote_verifies_for_a_tpm_alone(void **state)
+{
+	struct scene *s = *state;
+	struct run run;
+
+	run_start_tpm(&run, s, s->certificate);
+	assert_true(run.opened.attested.attestation.quoted);
+	assert_same_evidence(&run.opened.evidence, &s->evidence);
+	assert_bytes_equal(run.opened.certificate, s->certificate);
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_SOFTWARE), SMR_E_SIGNATURE);
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->t.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
+	run_wipe(&run);
+	run_start(&run, s, s->certificate);
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
 	run_wipe(&run);
 }
 
@@ -206,7 +233,7 @@ static void assert_request_refused(struct run *run, struct scene *s, struct smr_
 {
 	enum smr_err err = open_request(run, &s->q.own, datagram);
 
-	if (err == SMR_OK && smr_evidence_verify(&run->opened, &s->d.pub) == SMR_OK)
+	if (err == SMR_OK && smr_evidence_verify(&run->opened, &s->d.pub, SMR_PLATFORM_SOFTWARE) == SMR_OK)
 		fail_msg("a changed request was accepted");
 	if (err != SMR_OK) {
 		assert_true(is_zero(&run->opened, sizeof(run->opened)));
@@ -591,6 +618,7 @@ int main(void)
 		cmocka_unit_test(test_m2_keys_cost_one_generation_and_one_ecdh),
 		cmocka_unit_test(test_m2_of_the_same_request_is_fresh_each_time),
 		cmocka_unit_test(test_evidence_relayed_verifies_and_names_the_same_hash),
+		cmocka_unit_test(test_flight_with_a_quote_verifies_for_a_tpm_alone),
 		cmocka_unit_test(test_m1_every_truncation_is_refused),
 		cmocka_unit_test(test_m1_every_flipped_bit_is_refused),
 		cmocka_unit_test(test_m1_with_an_octet_more_is_malformed),

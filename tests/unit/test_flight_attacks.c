@@ -115,7 +115,7 @@ static void forge_with_known_evidence(struct scene *s, const struct run *victim,
 				      &other, SMR_NONE, &forged->m1, &forged->flight),
 			 SMR_OK);
 	assert_int_equal(open_request(forged, &s->q.own, view(forged->m1)), SMR_OK);
-	forged->opened.signed_ev = victim->opened.signed_ev;
+	forged->opened.attested = victim->opened.attested;
 }
 
 static void test_attack_evidence_of_another_flight_does_not_verify(void **state)
@@ -125,11 +125,12 @@ static void test_attack_evidence_of_another_flight_does_not_verify(void **state)
 
 	run_start(&victim, s, SMR_NONE);
 	forge_with_known_evidence(s, &victim, &forged);
-	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub), SMR_E_SIGNATURE);
+	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub, SMR_PLATFORM_SOFTWARE), SMR_E_SIGNATURE);
 	memcpy(forged.opened.e, victim.opened.e, sizeof(forged.opened.e));
-	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub), SMR_OK); /* E was all that was wrong */
+	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub, SMR_PLATFORM_SOFTWARE),
+			 SMR_OK); /* E was all that was wrong */
 	forged.opened.q[5] ^= 1;
-	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub), SMR_E_SIGNATURE);
+	assert_int_equal(smr_evidence_verify(&forged.opened, &s->d.pub, SMR_PLATFORM_SOFTWARE), SMR_E_SIGNATURE);
 	run_wipe(&victim);
 	run_wipe(&forged);
 }
@@ -140,7 +141,7 @@ static void test_attack_another_device_key_does_not_verify(void **state)
 	struct run run;
 
 	run_start(&run, s, SMR_NONE);
-	assert_int_equal(smr_evidence_verify(&run.opened, &s->t.pub), SMR_E_SIGNATURE);
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->t.pub, SMR_PLATFORM_SOFTWARE), SMR_E_SIGNATURE);
 	run_wipe(&run);
 }
 
@@ -173,36 +174,73 @@ static void test_attack_q_number_replaced_is_not_opened(void **state)
 	run_wipe(&run);
 }
 
-static void test_attack_relayed_evidence_changed_does_not_verify(void **state)
+/* Evidence of @p run with any bit changed, cut anywhere, or told of another flight. */
+static void assert_only_the_whole_verifies(const struct scene *s, struct run *run, enum smr_platform platform)
 {
-	struct scene *s = *state;
 	uint8_t encoded[SMR_EVIDENCE_MAX];
-	uint8_t hash[SMR_HASH_LEN] = {0};
-	struct smr_evidence got;
-	struct run run;
-	size_t len;
+	size_t len = run->opened.attested.whole.len;
+	struct smr_relayed got;
 
-	run_start(&run, s, SMR_NONE);
-	len = run.opened.signed_ev.whole.len;
-	memcpy(encoded, run.opened.signed_ev.whole.ptr, len);
+	memcpy(encoded, run->opened.attested.whole.ptr, len);
 	memset(&got, 0, sizeof(got));
 	for (size_t bit = 0; bit < len * 8; bit++) {
 		encoded[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		assert_int_not_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, len), run.opened.e, run.opened.q,
-								 &s->d.pub, &got, hash),
+		assert_int_not_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, len), run->opened.e,
+								 run->opened.q, &s->d.pub, platform, &got),
 				     SMR_OK);
 		encoded[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	for (size_t cut = 0; cut < len; cut++)
-		assert_int_not_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, cut), run.opened.e, run.opened.q,
-								 &s->d.pub, &got, hash),
+		assert_int_not_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, cut), run->opened.e,
+								 run->opened.q, &s->d.pub, platform, &got),
 				     SMR_OK);
-	run.opened.e[1] ^= 1;
-	assert_int_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, len), run.opened.e, run.opened.q, &s->d.pub,
-						     &got, hash),
+	run->opened.e[1] ^= 1;
+	assert_int_equal(smr_evidence_verify_relayed(smr_bytes_of(encoded, len), run->opened.e, run->opened.q,
+						     &s->d.pub, platform, &got),
 			 SMR_E_SIGNATURE);
 	assert_true(is_zero(&got, sizeof(got)));
-	assert_true(is_zero(hash, sizeof(hash)));
+}
+
+static void test_attack_relayed_evidence_changed_does_not_verify(void **state)
+{
+	struct scene *s = *state;
+	struct run run;
+
+	run_start(&run, s, SMR_NONE);
+	assert_only_the_whole_verifies(s, &run, SMR_PLATFORM_SOFTWARE);
+	run_wipe(&run);
+	run_start_tpm(&run, s, SMR_NONE);
+	assert_only_the_whole_verifies(s, &run, SMR_PLATFORM_TPM);
+	run_wipe(&run);
+}
+
+/* Whoever has the main system has the TPM's key sign a hash of what he likes: this ev, for one. */
+static void test_attack_signature_by_a_tpm_is_no_evidence(void **state)
+{
+	struct scene *s = *state;
+	struct run run;
+
+	run_start(&run, s, SMR_NONE); /* signed with that very key */
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
+	run.opened.attested.attestation.quoted = true; /* and said to be a quote */
+	run.opened.attested.attestation.quote = scene_quote;
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
+	run_wipe(&run);
+}
+
+static void test_attack_quote_of_another_state_does_not_verify(void **state)
+{
+	struct scene *s = *state;
+	struct run run;
+
+	run_start_tpm(&run, s, SMR_NONE);
+	run.opened.evidence.measurement[7] ^= 1;
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
+	run.opened.evidence.measurement[7] ^= 1;
+	run.opened.attested.attestation.quote.pcrs = 1u << 16 | 1u << 17;
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_E_SIGNATURE);
+	run.opened.attested.attestation.quote = scene_quote;
+	assert_int_equal(smr_evidence_verify(&run.opened, &s->d.pub, SMR_PLATFORM_TPM), SMR_OK);
 	run_wipe(&run);
 }
 
@@ -275,6 +313,8 @@ int main(void)
 		cmocka_unit_test(test_attack_m1_spliced_is_not_opened),
 		cmocka_unit_test(test_attack_q_number_replaced_is_not_opened),
 		cmocka_unit_test(test_attack_relayed_evidence_changed_does_not_verify),
+		cmocka_unit_test(test_attack_signature_by_a_tpm_is_no_evidence),
+		cmocka_unit_test(test_attack_quote_of_another_state_does_not_verify),
 		cmocka_unit_test(test_attack_m1_with_a_part_longer_than_any_is_malformed),
 	};
 

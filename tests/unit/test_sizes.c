@@ -19,17 +19,21 @@
 /* A byte string of 12. */
 #define GATE_MAC 13u
 
-static size_t m1_size(const struct scene *s, const struct smr_evidence *evidence, struct smr_bytes certificate)
+static size_t m1_size_of(const struct scene *s, const struct smr_attester *d, const struct smr_evidence *evidence,
+			 struct smr_bytes certificate)
 {
 	uint8_t room[SMR_M1_MAX];
 	struct smr_space m1 = {room, sizeof(room)};
 	struct smr_flight flight;
 
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->d.own}, evidence,
-				      certificate, &m1, &flight),
-			 SMR_OK);
+	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, evidence, certificate, &m1, &flight), SMR_OK);
 	smr_flight_wipe(&flight);
 	return COAP_UP + m1.len;
+}
+
+static size_t m1_size(const struct scene *s, const struct smr_evidence *evidence, struct smr_bytes certificate)
+{
+	return m1_size_of(s, &(struct smr_attester){.key = &s->d.own}, evidence, certificate);
 }
 
 static size_t m2_size(const struct smr_m2 *m2)
@@ -88,10 +92,10 @@ static void test_m1_stays_within_bounds(void **state)
 	struct smr_evidence troubled = again;
 	size_t more;
 
-	check("M1, first contact", m1_size(s, &ev, SMR_NONE), 226, 256);
-	check("M1, by reference", m1_size(s, &again, SMR_NONE), 242, 256);
-	check("M1, first contact with certificate", m1_size(s, &ev, s->certificate), 398, 448);
-	check("M1, with certificate", m1_size(s, &again, s->certificate), 414, 448);
+	check("M1, first contact", m1_size(s, &ev, SMR_NONE), 237, 256);
+	check("M1, by reference", m1_size(s, &again, SMR_NONE), 253, 256);
+	check("M1, first contact with certificate", m1_size(s, &ev, s->certificate), 409, 448);
+	check("M1, with certificate", m1_size(s, &again, s->certificate), 425, 448);
 	troubled.failed = true;
 	troubled.failed_iccid = s->package.iccid;
 	troubled.failed_serial = s->package.serial;
@@ -99,6 +103,19 @@ static void test_m1_stays_within_bounds(void **state)
 	troubled.tamper = UINT32_MAX;
 	more = m1_size(s, &troubled, SMR_NONE) - m1_size(s, &again, SMR_NONE);
 	check("failure, tamper, Echo, gate MAC", more + ECHO + GATE_MAC, 51, 64);
+}
+
+static void test_m1_with_a_quote_stays_within_bounds(void **state)
+{
+	struct scene *s = *state;
+	const struct smr_attester tpm = scene_tpm(s);
+	struct smr_evidence again = evidence_with_have(s);
+
+	check("M1 with quote, first contact", m1_size_of(s, &tpm, &s->evidence, SMR_NONE), 265, 512);
+	check("M1 with quote, by reference", m1_size_of(s, &tpm, &again, SMR_NONE), 281, 512);
+	check("M1 with quote, first contact with certificate", m1_size_of(s, &tpm, &s->evidence, s->certificate), 437,
+	      640);
+	check("M1 with quote and certificate", m1_size_of(s, &tpm, &again, s->certificate), 453, 640);
 }
 
 static void test_m2_stays_within_bounds(void **state)
@@ -224,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_m1_stays_within_bounds),
+		cmocka_unit_test(test_m1_with_a_quote_stays_within_bounds),
 		cmocka_unit_test(test_m2_stays_within_bounds),
 		cmocka_unit_test(test_c1_stays_within_bounds),
 		cmocka_unit_test(test_c2_stays_within_bounds),

@@ -266,7 +266,8 @@ static void assert_tuak_package(const struct smr_package *package)
 /* ---- flight ---- */
 
 /* An M1 opened with q; @p d_holds: the evidence verifies. */
-static void open_m1(const char *text, struct vector *v, struct smr_space scratch, struct smr_m1 *m1)
+static void open_m1_of(const char *text, enum smr_platform platform, struct vector *v, struct smr_space scratch,
+		       struct smr_m1 *m1)
 {
 	struct smr_privkey q = {0};
 	struct smr_pubkey d;
@@ -274,12 +275,17 @@ static void open_m1(const char *text, struct vector *v, struct smr_space scratch
 	import_private(&q, WIRE_Q_SCALAR);
 	import_public(&d, WIRE_D_POINT);
 	assert_int_equal(smr_m1_open(&q, load(v, text), scratch, m1), SMR_OK);
-	assert_int_equal(smr_evidence_verify(m1, &d), SMR_OK);
+	assert_int_equal(smr_evidence_verify(m1, &d, platform), SMR_OK);
 	assert_int_equal(m1->q_number, FLIGHT_NUMBER);
 	assert_hex(&m1->evidence.eid, SMR_EID_LEN, WIRE_EID);
-	assert_hex(m1->evidence.measurement, SMR_HASH_LEN, WIRE_MEASUREMENT);
 	smr_privkey_wipe(&q);
 	smr_pubkey_wipe(&d);
+}
+
+static void open_m1(const char *text, struct vector *v, struct smr_space scratch, struct smr_m1 *m1)
+{
+	open_m1_of(text, SMR_PLATFORM_SOFTWARE, v, scratch, m1);
+	assert_hex(m1->evidence.measurement, SMR_HASH_LEN, WIRE_MEASUREMENT);
 }
 
 static void test_m1_by_reference_opens_and_verifies(void **state)
@@ -299,7 +305,7 @@ static void test_m1_by_reference_opens_and_verifies(void **state)
 	assert_int_equal(m1.certificate.len, 0);
 	assert_hex(m1.hash_m1, sizeof(m1.hash_m1), WIRE_HASH_M1);
 	assert_hex(m1.dh_eq, sizeof(m1.dh_eq), WIRE_DH_EQ);
-	assert_int_equal(smr_evidence_hash(m1.signed_ev.payload, m1.e, m1.q, hash_ev), SMR_OK);
+	assert_int_equal(smr_evidence_hash(m1.attested.ev, m1.e, m1.q, hash_ev), SMR_OK);
 	assert_hex(hash_ev, sizeof(hash_ev), WIRE_HASH_EV);
 	smr_m1_wipe(&m1);
 }
@@ -332,6 +338,23 @@ static void test_m1_with_certificate_opens_and_verifies(void **state)
 	assert_hex(m1.certificate.ptr, m1.certificate.len, WIRE_CERTIFICATE);
 	assert_hex(m1.hash_m1, sizeof(m1.hash_m1), WIRE_HASH_M1_CERTIFICATE);
 	assert_hex(m1.dh_eq, sizeof(m1.dh_eq), WIRE_DH_EQ_2);
+	smr_m1_wipe(&m1);
+}
+
+static void test_m1_with_a_quote_opens_and_verifies(void **state)
+{
+	uint8_t hash_ev[SMR_HASH_LEN];
+	uint8_t scratch[SMR_M1_MAX];
+	struct vector v;
+	struct smr_m1 m1;
+
+	(void)state;
+	open_m1_of(WIRE_M1_TPM, SMR_PLATFORM_TPM, &v, (struct smr_space){scratch, sizeof(scratch)}, &m1);
+	assert_hex(m1.evidence.measurement, SMR_HASH_LEN, WIRE_PCR_DIGEST);
+	assert_int_equal(m1.attested.attestation.quote.clock_ms, 1000);
+	assert_int_equal(m1.attested.attestation.quote.pcrs, 1u << 8 | 1u << 9);
+	assert_int_equal(smr_evidence_hash(m1.attested.ev, m1.e, m1.q, hash_ev), SMR_OK);
+	assert_hex(hash_ev, sizeof(hash_ev), WIRE_HASH_EV_TPM);
 	smr_m1_wipe(&m1);
 }
 
@@ -598,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_card_opens),
 		cmocka_unit_test(test_m1_by_reference_opens_and_verifies),
 		cmocka_unit_test(test_m1_with_certificate_opens_and_verifies),
+		cmocka_unit_test(test_m1_with_a_quote_opens_and_verifies),
 		cmocka_unit_test(test_m2_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_with_tuak_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_refusal_opens),

@@ -309,10 +309,10 @@ struct smr_space rig_answer(struct rig *rig, struct smr_bytes m1, const struct r
 				     (struct smr_space){scratch, sizeof(scratch)}, &opened),
 			 SMR_OK);
 	assert_int_equal(smr_pubkey_import(&d, SMR_ARRAY(rig->d)), SMR_OK);
-	assert_int_equal(smr_evidence_verify(&opened, &d), SMR_OK);
+	assert_int_equal(smr_evidence_verify(&opened, &d, SMR_PLATFORM_SOFTWARE), SMR_OK);
 	smr_pubkey_wipe(&d);
 	rig->seen = opened.evidence;
-	assert_int_equal(smr_evidence_hash(opened.signed_ev.payload, opened.e, opened.q, rig->hash_ev), SMR_OK);
+	assert_int_equal(smr_evidence_hash(opened.attested.ev, opened.e, opened.q, rig->hash_ev), SMR_OK);
 	assert_int_equal(smr_m2_keys(&opened, &keys), SMR_OK);
 	if (refusal == SMR_REFUSAL_NONE) {
 		m2.ticket = seal_ticket(rig, keys.rk, opened.evidence.ctr, ticket);

@@ -17,10 +17,10 @@
 #define SMR_RELEASE_MAX 448u /* octets of the encoding */
 
 /** The stages of a boot that every release has, in this order; further events are files. */
-#define SMR_BOOT_LAUNCH "launch"
-#define SMR_BOOT_TRE "tre"
-#define SMR_BOOT_AGENT "agent"
-#define SMR_BOOT_CONFIG "config"
+#define SMR_STAGE_NAME_LAUNCH "launch"
+#define SMR_STAGE_NAME_TRE "tre"
+#define SMR_STAGE_NAME_AGENT "agent"
+#define SMR_STAGE_NAME_CONFIG "config"
 /** PCRs: programs in the one; configuration and files in the other. */
 #define SMR_BOOT_PCR_PROGRAMS 8u
 #define SMR_BOOT_PCR_DATA 9u

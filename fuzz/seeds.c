@@ -132,8 +132,8 @@ static struct smr_bytes sign_release(struct room *room)
 	struct smr_release r = {.product = SMR_TEXT("m2me-1"), .number = 7, .version = SMR_TEXT("1.4.2")};
 
 	r.log.count = 2;
-	r.log.events[0] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_PROGRAMS, .name = SMR_TEXT(SMR_BOOT_TRE)};
-	r.log.events[1] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_DATA, .name = SMR_TEXT(SMR_BOOT_CONFIG)};
+	r.log.events[0] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_PROGRAMS, .name = SMR_TEXT(SMR_STAGE_NAME_TRE)};
+	r.log.events[1] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_DATA, .name = SMR_TEXT(SMR_STAGE_NAME_CONFIG)};
 	FUZZ_CHECK(smr_release_sign(start(room), &fuzz_key(FUZZ_SIGNER)->own, &r) == SMR_OK);
 	return written(room);
 }

@@ -28,6 +28,8 @@ const struct smr_ini_key smr_m2me_config_keys[] = {
 	 "program to run as the agent; empty: samara-m2me beside samara-launch", NULL},
 	{"launch", "measure", SMR_INI_LIST, AT(measure), "", 0, 64, "further file that counts in the measurement",
 	 NULL},
+	{"tre", "boot-log", SMR_INI_TEXT, AT(boot_log), "boot.log", 1, PATH_MAX - 1,
+	 "what this start of the device extended into the TPM; written by samara-boot", NULL},
 	{"server", "address", SMR_INI_TEXT, AT(address), NULL, 8, 255, "coap://HOST:PORT of the registration operator",
 	 NULL},
 	{"agent", "state", SMR_INI_TEXT, AT(state), "agent", 1, PATH_MAX - 1, "directory of the agent's state", NULL},
@@ -85,8 +87,8 @@ static enum smr_err resolve(const char *base, char **path)
 
 static enum smr_err resolve_all(const char *base, struct smr_m2me_config *config)
 {
-	char **single[] = {&config->tre_dir, &config->tre_socket, &config->tre_binary, &config->agent_binary,
-			   &config->state};
+	char **single[] = {&config->tre_dir,	  &config->tre_socket, &config->tre_binary,
+			   &config->agent_binary, &config->boot_log,   &config->state};
 	const struct smr_ini_list *lists[] = {&config->measure, &config->control};
 
 	for (size_t i = 0; i < SMR_COUNT(single); i++)
@@ -141,6 +143,7 @@ enum smr_err smr_m2me_config_write(const struct smr_m2me_config *config, FILE *o
 	write_text(out, "tre-binary", config->tre_binary);
 	write_text(out, "agent-binary", config->agent_binary);
 	write_list(out, "measure", &config->measure);
+	(void)fprintf(out, "[tre]\nboot-log = %s\n", config->boot_log);
 	(void)fprintf(out, "[server]\naddress = %s\n", config->address);
 	(void)fprintf(out, "[agent]\nstate = %s\ncertificate = %s\ninterval = %llus\nattach-timeout = %llus\n",
 		      config->state, certificate_name(config->certificate), (unsigned long long)config->interval_s,

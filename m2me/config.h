@@ -33,6 +33,8 @@ struct smr_m2me_config {
 	char *tre_binary;   /* "": beside samara-launch */
 	char *agent_binary; /* "": beside samara-launch */
 	struct smr_ini_list measure;
+	/* [tre] */
+	char *boot_log;
 	/* [server] */
 	char *address; /* coap://HOST:PORT */
 	/* [agent] */

@@ -10,7 +10,8 @@ BUILD = os.environ.get("SAMARA_BUILD", "build")
 DOCS = os.path.join(BUILD, "docs")
 PROGRAMS = {"samara": "cli/samara", "samarad": "server/samarad", "samara-auc": "auc/samara-auc", "samara-tre": "tre/linux/samara-tre",
             "samara-m2me": "m2me/samara-m2me", "samara-launch": "tre/linux/samara-launch",
-            "samara-fleet": "fleet/samara-fleet"}
+            "samara-fleet": "fleet/samara-fleet", "samara-boot": "boot/samara-boot"}
+PROGRAMS = {name: path for name, path in PROGRAMS.items() if os.path.exists(os.path.join(BUILD, path))}  # the last one: where there is tpm2-tss
 
 
 def run(*argv, **more):

@@ -14,7 +14,7 @@ static const char full[] =
 	"[launch]\ntre-user = 61001\ntre-group = 61002\nagent-user = 61003\nagent-group = 61004\n"
 	"tre-dir = state/tre\ntre-socket = /run/x/tre.sock\ntre-binary = bin/tre\nagent-binary = /bin/agent\n"
 	"measure = /lib/one.so\nmeasure = two.so\n"
-	"[server]\naddress = coap://192.0.2.1:5683\n"
+	"[tre]\nboot-log = b.log\n[server]\naddress = coap://192.0.2.1:5683\n"
 	"[agent]\nstate = a\ncertificate = never\ninterval = 2h\nattach-timeout = 30s\n"
 	"[sim]\ncontrol = /run/wpa/wlan0\ncontrol = eapol\n";
 
@@ -52,6 +52,7 @@ static void test_load_full_file_takes_every_key_and_makes_paths_absolute(void **
 	assert_int_equal(c.measure.count, 2);
 	assert_string_equal(c.measure.items[0], "/lib/one.so");
 	assert_here(c.measure.items[1], "two.so");
+	assert_here(c.boot_log, "b.log");
 	assert_string_equal(c.address, "coap://192.0.2.1:5683");
 	assert_here(c.state, "a");
 	assert_int_equal(c.certificate, SMR_M2ME_CERTIFICATE_NEVER);
@@ -72,6 +73,7 @@ static void test_load_shortest_file_takes_defaults(void **state)
 	assert_here(c.tre_dir, "tre");
 	assert_here(c.tre_socket, "tre.sock");
 	assert_string_equal(c.tre_binary, "");
+	assert_here(c.boot_log, "boot.log");
 	assert_int_equal(c.certificate, SMR_M2ME_CERTIFICATE_AUTO);
 	assert_int_equal(c.interval_s, 0);
 	assert_int_equal(c.attach_timeout_s, 60);
@@ -123,6 +125,7 @@ static void test_write_then_load_elsewhere_gives_the_same(void **state)
 	assert_string_equal(again.tre_dir, c.tre_dir);
 	assert_string_equal(again.tre_binary, c.tre_binary);
 	assert_string_equal(again.state, c.state);
+	assert_string_equal(again.boot_log, c.boot_log);
 	assert_int_equal(again.measure.count, 2);
 	assert_string_equal(again.measure.items[1], c.measure.items[1]);
 	assert_int_equal(again.certificate, c.certificate);

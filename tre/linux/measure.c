@@ -41,22 +41,37 @@ enum smr_err smr_image_make(const char *name, struct smr_bytes content, struct s
 	return err;
 }
 
-static const char *last_part(const char *path)
+const char *smr_measured_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash == NULL ? path : slash + 1;
 }
 
-enum smr_err smr_image_load(const char *path, struct smr_image *out, struct smr_problem *problem)
+/* Takes the blob over. */
+static enum smr_err make_of_blob(enum smr_err err, struct smr_blob *blob, const char *name, struct smr_image *out)
 {
-	struct smr_blob blob;
-	enum smr_err err = smr_fs_read(path, PROGRAM_MAX, &blob);
-
 	out->fd = -1;
 	if (err == SMR_OK)
-		err = smr_image_make(last_part(path), smr_bytes_of(blob.ptr, blob.len), out);
-	smr_blob_wipe(&blob);
+		err = smr_image_make(name, smr_bytes_of(blob->ptr, blob->len), out);
+	smr_blob_wipe(blob);
+	return err;
+}
+
+enum smr_err smr_image_take(int fd, const char *name, struct smr_image *out)
+{
+	struct smr_blob blob = {0};
+	enum smr_err err = smr_fs_read_fd(fd, PROGRAM_MAX, &blob);
+
+	return make_of_blob(err, &blob, name, out);
+}
+
+enum smr_err smr_image_load(const char *path, struct smr_image *out, struct smr_problem *problem)
+{
+	struct smr_blob blob = {0};
+	enum smr_err err = smr_fs_read(path, PROGRAM_MAX, &blob);
+
+	err = make_of_blob(err, &blob, smr_measured_name(path), out);
 	return err == SMR_OK ? SMR_OK : smr_problem(problem, err, "%s: %s", path, smr_err_text(err));
 }
 
@@ -84,7 +99,7 @@ static enum smr_err put_files(struct smr_writer *w, const struct smr_ini_list *p
 {
 	smr_put_array(w, paths->count);
 	for (size_t i = 0; i < paths->count; i++) {
-		const char *name = last_part(paths->items[i]);
+		const char *name = smr_measured_name(paths->items[i]);
 		uint8_t hash[SMR_HASH_LEN];
 
 		SMR_TRY(hash_file(paths->items[i], hash, problem));
@@ -138,8 +153,8 @@ static enum smr_err hash_all(const struct smr_m2me_config *config, struct smr_me
 	return err;
 }
 
-static enum smr_err seal_config(const struct smr_m2me_config *config, struct smr_image *out,
-				struct smr_problem *problem)
+enum smr_err smr_image_of_config(const struct smr_m2me_config *config, struct smr_image *out,
+				 struct smr_problem *problem)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -160,7 +175,7 @@ enum smr_err smr_measure(const struct smr_m2me_config *config, const char *tre_p
 	*out = (struct smr_measured){.tre.fd = -1, .agent.fd = -1, .config.fd = -1};
 	SMR_TRY(smr_image_load(tre_path, &out->tre, problem));
 	SMR_TRY(smr_image_load(agent_path, &out->agent, problem));
-	SMR_TRY(seal_config(config, &out->config, problem));
+	SMR_TRY(smr_image_of_config(config, &out->config, problem));
 	return hash_all(config, out, problem);
 }
 

@@ -28,9 +28,17 @@ struct smr_image {
 };
 /** @return SMR_E_NOT_FOUND, SMR_E_IO, SMR_E_NO_MEMORY, SMR_E_TOO_MANY (longer than 256 MiB), SMR_E_CRYPTO. */
 enum smr_err smr_image_load(const char *path, struct smr_image *out, struct smr_problem *problem) SMR_MUST_USE;
-/** The same of octets in memory; @p name is for display. */
+/** The same from an open descriptor, from where it stands; @p name is for display. */
+enum smr_err smr_image_take(int fd, const char *name, struct smr_image *out) SMR_MUST_USE;
+/** The same of octets in memory. */
 enum smr_err smr_image_make(const char *name, struct smr_bytes content, struct smr_image *out) SMR_MUST_USE;
+/** The same of a configuration, as a file that loads to it. */
+enum smr_err smr_image_of_config(const struct smr_m2me_config *config, struct smr_image *out,
+				 struct smr_problem *problem) SMR_MUST_USE;
 void smr_image_close(struct smr_image *image);
+
+/** Name under which a file is measured: the last part of its path. */
+const char *smr_measured_name(const char *path);
 
 /** Everything that is measured. */
 struct smr_measured {

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * samara-boot: the first stage of an M2ME. It reads each file that is to run once, starts nothing that the supplier's release does not
+ * name, tells the TPM what it starts, and becomes samara-launch, which gets the verified copies.
+ *
+ * What it goes by itself (its own program, the card, the product's name, the TPM) comes from its command line: all of that has to lie
+ * where only the supplier writes, as an initial file system that the kernel's loader verifies.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "boot/pcrs.h"
+#include "boot/release_file.h"
+#include "boot/stages.h"
+#include "file/card.h"
+#include "sys/args.h"
+#include "sys/daemon.h"
+#include "sys/fsio.h"
+#include "sys/log.h"
+#include "sys/text.h"
+
+#define FD_PATH_ROOM 32u
+
+struct boot {
+	const struct smr_args *args;
+	struct smr_boot_refusal refusal;
+	char programs[PATH_MAX]; /* directory of this program */
+	struct smr_boot_release release;
+	struct smr_boot_stages stages;
+	struct smr_tpm *tpm;
+};
+
+/* ---- looking ---- */
+
+static enum smr_err find_programs(struct boot *b)
+{
+	ssize_t len = readlink("/proc/self/exe", b->programs, sizeof(b->programs) - 1);
+
+	if (len <= 0)
+		/* uncovered: a machine without /proc */
+		return smr_boot_refuse(&b->refusal, SMR_BOOT_START, smr_fs_err(errno), "/proc/self/exe: %s",
+				       strerror(errno));
+	b->programs[len] = '\0';
+	*strrchr(b->programs, '/') = '\0';
+	return SMR_OK;
+}
+
+static enum smr_err read_release(struct boot *b)
+{
+	const char *path = smr_arg(b->args, "supplier");
+	struct smr_pubkey supplier = {0};
+	struct smr_card card;
+	enum smr_err err = smr_card_read(path, "supplier", &card);
+
+	if (err == SMR_OK)
+		err = smr_pubkey_import(&supplier, SMR_ARRAY(card.sign));
+	if (err != SMR_OK)
+		return smr_boot_refuse(&b->refusal, SMR_BOOT_CARD, err, "%s: is no supplier's card", path);
+	err = smr_boot_release_read(smr_arg(b->args, "release"), &supplier, &b->release, &b->refusal);
+	smr_pubkey_wipe(&supplier);
+	return err;
+}
+
+static enum smr_err verify(struct boot *b)
+{
+	const struct smr_release *release = &b->release.content;
+	uint64_t floor = 0;
+
+	SMR_TRY(find_programs(b));
+	SMR_TRY(read_release(b));
+	SMR_TRY(smr_boot_pcrs_floor(b->tpm, &floor, &b->refusal));
+	SMR_TRY(smr_boot_release_admit(release, smr_arg(b->args, "product"), floor, &b->refusal));
+	SMR_TRY(smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal));
+	return smr_boot_stages_match(&b->stages, &release->log, &b->refusal);
+}
+
+/* ---- committing ---- */
+
+static enum smr_err write_log(struct boot *b)
+{
+	const char *path = b->stages.config.boot_log;
+	uint8_t room[SMR_BOOT_LOG_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes encoded;
+	enum smr_err err;
+
+	smr_put_boot_log(&w, &b->stages.log);
+	err = smr_writer_done(&w, &encoded);
+	if (err == SMR_OK)
+		err = smr_fs_write(path, encoded, 0644);
+	return err == SMR_OK ? SMR_OK
+			     : smr_boot_refuse(&b->refusal, SMR_BOOT_LOG, err, "%s: %s", path, smr_err_text(err));
+}
+
+static void tell(const struct boot *b)
+{
+	const struct smr_release *release = &b->release.content;
+	char version[SMR_RELEASE_VERSION_MAX + 1] = "";
+
+	memcpy(version, release->version.ptr, release->version.len);
+	smr_log(SMR_LOG_INFO, "boot.verified", "product=%s release=%s number=%u",
+		SMR_QUOTED(smr_arg(b->args, "product")), SMR_QUOTED(version), release->number);
+	for (size_t i = 0; i < b->stages.log.count; i++) {
+		const struct smr_tpm_event *event = &b->stages.log.events[i];
+		char digest[SMR_HEX_TEXT(SMR_HASH_LEN)];
+		char name[SMR_BOOT_NAME_MAX + 1] = "";
+
+		smr_hex_encode(SMR_ARRAY(event->digest), digest);
+		memcpy(name, event->name.ptr, event->name.len);
+		smr_log(SMR_LOG_INFO, "boot.stage", "pcr=%u name=%s digest=%s fd=%d", event->pcr, SMR_QUOTED(name),
+			digest, b->stages.images[i].fd);
+	}
+}
+
+/* ---- handing over ---- */
+
+/* The image stays open in the next program, which finds it under this name. */
+static enum smr_err pass_on(const struct smr_image *image, char path[FD_PATH_ROOM])
+{
+	(void)snprintf(path, FD_PATH_ROOM, "/proc/self/fd/%d", image->fd);
+	return fcntl(image->fd, F_SETFD, 0) == 0 ? SMR_OK : smr_fs_err(errno);
+}
+
+/* The configuration as it was verified, with the copies in the place of the files. */
+static enum smr_err make_config(struct boot *b, struct smr_image *out)
+{
+	struct smr_m2me_config config = b->stages.config;
+	char tre[FD_PATH_ROOM];
+	char agent[FD_PATH_ROOM];
+
+	SMR_TRY(pass_on(&b->stages.images[SMR_STAGE_TRE], tre));
+	SMR_TRY(pass_on(&b->stages.images[SMR_STAGE_AGENT], agent));
+	config.tre_binary = tre;
+	config.agent_binary = agent;
+	config.measure = (struct smr_ini_list){0};
+	return smr_image_of_config(&config, out, NULL);
+}
+
+static enum smr_err become_launch(struct boot *b)
+{
+	static char name[] = "samara-launch", option[] = "--config";
+	char path[FD_PATH_ROOM];
+	char *argv[] = {name, option, path, NULL};
+	char unused[FD_PATH_ROOM];
+	struct smr_image config = {.fd = -1};
+	enum smr_err err = make_config(b, &config);
+
+	for (size_t i = SMR_STAGE_FILES; i < b->stages.log.count && err == SMR_OK; i++)
+		err = pass_on(&b->stages.images[i], unused);
+	if (err == SMR_OK)
+		err = pass_on(&config, path);
+	if (err == SMR_OK) {
+		(void)fexecve(b->stages.images[SMR_STAGE_LAUNCH].fd, argv, environ);
+		err = smr_fs_err(errno);
+	}
+	err = smr_boot_refuse(&b->refusal, SMR_BOOT_START, err, "samara-launch cannot be started: %s", strerror(errno));
+	smr_image_close(&config);
+	return err;
+}
+
+/* ---- the command ---- */
+
+/* Returns only with a refusal, after which nothing runs and the TPM shows it. */
+static enum smr_err boot(struct boot *b)
+{
+	enum smr_err err;
+
+	SMR_TRY(smr_boot_pcrs_begin(smr_arg(b->args, "tpm"), &b->tpm, &b->refusal));
+	err = verify(b);
+	if (err == SMR_OK)
+		err = smr_boot_pcrs_extend(b->tpm, b->release.content.number, &b->stages.log, &b->refusal);
+	if (err == SMR_OK)
+		err = write_log(b);
+	if (err != SMR_OK) {
+		smr_boot_pcrs_spoil(b->tpm);
+		smr_tpm_close(b->tpm);
+		return err;
+	}
+	/* Before the next one needs it: a TPM has one user at a time. */
+	smr_tpm_close(b->tpm);
+	tell(b);
+	err = become_launch(b);
+	if (smr_tpm_open(&b->tpm, smr_arg(b->args, "tpm"), NULL) == SMR_OK)
+		smr_boot_pcrs_spoil(b->tpm);
+	smr_tpm_close(b->tpm);
+	return err;
+}
+
+static int run_boot(struct boot *b)
+{
+	enum smr_err err = boot(b);
+
+	smr_log(SMR_LOG_ERROR, "boot.refused", "why=%s error=%s", smr_boot_reason_name(b->refusal.reason),
+		smr_err_name(err));
+	(void)fprintf(stderr, "samara-boot: %s\n", smr_problem_text(&b->refusal.problem, err));
+	return (int)b->refusal.reason;
+}
+
+/* A field of a CSV line. Names have no control characters. */
+static void print_name(struct smr_bytes name)
+{
+	(void)putchar('"');
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.ptr[i] == '"')
+			(void)putchar('"');
+		(void)putchar(name.ptr[i]);
+	}
+	(void)puts("\"");
+}
+
+static int print_stages(struct boot *b)
+{
+	enum smr_err err = find_programs(b);
+
+	if (err == SMR_OK)
+		err = smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal);
+	if (err != SMR_OK) {
+		(void)fprintf(stderr, "samara-boot: %s\n", smr_problem_text(&b->refusal.problem, err));
+		return (int)b->refusal.reason;
+	}
+	(void)puts("pcr,digest,name");
+	for (size_t i = 0; i < b->stages.log.count; i++) {
+		char digest[SMR_HEX_TEXT(SMR_HASH_LEN)];
+
+		smr_hex_encode(SMR_ARRAY(b->stages.log.events[i].digest), digest);
+		(void)printf("%u,%s,", b->stages.log.events[i].pcr, digest);
+		print_name(b->stages.log.events[i].name);
+	}
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int run(const struct smr_args *args)
+{
+	static const char *const needed[] = {"supplier", "release", "product", "tpm"};
+	bool measure = smr_arg_given(args, "measure");
+	struct boot b = {.args = args};
+	int code;
+
+	for (size_t i = 0; i < SMR_COUNT(needed); i++)
+		if (smr_arg_given(args, needed[i]) == measure)
+			return smr_args_usage(args, measure ? "--%s does not go with --measure" : "--%s is missing",
+					      needed[i]);
+	smr_log_init("samara-boot", SMR_LOG_INFO, false);
+	code = measure ? print_stages(&b) : run_boot(&b);
+	smr_boot_stages_close(&b.stages);
+	return code;
+}
+
+static const struct smr_option options[] = {
+	{"config", 0, "FILE", SMR_OPT_REQUIRED, "configuration of this M2ME"},
+	{"supplier", 0, "CARD", 0, "whose releases this device boots"},
+	{"release", 0, "FILE", 0, "release that is installed"},
+	{"product", 0, "NAME", 0, "what this device is"},
+	{"tpm", 0, "TCTI", 0, "its TPM: device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=N"},
+	{"measure", 0, NULL, 0, "print the stages of this device as CSV, for its supplier, and start nothing"},
+};
+
+static const struct smr_subcommand commands[] = {{
+	.path = "",
+	.run = run,
+	.options = options,
+	.option_count = SMR_COUNT(options),
+	.summary = "Verify and measure what an M2ME is to run, then become samara-launch.",
+	.details = "Starts nothing that the supplier's release does not name: launcher, TRE, agent, configuration and\n"
+		   "«measure» files are read once, compared, extended into PCR 8 and 9, and run from those copies. "
+		   "Without\n"
+		   "--measure all options are needed; where they stand is what this device trusts.",
+	.example =
+		"samara-boot --config /etc/samara/m2me.ini --supplier /etc/samara/supplier.card --product m2me-1 \\\n"
+		"    --release /var/lib/samara/release.smr --tpm device:/dev/tpmrm0\n"
+		"  samara-boot --config m2me.ini --measure > stages.csv",
+}};
+
+static const struct smr_program program = {"samara-boot", SAMARA_VERSION, "First stage of an M2ME.", commands,
+					   SMR_COUNT(commands)};
+
+int main(int argc, char **argv)
+{
+	return smr_args_main(&program, argc, argv);
+}

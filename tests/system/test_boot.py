@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: Apache-2.0
+"""samara-boot with the real samara-launch and samara-tre, a stand-in for the agent and a software TPM: what boots, what does not, each with its own
+reason, and what the TPM shows afterwards."""
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+BUILD = os.environ.get("SAMARA_BUILD", "build")
+sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
+sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
+from oracle import objects  # noqa: E402
+from oracle.cbor import decode, encode  # noqa: E402
+from oracle.keys import Key, sha256  # noqa: E402
+from swtpm import SoftwareTpm  # noqa: E402
+
+SAMARA = os.path.join(BUILD, "cli", "samara")
+ROOT = os.geteuid() == 0
+TRE_UID, TRE_GID, AGENT_UID, AGENT_GID = (61060, 61061, 61062, 61063) if ROOT else (0, 0, 0, 0)
+ZERO = bytes(32)
+PRODUCT = "m2me-1"
+CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_SIGNATURE": 14, "RELEASE_PRODUCT": 15,
+         "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
+         "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26}
+
+
+def good(*words):
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{words} ended with {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, octets):
+    with open(path, "wb") as f:
+        f.write(octets)
+
+
+def registers(tpm, *pcrs):
+    """{PCR: value} by TPM2_PCR_Read, asked for here."""
+    select = sum(1 << pcr for pcr in pcrs).to_bytes(3, "little")
+    command = struct.pack(">HIIIHB", 0x8001, 20, 0x17E, 1, 0x000B, 3) + select
+    with socket.create_connection(("127.0.0.1", tpm.port)) as s:
+        s.sendall(command)
+        head = s.recv(10, socket.MSG_WAITALL)
+        rest = s.recv(struct.unpack(">HII", head)[1] - 10, socket.MSG_WAITALL)
+    if head[6:] != bytes(4):
+        raise AssertionError("TPM2_PCR_Read: " + head.hex())
+    values = rest[4 + 4 + 2 + 1 + 3 + 4:]  # behind counter, selection, number of digests
+    return {pcr: values[i * 34 + 2:i * 34 + 34] for i, pcr in enumerate(sorted(pcrs))}
+
+
+class Running:
+    """samara-boot, and what it became."""
+
+    def __init__(self, argv):
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines, self.changed = [], threading.Condition()
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+
+    def collect(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.lines.append("")
+            self.changed.notify_all()
+
+    def wait_for(self, pattern, count=1, timeout=30):
+        """The count-th line with a match; None: its output ended before."""
+        with self.changed:
+            def found():
+                return [m for m in map(re.compile(pattern).search, self.lines) if m]
+            self.changed.wait_for(lambda: len(found()) >= count or self.lines[-1:] == [""], timeout)
+            return found()[count - 1] if len(found()) >= count else None
+
+    def end(self):
+        """Switch it off."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.ended()
+
+    def ended(self):
+        """Its exit code, when it has ended by itself."""
+        self.process.wait(timeout=60)
+        self.reader.join(30)
+        self.process.stdout.close()
+        return self.process.returncode
+
+
+class Case(unittest.TestCase):
+    """A supplier, a device whose programs are its own, a release for it, and a TPM."""
+
+    def setUp(self):
+        self.base = tempfile.mkdtemp(prefix="samara-boot-test-")
+        os.chmod(self.base, 0o755)
+        self.addCleanup(shutil.rmtree, self.base)
+        self.tpm = SoftwareTpm(self.path("tpm"))
+        self.addCleanup(self.tpm.stop)
+        good(SAMARA, "supplier", "init", "--dir", self.path("supplier"), "--name", "S")
+        os.makedirs(self.path("bin"))
+        for source, program in (("boot/samara-boot", "samara-boot"), ("tre/linux/samara-launch", "samara-launch"),
+                                ("tre/linux/samara-tre", "samara-tre"), ("tests/system/stub-agent", "samara-m2me")):
+            shutil.copy(os.path.join(BUILD, source), self.path("bin", program))
+        write(self.path("slot.img"), b"firmware " * 1000)
+        self.configure()
+        self.sign(7)
+
+    def path(self, *names):
+        return os.path.join(self.base, *names)
+
+    def configure(self, launch="measure = slot.img", address="coap://192.0.2.1:5683"):
+        text = (f"[launch]\ntre-user = {TRE_UID}\ntre-group = {TRE_GID}\nagent-user = {AGENT_UID}\nagent-group = {AGENT_GID}\n"
+                f"tre-dir = d/tre\ntre-socket = r/tre.sock\n{launch}\n[server]\naddress = {address}\n[agent]\nstate = d/agent\n")
+        write(self.path("m2me.ini"), text.encode())
+
+    def stages(self):
+        return good(self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--measure")
+
+    def sign(self, number, stages=None, supplier="supplier", product=PRODUCT):
+        write(self.path("stages.csv"), (stages or self.stages()).encode())
+        good(SAMARA, "supplier", "release", "--dir", self.path(supplier), "--product", product, "--release", f"1.{number}", "-n", str(number),
+             "--csv", self.path("stages.csv"), "--out", self.path("release.smr"))
+
+    def argv(self):
+        return [self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--supplier", self.path("supplier", "supplier.card"), "--product", PRODUCT,
+                "--release", self.path("release.smr"), "--tpm", self.tpm.tcti]
+
+    def boot(self):
+        running = Running(self.argv())
+        self.addCleanup(running.end)
+        return running
+
+    def reset(self):
+        self.tpm.stop()
+        self.tpm.start()
+
+    def boots(self):
+        """It boots, as far as that the agent runs; then it is switched off."""
+        running = self.boot()
+        self.assertTrue(running.wait_for("agent ready"), running.lines)
+        self.assertEqual(running.end(), 0, running.lines)
+        self.reset()
+        return running
+
+    def refused(self, reason):
+        """Nothing runs, the reason is said in words and by the exit code, and the TPM shows that this was no approved boot."""
+        running = self.boot()
+        self.assertEqual(running.ended(), CODES[reason], running.lines)
+        self.assertIsNone(running.wait_for("child.started|agent ready|launch.ready"), running.lines)
+        self.assertTrue(running.wait_for(f"event=boot.refused why={reason} "), running.lines)
+        self.assertTrue(running.wait_for("^samara-boot: .{20}"), running.lines)
+        if reason != "TPM":
+            spoilt = sha256(ZERO + sha256(b"samara1 boot refused"))
+            self.assertEqual(registers(self.tpm, 8, 9), {8: spoilt, 9: spoilt})
+            self.reset()
+        return running
+
+
+class Booting(Case):
+    def test_device_runs_what_the_release_names(self):
+        running = self.boot()
+        self.assertTrue(running.wait_for("event=launch.ready"), running.lines)
+        uid = AGENT_UID if ROOT else os.geteuid()
+        self.assertTrue(running.wait_for(rf"agent user {uid} group"), running.lines)
+        self.assertTrue(running.wait_for(r"agent config address=coap://192.0.2.1:5683 "), running.lines)
+        self.assertEqual(sorted(line for line in running.lines if line.startswith("agent fd ")), [f"agent fd {fd}" for fd in range(4)])
+        self.assertEqual(running.end(), 0, running.lines)
+
+    def test_log_replays_to_the_registers_and_an_edited_one_does_not(self):
+        self.boot().wait_for("agent ready")
+        log, found = decode(read(self.path("boot.log"))), registers(self.tpm, 8, 9)
+        self.assertEqual(os.stat(self.path("boot.log")).st_mode & 0o777, 0o644)
+        self.assertEqual([(pcr, name) for pcr, _, name in log], [(8, "launch"), (8, "tre"), (8, "agent"), (9, "config"), (9, "slot.img")])
+        self.assertEqual(objects.replay(log), found)
+        for i, (pcr, digest, name) in enumerate(log):
+            for other in ([17 - pcr, digest, name], [pcr, sha256(digest), name]):
+                self.assertNotEqual(objects.replay(log[:i] + [other] + log[i + 1:]), found)
+            self.assertNotEqual(objects.replay(log[:i] + log[i + 1:]), found)
+        self.assertNotEqual(objects.replay([log[1], log[0], *log[2:]]), found)
+        for name, program in (("launch", "samara-launch"), ("tre", "samara-tre"), ("agent", "samara-m2me")):
+            self.assertIn([8, sha256(read(self.path("bin", program))), name], log)
+        self.assertIn([9, sha256(read(self.path("slot.img"))), "slot.img"], log)
+
+    def test_two_devices_of_a_model_boot_the_same_release(self):
+        before = self.stages()
+        text = read(self.path("m2me.ini")).decode()
+        write(self.path("m2me.ini"), (text.replace("d/tre", "e/tre").replace("r/tre.sock", "q/s") + "[tre]\nboot-log = other.log\n").encode())
+        self.assertEqual(self.stages(), before)
+        self.boots()
+        self.assertTrue(os.path.exists(self.path("other.log")))
+
+    def test_verified_copy_of_a_slot_stays_open_for_who_loads_it(self):
+        running = self.boot()
+        fd = running.wait_for(r'event=boot.stage pcr=9 name="slot.img" digest=\w+ fd=(\d+)').group(1)
+        running.wait_for("agent ready")
+        slot = read(self.path("slot.img"))
+        write(self.path("slot.img"), b"exchanged")
+        copy = f"/proc/{running.process.pid}/fd/{fd}"
+        self.assertEqual(read(copy), slot)
+        with self.assertRaises(PermissionError):
+            write(copy, b"exchanged")
+
+    def test_program_exchanged_after_the_start_is_not_what_runs_again(self):
+        running = self.boot()
+        pid = int(running.wait_for(r"child.started name=samara-m2me pid=(\d+)").group(1))
+        running.wait_for("agent ready")
+        for program in ("samara-m2me", "samara-tre", "samara-launch"):
+            os.remove(self.path("bin", program))
+            shutil.copy("/bin/false", self.path("bin", program))
+        self.configure(address="coap://203.0.113.9:5683")
+        os.kill(pid, signal.SIGKILL)
+        self.assertTrue(running.wait_for(r"agent config address=coap://192.0.2.1:5683 ", count=2), running.lines)
+        self.assertTrue(running.wait_for("agent ready", count=2), running.lines)
+
+    def test_stages_are_named_with_any_name_a_file_may_have(self):
+        odd = 'a "b", ä.img'
+        os.rename(self.path("slot.img"), self.path(odd))
+        self.configure(launch=f"measure = {odd}")
+        self.sign(8)
+        self.boots()
+
+    def test_wrong_usage_is_code_2(self):
+        for words in (self.argv() + ["--measure"], self.argv()[:-2], self.argv()[:3]):
+            self.assertEqual(subprocess.run(words, capture_output=True, check=False).returncode, 2)
+
+
+class Numbers(Case):
+    def test_older_release_never_boots_again(self):
+        self.boots()
+        self.sign(6)
+        running = self.refused("RELEASE_OLDER")
+        self.assertTrue(running.wait_for("number 6, and 7 was booted"), running.lines)
+        self.sign(7)
+        self.boots()
+        self.sign(9)
+        self.boots()
+        self.sign(8)
+        self.refused("RELEASE_OLDER")
+
+    def test_release_that_was_refused_raises_nothing(self):
+        self.boots()
+        self.sign(1000, stages=self.stages().replace("slot.img", "other.img"))
+        self.refused("RELEASE_STAGES")
+        self.sign(7)
+        self.boots()
+
+
+class Release(Case):
+    def test_missing(self):
+        os.remove(self.path("release.smr"))
+        self.refused("RELEASE_MISSING")
+
+    def test_unsigned(self):
+        signed = decode(read(self.path("release.smr")))
+        for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), b"", b"\0" * 400, b"\0" * 4000):
+            write(self.path("release.smr"), octets)
+            self.refused("RELEASE_UNSIGNED")
+
+    def test_truncated(self):
+        whole = read(self.path("release.smr"))
+        for length in (len(whole) - 1, len(whole) - 64, len(whole) - 65):
+            write(self.path("release.smr"), whole[:length])
+            self.refused("RELEASE_TRUNCATED")
+
+    def test_altered_anywhere(self):
+        whole = read(self.path("release.smr"))
+        seen = set()
+        for at in range(0, len(whole), 23):
+            write(self.path("release.smr"), whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+            running = self.boot()
+            code = running.ended()
+            self.assertIn(code, [CODES[r] for r in ("RELEASE_UNSIGNED", "RELEASE_TRUNCATED", "RELEASE_SIGNATURE")], running.lines)
+            self.assertIsNone(running.wait_for("child.started"))
+            self.reset()
+            seen.add(code)
+        self.assertIn(CODES["RELEASE_SIGNATURE"], seen)
+
+    def test_of_another_supplier(self):
+        good(SAMARA, "supplier", "init", "--dir", self.path("mallory"), "--name", "S")
+        self.sign(7, supplier="mallory")
+        self.refused("RELEASE_SIGNATURE")
+
+    def test_signed_as_something_else(self):
+        key = Key()
+        card = read(self.path("supplier", "supplier.card"))
+        for label, reason in (("samara1 release", "RELEASE_SIGNATURE"), ("samara1 card", "RELEASE_SIGNATURE")):
+            write(self.path("release.smr"), encode(key.signed(label, b"", decode(decode(read(self.path("release.smr")))[2]))))
+            self.refused(reason)
+        self.assertEqual(read(self.path("supplier", "supplier.card")), card)
+
+    def test_for_another_product(self):
+        self.sign(7, product="m2me-2")
+        self.refused("RELEASE_PRODUCT")
+
+    def test_for_other_stages(self):
+        head, *lines = self.stages().splitlines()
+        for other in (lines[:-1], lines[:1], [lines[1], lines[0], *lines[2:]],
+                      [lines[0].replace("8,", "9,", 1), *lines[1:]], [*lines[:4], lines[4].replace("slot", "slut")]):
+            self.sign(7, stages="\n".join([head, *other]) + "\n")
+            self.refused("RELEASE_STAGES")
+
+    def test_card_that_is_none(self):
+        write(self.path("supplier", "supplier.card"), b"no card")
+        self.refused("CARD")
+
+
+class Stages(Case):
+    FILES = {"launch": ("bin", "samara-launch"), "tre": ("bin", "samara-tre"), "agent": ("bin", "samara-m2me"), "slot.img": ("slot.img",)}
+
+    def replace(self, name, octets):
+        """Under another inode: a program that still runs cannot be written to."""
+        path = self.path(*self.FILES[name])
+        os.remove(path)
+        write(path, octets)
+        os.chmod(path, 0o755)
+
+    def test_altered_anywhere_or_cut(self):
+        for name, parts in self.FILES.items():
+            content = read(self.path(*parts))
+            middle = len(content) // 2
+            for other in (bytes([content[0] ^ 1]) + content[1:], content[:middle] + bytes([content[middle] ^ 0x80]) + content[middle + 1:],
+                          content[:-1] + bytes([content[-1] ^ 1]), content[:-1], b""):
+                self.replace(name, other)
+                self.assertTrue(self.refused("STAGE_ALTERED").wait_for(f"stage {name}: "))
+            self.replace(name, content)
+        self.boots()
+
+    def test_missing(self):
+        for name, parts in self.FILES.items():
+            content = read(self.path(*parts))
+            os.remove(self.path(*parts))
+            self.assertTrue(self.refused("STAGE_MISSING").wait_for(parts[-1]))
+            write(self.path(*parts), content)
+
+    def test_symbolic_link_directory_or_pipe(self):
+        for name, parts in self.FILES.items():
+            path, elsewhere = self.path(*parts), self.path("elsewhere")
+            os.rename(path, elsewhere)
+            os.symlink(elsewhere, path)
+            self.assertTrue(self.refused("STAGE_NO_FILE").wait_for("symbolic link"))
+            os.remove(path)
+            os.rename(elsewhere, path)
+        for make, remove in ((os.mkdir, os.rmdir), (os.mkfifo, os.remove)):
+            os.rename(self.path("slot.img"), self.path("elsewhere"))
+            make(self.path("slot.img"))
+            self.refused("STAGE_NO_FILE")
+            remove(self.path("slot.img"))
+            os.rename(self.path("elsewhere"), self.path("slot.img"))
+        self.boots()
+
+    def test_programs_exchanged(self):
+        tre, agent = self.path(*self.FILES["tre"]), self.path(*self.FILES["agent"])
+        os.rename(tre, tre + "~")
+        os.rename(agent, tre)
+        os.rename(tre + "~", agent)
+        self.refused("STAGE_ALTERED")
+
+    def test_configuration_that_matters_is_another(self):
+        self.configure(address="coap://203.0.113.9:5683")
+        self.assertTrue(self.refused("STAGE_ALTERED").wait_for("stage config: "))
+
+    def test_configuration_that_cannot_be_read(self):
+        write(self.path("m2me.ini"), b"[server]\n")
+        self.refused("CONFIG")
+        self.configure(launch="measure = slot.img\n" * 2)
+        self.assertTrue(self.refused("CONFIG").wait_for("room for 1"))
+
+    def test_log_that_cannot_be_written(self):
+        text = read(self.path("m2me.ini")) + b"[tre]\nboot-log = absent/boot.log\n"
+        write(self.path("m2me.ini"), text)
+        self.refused_after_extending("LOG")
+
+    def refused_after_extending(self, reason):
+        """Too late to leave the registers at one step from zero; but nobody has approved what they are."""
+        running = self.boot()
+        self.assertEqual(running.ended(), CODES[reason], running.lines)
+        self.assertIsNone(running.wait_for("child.started"), running.lines)
+        csv = [line.split(",") for line in self.stages().splitlines()[1:]]
+        approved = objects.replay([[int(pcr), bytes.fromhex(digest), name] for pcr, digest, name in csv])
+        spoilt = {pcr: sha256(value + sha256(b"samara1 boot refused")) for pcr, value in approved.items()}
+        self.assertEqual(registers(self.tpm, 8, 9), spoilt)
+        self.reset()
+
+    def test_launcher_that_does_not_run(self):
+        """The supplier's own mistake: the release is right, the program is none."""
+        self.replace("launch", b"no program")
+        self.sign(7)
+        self.refused_after_extending("START")
+
+    def test_exchanged_all_the_time(self):
+        """Another process exchanges the agent, by rename and in place, as fast as it can: whatever runs is what was verified."""
+        evil, path = self.path("evil"), self.path(*self.FILES["agent"])
+        honest = read(path)
+        write(evil, b"#!/bin/sh\necho EVIL agent ready\nexec sleep 1000\n" + b"#" * len(honest))
+        os.chmod(evil, 0o755)
+        attack = ("import os, shutil, sys\n"
+                  "evil, path, honest = sys.argv[1:]\n"
+                  "while True:\n"
+                  "    for source in (evil, honest):\n"
+                  "        shutil.copy(source, path + '.new'); os.rename(path + '.new', path)\n"
+                  "    with open(path, 'r+b') as f, open(evil, 'rb') as e, open(honest, 'rb') as h:\n"
+                  "        f.write(e.read()); f.flush(); f.seek(0); f.write(h.read())\n")
+        shutil.copy(path, self.path("honest"))
+        attacker = subprocess.Popen([sys.executable, "-c", attack, evil, path, self.path("honest")])
+        try:
+            codes = [self.one_of_many() for _ in range(8)]
+        finally:
+            attacker.kill()
+            attacker.wait()
+        self.assertTrue(set(codes) <= {0, CODES["STAGE_ALTERED"], CODES["STAGE_SWAPPED"], CODES["STAGE_MISSING"]}, codes)
+        self.assertNotEqual(set(codes), {0}, "the attack came too late each time")
+
+    def one_of_many(self):
+        running = self.boot()
+        running.wait_for("agent ready")
+        code = running.end()
+        self.assertIsNone(running.wait_for("EVIL"), running.lines)
+        self.reset()
+        return code
+
+
+class Tpm(Case):
+    def test_absent(self):
+        self.tpm.stop()
+        self.assertTrue(self.refused("TPM").wait_for("TPM"))
+
+    def test_one_that_was_used_since_its_reset(self):
+        running = self.boot()
+        running.wait_for("agent ready")
+        running.end()
+        before = registers(self.tpm, 8, 9)
+        again = self.boot()
+        self.assertEqual(again.ended(), CODES["TPM_IN_USE"], again.lines)
+        self.assertEqual(registers(self.tpm, 8, 9), before)
+
+    def test_refused_boot_cannot_be_made_good_without_a_reset(self):
+        content = read(self.path("slot.img"))
+        write(self.path("slot.img"), b"altered")
+        running = self.boot()
+        self.assertEqual(running.ended(), CODES["STAGE_ALTERED"], running.lines)
+        write(self.path("slot.img"), content)
+        again = self.boot()
+        self.assertEqual(again.ended(), CODES["TPM_IN_USE"], again.lines)
+        self.reset()
+        self.boots()
+
+
+class Reasons(unittest.TestCase):
+    def test_every_reason_has_its_exit_code_and_its_row_in_the_manual(self):
+        with open(os.path.join(os.environ.get("SAMARA_SOURCE", "."), "boot", "refusal.h"), encoding="utf-8") as f:
+            listed = {name: int(code) for name, code in re.findall(r"X\((\w+), (\d+),", f.read())}
+        self.assertEqual(listed, CODES)
+        with open(os.path.join(os.environ.get("SAMARA_SOURCE", "."), "docs", "boot.md"), encoding="utf-8") as f:
+            documented = {name: int(code) for code, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", f.read(), re.M)}
+        self.assertEqual(documented, CODES)
+
+
+if __name__ == "__main__":
+    unittest.main()

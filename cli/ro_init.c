@@ -124,6 +124,8 @@ static enum smr_err furnish(const struct smr_party *ro, uint64_t epoch_length, c
 
 	if (err == SMR_OK)
 		err = make_store(ro, where, &store, problem);
+	if (err == SMR_OK)
+		err = smr_ro_store_use_ring(ro->dir, &store, problem);
 	if (err == SMR_OK) {
 		err = make_keys(ro, store, &root, epoch_length, problem);
 		if (err == SMR_OK)

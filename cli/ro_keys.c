@@ -51,6 +51,22 @@ enum smr_err smr_ro_store_open(const char *dir, enum smr_store_mode mode, struct
 	return err;
 }
 
+enum smr_err smr_ro_store_use_ring(const char *dir, struct smr_store **store, struct smr_problem *problem)
+{
+	struct smr_package_ring *ring;
+	enum smr_err err = smr_package_ring_open(dir, &ring);
+
+	if (err == SMR_OK)
+		err = smr_store_use_ring(*store, ring);
+	smr_package_ring_close(ring);
+	if (err == SMR_OK)
+		return SMR_OK;
+	(void)smr_ro_store_fail(*store, err, problem);
+	smr_store_close(*store);
+	*store = NULL;
+	return err;
+}
+
 /* ---- reading ---- */
 
 enum smr_err smr_ro_keys_read(struct smr_store *store, struct smr_ro_keys *out, struct smr_problem *problem)

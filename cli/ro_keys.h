@@ -41,6 +41,8 @@ enum smr_err smr_ro_keys_publish(const struct smr_party *ro, struct smr_store *s
 /** Open the store that DIR/samarad.ini names; the problem says what to do. */
 enum smr_err smr_ro_store_open(const char *dir, enum smr_store_mode mode, struct smr_store **out,
 			       struct smr_problem *problem) SMR_MUST_USE;
+/** Give it the package keys of @p dir, to load packages, or for what is done with those keys. On failure it is closed. */
+enum smr_err smr_ro_store_use_ring(const char *dir, struct smr_store **store, struct smr_problem *problem) SMR_MUST_USE;
 /** Open or make the one at @p where. */
 enum smr_err smr_ro_store_open_at(const char *where, enum smr_store_mode mode, struct smr_store **out,
 				  struct smr_problem *problem) SMR_MUST_USE;

@@ -404,6 +404,7 @@ static enum smr_err load_action(const struct smr_args *args, struct smr_problem 
 
 	SMR_TRY(smr_party_open(args->dir, "ro", SMR_PARTY_KEYS, &ro, problem));
 	SMR_TRY(smr_ro_store_open(args->dir, SMR_STORE_WRITE, &store, problem));
+	SMR_TRY(smr_ro_store_use_ring(args->dir, &store, problem));
 	for (size_t i = 0; err == SMR_OK && i < args->positional_count; i++)
 		err = load_file(&ro, store, args->positional[i], args, problem);
 	smr_store_close(store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* samara ro rotate: new flight keys, signed by the root. Ticket keys rotate by themselves. */
+/* samara ro rotate: new flight keys, signed by the root; the next epoch of package keys. Ticket keys rotate by themselves. */
 #include <stdlib.h>
 
 #include "cli/cli.h"
@@ -110,13 +110,72 @@ static enum smr_err rotate(struct rotating *r, bool shelf)
 	return SMR_OK;
 }
 
+/* ---- package keys ---- */
+
+static enum smr_err lose_packages(struct rotating *r)
+{
+	uint64_t count;
+	enum smr_err err = smr_store_lose_packages(r->store, &count);
+
+	if (err != SMR_OK)
+		return smr_ro_store_fail(r->store, err, r->problem);
+	if (!r->args->quiet)
+		(void)printf("%llu packages cannot be read any more: their devices wait for «samara sho seal --reseal» "
+			     "(«samara ro status --eid» says «reseal»)\n",
+			     (unsigned long long)count);
+	return SMR_OK;
+}
+
+static enum smr_err next_epoch(struct rotating *r)
+{
+	uint64_t wait_s;
+	bool now = true;
+	enum smr_err err;
+
+	do {
+		err = smr_store_rotate_packages(r->store, now, &wait_s);
+		now = false;
+	} while (err == SMR_OK && wait_s == 0);
+	return err == SMR_OK ? SMR_OK : smr_ro_store_fail(r->store, err, r->problem);
+}
+
+/* Without the keys nothing but --lost is possible, which does not ask for them. */
+static enum smr_err rotate_packages(struct rotating *r)
+{
+	struct smr_package_ring *ring;
+	enum smr_err err = smr_package_ring_open(r->args->dir, &ring);
+	bool lost = smr_arg_given(r->args, "lost");
+
+	if (err == SMR_OK)
+		err = smr_store_use_ring(r->store, ring);
+	smr_package_ring_close(ring);
+	if (err != SMR_OK && !(lost && (err == SMR_E_NOT_FOUND || err == SMR_E_UNTRUSTED_KEY)))
+		return smr_ro_store_fail(r->store, err, r->problem);
+	return lost ? lose_packages(r) : next_epoch(r);
+}
+
+static enum smr_err check_packages_args(const struct rotating *r)
+{
+	static const char *const others[] = {"now", "count", "epoch-length", "root"};
+
+	for (size_t i = 0; i < SMR_COUNT(others); i++)
+		if (smr_arg_given(r->args, others[i]))
+			return smr_problem(r->problem, SMR_E_INVALID, "--%s is not for «packages»", others[i]);
+	return SMR_OK;
+}
+
+/* ---- flight keys ---- */
+
 static enum smr_err take_args(struct rotating *r, bool *shelf)
 {
 	const char *what = r->args->positional[0];
 
 	*shelf = strcmp(what, "shelf") == 0;
 	if (!*shelf && strcmp(what, "flight") != 0)
-		return smr_problem(r->problem, SMR_E_INVALID, "«%s»: what rotates is «flight» or «shelf»", what);
+		return smr_problem(r->problem, SMR_E_INVALID, "«%s»: what rotates is «flight», «shelf» or «packages»",
+				   what);
+	if (smr_arg_given(r->args, "lost"))
+		return smr_problem(r->problem, SMR_E_INVALID, "--lost is for «packages»");
 	SMR_TRY(smr_cli_uint(r->args, "count", 1, COUNT_MAX, 1, &r->count, r->problem));
 	if (*shelf && (r->count > 1 || smr_arg_given(r->args, "now") || smr_arg_given(r->args, "epoch-length")))
 		return smr_problem(r->problem, SMR_E_INVALID, "--count, --now and --epoch-length are for «flight»");
@@ -128,13 +187,14 @@ static enum smr_err rotate_action(const struct smr_args *args, struct smr_proble
 {
 	SMR_CLI_PARTY ro = {0};
 	struct rotating r = {.args = args, .ro = &ro, .problem = problem};
-	bool shelf;
+	bool packages = strcmp(args->positional[0], "packages") == 0;
+	bool shelf = false;
 	enum smr_err err;
 
-	SMR_TRY(take_args(&r, &shelf));
+	SMR_TRY(packages ? check_packages_args(&r) : take_args(&r, &shelf));
 	SMR_TRY(smr_party_open(args->dir, "ro", SMR_PARTY_KEYS | SMR_PARTY_LOCK, &ro, problem));
 	SMR_TRY(smr_ro_store_open(args->dir, SMR_STORE_WRITE, &r.store, problem));
-	err = rotate(&r, shelf);
+	err = packages ? rotate_packages(&r) : rotate(&r, shelf);
 	smr_privkey_wipe(&r.root);
 	smr_store_close(r.store);
 	return err;
@@ -149,6 +209,7 @@ static const struct smr_option options[] = {
 	{"now", 0, NULL, 0, "use the new key at once, not when the present one ends"},
 	{"count", 'n', "N", 0, "make several, one after the other (1)"},
 	{"epoch-length", 0, "DURATION", 0, "how long each is used (as long as the last one)"},
+	{"lost", 0, NULL, 0, "packages: the keys are lost; give up what cannot be read, for it to be sealed anew"},
 	{"root", 0, "FILE", 0, "root key, when it is not in DIR/keys/root.key; - is standard input"},
 };
 
@@ -158,11 +219,13 @@ const struct smr_subcommand smr_cmd_ro_rotate = {
 	.options = options,
 	.option_count = SMR_COUNT(options),
 	.common = SMR_ARGS_DIR | SMR_ARGS_QUIET,
-	.positional = "flight|shelf",
+	.positional = "flight|shelf|packages",
 	.positional_min = 1,
 	.positional_max = 1,
-	.summary = "Make the next epoch key (flight) or a new shelf key, signed by the root.",
+	.summary = "Make the next epoch key (flight) or a new shelf key, signed by the root; or encrypt packages anew.",
 	.details = "samarad notices by itself. flight-keys.smr is written anew for the suppliers. Ticket\n"
-		   "keys rotate by themselves.",
+		   "keys rotate by themselves.\n"
+		   "packages: with a store in PostgreSQL, begin the next epoch of package keys now; samarad does it\n"
+		   "once a day. What was purged is unreadable after the second time.",
 	.example = "samara ro rotate --dir ro flight --count 4",
 };

@@ -248,34 +248,12 @@ void smr_seal_journal_close(struct smr_seal_journal *journal)
 	free(journal);
 }
 
-/* In place, so that on most file systems the key's own blocks are what is written. */
-static enum smr_err overwrite(const char *path)
-{
-	uint8_t zeros[128] = {0};
-	struct stat st;
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	enum smr_err err = SMR_OK;
-
-	if (fd < 0)
-		return errno == ENOENT ? SMR_OK : smr_fs_err(errno);
-	if (fstat(fd, &st) != 0 || st.st_size > (off_t)sizeof(zeros))
-		err = SMR_E_IO;
-	if (err == SMR_OK)
-		err = smr_fs_write_all(fd, smr_bytes_of(zeros, (size_t)st.st_size));
-	if (err == SMR_OK && fsync(fd) != 0)
-		err = smr_fs_err(errno);
-	(void)close(fd);
-	return err;
-}
-
 enum smr_err smr_seal_journal_discard(const char *dir)
 {
 	char *key_path = smr_fs_join(dir, KEY_NAME);
 	char *path = smr_fs_join(dir, NAME);
-	enum smr_err err = key_path == NULL || path == NULL ? SMR_E_NO_MEMORY : overwrite(key_path);
+	enum smr_err err = key_path == NULL || path == NULL ? SMR_E_NO_MEMORY : smr_fs_erase(key_path);
 
-	if (err == SMR_OK)
-		err = smr_fs_remove(key_path);
 	if (err == SMR_OK)
 		err = smr_fs_remove(path);
 	free(key_path);

@@ -107,6 +107,17 @@ static enum smr_err store_failed(struct stock *s, enum smr_err err)
 	return smr_problem(s->problem, err, "the store: %s", words[0] != '\0' ? words : smr_err_text(err));
 }
 
+static enum smr_err use_ring(struct stock *s)
+{
+	struct smr_package_ring *ring;
+	enum smr_err err = smr_package_ring_open(s->wish->ro, &ring);
+
+	if (err == SMR_OK)
+		err = smr_store_use_ring(s->store, ring);
+	smr_package_ring_close(ring);
+	return err;
+}
+
 static enum smr_err open_store(struct stock *s)
 {
 	const char *where = s->wish->store;
@@ -120,6 +131,8 @@ static enum smr_err open_store(struct stock *s)
 	if (err == SMR_OK)
 		err = smr_store_open(where, SMR_STORE_WRITE, &s->store);
 	free(own);
+	if (err == SMR_OK)
+		err = use_ring(s);
 	return err != SMR_OK && s->store != NULL ? store_failed(s, err) : err;
 }
 

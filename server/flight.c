@@ -113,6 +113,9 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 		return;
 	}
 	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, item->m1.hash_m1);
+	/* Our keys are at fault, not the row: nothing is changed by that. The keeper has said what to do. */
+	if (item->verdict.send_package && item->device->x_lost)
+		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};
 	if (item->verdict.commit)
 		fill_change(item);
 	item->stage = item->verdict.commit ? SMR_STAGE_COMMIT : SMR_STAGE_ANSWER;

@@ -11,6 +11,7 @@
 	5000u		     /* when something was overwritten: docs/decisions/0009-life-of-remnants.md promises ten */
 #define LOG_MAX (256u << 20) /* octets; it is truncated then in any case */
 #define WARN_EVERY_MS 3600000u
+#define PACKAGES_AGAIN_MS 10000u
 #define REMNANTS_MS 60000u /* older ones are worth a word */
 
 struct smr_keeper {
@@ -30,6 +31,7 @@ struct smr_keeper {
 	uint64_t remnants_warn_at_ms;
 	uint64_t keys_end; /* when the last epoch key in stock ends; 0: there is none */
 	uint64_t keys_warn_at_ms;
+	uint64_t packages_at_ms; /* when package keys are to be looked at again */
 	bool failing;
 };
 
@@ -149,6 +151,19 @@ static bool is_right(const struct smr_keeper *k, uint64_t now)
 	return now >= k->made_at && now < k->valid_until;
 }
 
+static enum smr_err care_for_packages(struct smr_keeper *k)
+{
+	uint64_t now_ms = smr_clock_ms();
+	uint64_t wait_s;
+
+	if (k->server->packages == NULL || now_ms < k->packages_at_ms)
+		return SMR_OK;
+	k->packages_at_ms = now_ms + PACKAGES_AGAIN_MS; /* when it fails */
+	SMR_TRY(smr_store_rotate_packages(k->store, false, &wait_s));
+	k->packages_at_ms = now_ms + 1000 * wait_s;
+	return SMR_OK;
+}
+
 /** Has anything been loaded, has a key begun or ended, were we asked to look? */
 static enum smr_err look(struct smr_keeper *k, bool woken)
 {
@@ -156,6 +171,8 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 	struct smr_store_position position;
 
 	SMR_TRY(follow(k, &position));
+	if (position.sequence != k->sequence || woken)
+		k->packages_at_ms = 0; /* another front end may have moved on */
 	if (position.sequence != k->sequence || woken || !is_right(k, now)) {
 		SMR_TRY(renew(k, now));
 		if (position.sequence != k->sequence)
@@ -164,7 +181,8 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 		note_remnants(k); /* keys that ended, packages that a load took back */
 	}
 	warn_of_end(k, now);
-	return care_for_log(k);
+	SMR_TRY(care_for_log(k));
+	return care_for_packages(k);
 }
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
@@ -210,6 +228,8 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	pthread_mutex_init(&k->lock, NULL);
 	smr_clock_cond_init(&k->wake);
 	err = smr_store_open(server->config->store, SMR_STORE_WRITE, &k->store);
+	if (err == SMR_OK && server->packages != NULL)
+		err = smr_store_use_ring(k->store, server->packages);
 	if (err == SMR_OK)
 		err = follow(k, &position);
 	k->sequence = position.sequence;

@@ -22,6 +22,7 @@ struct daemon {
 	struct smr_server server;
 	struct smr_server_config config;
 	struct smr_party ro;
+	const char *dir;
 	int signals;
 	struct smr_worker *workers[WORKERS_MAX];
 	int sockets[WORKERS_MAX];
@@ -120,6 +121,33 @@ static enum smr_err start_workers(struct daemon *d, struct smr_problem *problem)
 	return SMR_OK;
 }
 
+static const char *why_not(const struct smr_store *store, enum smr_err err)
+{
+	const char *words = store != NULL ? smr_store_problem(store) : "";
+
+	if (err == SMR_E_NOT_FOUND && words[0] == '\0')
+		return "there is none: «samara ro init» makes it";
+	return words[0] != '\0' ? words : smr_err_text(err);
+}
+
+/* Can all packages be read that wait? Later nobody is there to be told. */
+static enum smr_err check_packages(struct daemon *d, struct smr_problem *problem)
+{
+	struct smr_store *store = NULL;
+	char shown[200];
+	enum smr_err err = smr_package_ring_open(d->dir, &d->server.packages);
+
+	if (err == SMR_OK)
+		err = smr_store_open(d->config.store, SMR_STORE_WRITE, &store);
+	if (err == SMR_OK)
+		err = smr_store_use_ring(store, d->server.packages);
+	if (err != SMR_OK)
+		(void)smr_problem(problem, err, "cannot start on the store %s: %s",
+				  smr_store_shown(d->config.store, shown, sizeof(shown)), why_not(store, err));
+	smr_store_close(store);
+	return err;
+}
+
 static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 {
 	struct smr_server *server = &d->server;
@@ -129,6 +157,7 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 	server->config = &d->config;
 	pthread_rwlock_init(&server->ring_lock, NULL);
 	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	SMR_TRY(check_packages(d, problem));
 	server->pending = smr_pending_new(1000 * d->config.stale_s);
 	err = server->stop_fd < 0 || server->pending == NULL ? SMR_E_NO_MEMORY : SMR_OK;
 	if (err == SMR_OK)
@@ -162,6 +191,7 @@ static void stop_threads(struct daemon *d)
 	smr_keeper_stop(d->keeper);
 	smr_keyring_release(d->server.ring);
 	smr_pending_free(d->server.pending);
+	smr_package_ring_close(d->server.packages);
 	if (d->server.stop_fd > 0)
 		close(d->server.stop_fd);
 }
@@ -226,6 +256,7 @@ static enum smr_err open_and_serve(struct daemon *d, const char *dir, const char
 {
 	enum smr_err err = smr_server_config_load(config, dir, &d->config, problem);
 
+	d->dir = dir;
 	if (err != SMR_OK)
 		return err;
 	err = smr_party_open(dir, "ro", SMR_PARTY_KEYS, &d->ro, problem);

@@ -60,7 +60,8 @@ struct smr_server {
 	struct smr_pending *pending;
 	pthread_rwlock_t ring_lock;
 	struct smr_keyring *ring;
-	int stop_fd; /* eventfd, readable when the server is to stop receiving */
+	struct smr_package_ring *packages; /* NULL: none, as with SQLite in tests */
+	int stop_fd;			   /* eventfd, readable when the server is to stop receiving */
 };
 
 /** The present keyring; release it after the batch. */
@@ -75,7 +76,7 @@ enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_
 /** Wait until it has answered everything it received (after stop_fd became readable), and free it. */
 void smr_worker_join(struct smr_worker *worker);
 
-/* keeper.c: reloads keys and the pending set, rotates epochs, checkpoints the store */
+/* keeper.c: reloads keys and the pending set, rotates epochs, also of package keys, checkpoints the store */
 struct smr_keeper;
 enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out) SMR_MUST_USE;
 /** Look at once instead of within a second. */

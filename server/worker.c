@@ -412,7 +412,8 @@ static enum smr_err prepare(struct smr_worker *w)
 	}
 	SMR_TRY(smr_admission_new(w->server->config, &w->server->metrics, &w->admission));
 	SMR_TRY(smr_random((uint8_t *)&w->message_id, sizeof(w->message_id)));
-	return smr_store_open(w->server->config->store, SMR_STORE_READ, &w->store);
+	SMR_TRY(smr_store_open(w->server->config->store, SMR_STORE_READ, &w->store));
+	return w->server->packages != NULL ? smr_store_use_ring(w->store, w->server->packages) : SMR_OK;
 }
 
 enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out)

@@ -26,6 +26,7 @@ struct smr_store {
 	bool open; /* else opening failed, and only the problem is left */
 	enum smr_store_mode mode;
 	uint64_t round_trips;
+	struct smr_package_ring *ring; /* NULL: none */
 	struct smr_problem problem;
 	/* the load in progress */
 	bool loading;
@@ -230,6 +231,11 @@ struct smr_driver {
 	/** Is this ICCID in a live subscription of the operator on another device? If not, it is this device's from now on. */
 	enum smr_err (*claim_iccid)(struct smr_store *store, uint64_t operator_number, const struct smr_iccid *iccid,
 				    const struct smr_eid *eid, bool *taken);
+
+	/** The ring is there: can it read what the store holds? */
+	enum smr_err (*use_ring)(struct smr_store *store);
+	enum smr_err (*rotate_packages)(struct smr_store *store, bool now, uint64_t *wait_s);
+	enum smr_err (*lose_packages)(struct smr_store *store, uint64_t *count);
 
 	/** Amid a load: what smr_store_look_ahead says. @p operator_number 0: its ICCIDs are not asked for. */
 	enum smr_err (*look_ahead)(struct smr_store *store, const struct smr_store_ahead *list, size_t count,

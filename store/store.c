@@ -32,6 +32,7 @@ void smr_store_close(struct smr_store *store)
 	if (store->open)
 		store->driver->close(store);
 	smr_journal_forget_notes(store);
+	smr_package_ring_close(store->ring);
 	free(store);
 }
 
@@ -39,6 +40,23 @@ void smr_store_expect(struct smr_store *store, const struct smr_eid *eid)
 {
 	if (store->driver->expect != NULL)
 		store->driver->expect(store, eid);
+}
+
+enum smr_err smr_store_use_ring(struct smr_store *store, struct smr_package_ring *ring)
+{
+	smr_package_ring_close(store->ring);
+	store->ring = smr_package_ring_hold(ring);
+	return store->driver->use_ring(store);
+}
+
+enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s)
+{
+	return store->driver->rotate_packages(store, now, wait_s);
+}
+
+enum smr_err smr_store_lose_packages(struct smr_store *store, uint64_t *count)
+{
+	return store->driver->lose_packages(store, count);
 }
 
 uint64_t smr_store_round_trips(const struct smr_store *store)

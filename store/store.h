@@ -20,6 +20,7 @@
 
 #include "core/rules.h"
 #include "file/formats.h"
+#include "store/ring.h"
 #include "sys/problem.h"
 
 #define SMR_STORE_BATCH_MAX 1024u
@@ -56,6 +57,13 @@ bool smr_store_has_password(const char *where);
  * @return SMR_E_NOT_FOUND; SMR_E_MALFORMED: not a store of ours.
  */
 enum smr_err smr_store_open(const char *where, enum smr_store_mode mode, struct smr_store **out) SMR_MUST_USE;
+/**
+ * The package keys, for handles that load or look up packages. SQLite overwrites, and needs none; PostgreSQL keeps X
+ * encrypted under them (store/ring.h). The first that opens a store for writing makes them.
+ * @param ring  held until the handle is closed.
+ * @return SMR_E_NOT_FOUND, SMR_E_UNTRUSTED_KEY: what the store holds cannot be read with it. smr_store_problem says what to do.
+ */
+enum smr_err smr_store_use_ring(struct smr_store *store, struct smr_package_ring *ring) SMR_MUST_USE;
 /** Rolls an open load back. NULL is allowed. */
 void smr_store_close(struct smr_store *store);
 /** Text of the last failure on this handle for the operator's eyes; never NULL, empty when the code says it all. */
@@ -102,6 +110,7 @@ struct smr_store_device {
 	uint8_t w[SMR_SIG_LEN];
 	uint8_t x[SMR_X_MAX];
 	size_t x_len;
+	bool x_lost; /* it is there, and cannot be read: its key is missing, or it is damaged */
 	uint8_t order[SMR_ORDER_MAX];
 	size_t order_len;
 	uint8_t objects[SMR_OBJECTS_MAX][SMR_COMMAND_MAX];
@@ -195,6 +204,18 @@ enum smr_err smr_store_put_ticket_class(struct smr_store *store, struct smr_stor
  */
 enum smr_err smr_store_ticket_keys(struct smr_store *store, uint64_t now, struct smr_ticket_key *keys,
 				   size_t *count) SMR_MUST_USE;
+
+/**
+ * A step of the life of package keys: begin the next epoch when the present one is a day old, encrypt some hundred packages
+ * anew, end old epochs, forget their keys. Any number of front ends may do it at once, and any may be killed meanwhile.
+ * @param now     begin the next epoch in any case.
+ * @param wait_s  [out] 0: there is more to do at once; else seconds until there is.
+ * @return also the errors of smr_store_use_ring. A load that is under way is waited for only with @p now.
+ */
+enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s) SMR_MUST_USE;
+/** Package keys are lost for good: begin with new ones, and make the rows of all packages that cannot be read RESEAL.
+ * Nothing happens to what can be read. @param count  [out] rows that were given up. */
+enum smr_err smr_store_lose_packages(struct smr_store *store, uint64_t *count) SMR_MUST_USE;
 
 /* ---- what changes while servers run ---- */
 

@@ -183,6 +183,29 @@ enum smr_err smr_fs_remove(const char *path)
 	return sync_parent(path);
 }
 
+static enum smr_err overwrite(int fd)
+{
+	uint8_t zeros[128] = {0};
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_size > (off_t)sizeof(zeros))
+		return SMR_E_IO;
+	SMR_TRY(smr_fs_write_all(fd, smr_bytes_of(zeros, (size_t)st.st_size)));
+	return fsync(fd) == 0 ? SMR_OK : smr_fs_err(errno);
+}
+
+enum smr_err smr_fs_erase(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	enum smr_err err;
+
+	if (fd < 0)
+		return errno == ENOENT ? SMR_OK : smr_fs_err(errno);
+	err = overwrite(fd);
+	(void)close(fd);
+	return err == SMR_OK ? smr_fs_remove(path) : err;
+}
+
 static enum smr_err make_parent(const char *path)
 {
 	size_t len = strlen(path);

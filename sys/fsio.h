@@ -70,6 +70,10 @@ void smr_fs_remove_leftovers(const char *dir, const char *prefix);
 /** Remove a file durably. A missing one is SMR_OK. */
 enum smr_err smr_fs_remove(const char *path) SMR_MUST_USE;
 
+/** Overwrite a small file, of a key, with zeros, and remove it, both durably. In place: on most file systems the key's own
+ * blocks are what is written. A missing one is SMR_OK; SMR_E_IO: it is longer than 128 octets. */
+enum smr_err smr_fs_erase(const char *path) SMR_MUST_USE;
+
 /** Make a directory with exactly @p mode and its parents (0755). An existing directory is SMR_OK and keeps its mode. */
 enum smr_err smr_fs_mkdir(const char *path, mode_t mode) SMR_MUST_USE;
 

@@ -22,21 +22,7 @@ static enum smr_err copy_log(struct smr_store *store, uint64_t *octets)
 	return checkpoint(store);
 }
 
-/* ---- packages: one row beside the device's ---- */
-
-static enum smr_err put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
-				const struct smr_package *package, uint64_t *number)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_INSERT);
-
-	(void)held;
-	*number = 1;
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
-	smr_query_bytes(&q, package->x);
-	smr_query_blob(&q, package->w, sizeof(package->w));
-	smr_query_bytes(&q, package->order);
-	return smr_query_run(&q);
-}
+/* ---- packages: one row beside the device's; X is in packages.c ---- */
 
 static enum smr_err purge_package(struct smr_store *store, const struct smr_eid *eid, uint64_t number)
 {
@@ -145,9 +131,12 @@ const struct smr_driver smr_driver_pg = {
 	.commit_transaction = smr_pg_commit_transaction,
 	.roll_back = smr_pg_roll_back,
 	.in_transaction = smr_pg_in_transaction,
-	.put_package = put_package,
+	.put_package = smr_pg_put_package,
 	.purge_package = purge_package,
 	.claim_iccid = claim_iccid,
+	.use_ring = smr_pg_use_ring,
+	.rotate_packages = smr_pg_rotate_packages,
+	.lose_packages = smr_pg_lose_packages,
 	.look_ahead = smr_pg_look_ahead,
 	.put_journal = put_journal,
 	.still_relay = still_relay,

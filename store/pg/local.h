@@ -67,6 +67,7 @@ enum smr_pg_shape {
 	SMR_PG_PACKAGE_PUT,
 	SMR_PG_DEVICE_PACKAGE,
 	SMR_PG_COMMAND_END_OTHERS,
+	SMR_PG_PACKAGE_AGAIN,
 	SMR_PG_SHAPES
 };
 
@@ -77,6 +78,14 @@ struct smr_pg_names {
 	uint32_t lookup, commands;
 };
 #define SMR_PG_UNCERTAIN_MAX 128u
+
+/** The walk over all buckets after a new epoch of package keys (packages.c). */
+struct smr_pg_walk {
+	uint64_t epoch; /* that all is encrypted under */
+	unsigned range; /* of buckets, the next */
+	bool found;	/* something in this round that may have to be looked at again */
+	bool done;
+};
 
 enum smr_pg_state { SMR_PG_DOWN, SMR_PG_CONNECTING, SMR_PG_READY };
 
@@ -98,6 +107,8 @@ struct smr_pg {
 	struct smr_pg_params params;
 	struct smr_pg_gathered *gathered[SMR_PG_GATHERED]; /* NULL: none yet */
 	struct smr_pg_ahead *ahead;
+	uint64_t load_epoch; /* that packages are encrypted under in this transaction; 0: not read yet */
+	struct smr_pg_walk walk;
 };
 
 struct smr_pg *smr_pg_of(struct smr_store *store);
@@ -190,6 +201,14 @@ struct smr_bytes smr_pg_bytes(const PGresult *result, int row, int column);
 
 /* ---- the driver's operations ---- */
 
+enum smr_err smr_pg_use_ring(struct smr_store *store) SMR_MUST_USE;
+enum smr_err smr_pg_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s) SMR_MUST_USE;
+enum smr_err smr_pg_lose_packages(struct smr_store *store, uint64_t *count) SMR_MUST_USE;
+enum smr_err smr_pg_put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
+				const struct smr_package *package, uint64_t *number) SMR_MUST_USE;
+/** X as it was before it was put into the row. SMR_E_NOT_FOUND: its key is not in the ring; SMR_E_UNOPENED: damaged. */
+enum smr_err smr_pg_open_x(struct smr_package_ring *ring, uint64_t epoch, const struct smr_eid *eid,
+			   struct smr_bytes stored, uint8_t x[SMR_X_MAX], size_t *len) SMR_MUST_USE;
 enum smr_err smr_pg_settle(struct smr_pg *pg) SMR_MUST_USE;
 enum smr_err smr_pg_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
 enum smr_err smr_pg_commit(struct smr_store *store, struct smr_store_change *changes, size_t count) SMR_MUST_USE;

@@ -16,7 +16,8 @@ struct keys {
 /* LEFT JOINs to what is small and on every node; the package only for those that want it. */
 static const char device_text[] =
 	"SELECT v.place, d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "
-	"coalesce(s.id, d.sealed_for), o.id, d.operator, d.has_x, d.evidence, p.x, p.w, p.\"order\", d.interval_s "
+	"coalesce(s.id, d.sealed_for), o.id, d.operator, d.has_x, d.evidence, p.sealed_x, p.w, p.\"order\", "
+	"d.interval_s, p.epoch "
 	"FROM unnest($1::int4[], $2::bytea[], $3::int4[]) v (bucket, eid, place) "
 	"JOIN device d ON d.bucket = v.bucket AND d.eid = v.eid "
 	"LEFT JOIN package p ON p.bucket = d.bucket AND p.eid = d.eid AND d.has_x <> 0 AND v.place % 2 = 1 "
@@ -156,7 +157,8 @@ static void take_package(struct taking *t, const PGresult *r, int n, struct smr_
 					       .serial = device->row.serial};
 	if (smr_pg_null(r, n, 15))
 		return;
-	device->x_len = take_some(t, smr_pg_bytes(r, n, 15), device->x, sizeof(device->x));
+	device->x_lost = smr_pg_open_x(t->pg->base.ring, smr_pg_int(r, n, 19), &device->eid, smr_pg_bytes(r, n, 15),
+				       device->x, &device->x_len) != SMR_OK;
 	take_fixed(t, smr_pg_bytes(r, n, 16), device->w, sizeof(device->w));
 	device->order_len = take_some(t, smr_pg_bytes(r, n, 17), device->order, sizeof(device->order));
 }

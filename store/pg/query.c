@@ -39,6 +39,8 @@ static Oid next_type(struct smr_query *q)
 	switch (statements[q->which].types[q->bound++]) {
 	case 'i':
 		return SMR_PG_INT8;
+	case '4':
+		return SMR_PG_INT4;
 	case 't':
 		return SMR_PG_TEXT;
 	default:
@@ -189,6 +191,7 @@ enum smr_err smr_pg_begin(struct smr_store *store, bool write)
 
 	smr_pg_gather_forget(pg);
 	smr_pg_ahead_forget(pg);
+	pg->load_epoch = 0;
 	SMR_TRY(write ? begin_write(pg) : smr_pg_queue_plain(pg, SMR_SQL_BEGIN_READ));
 	pg->in_transaction = true;
 	return write ? smr_pg_wait(pg, SMR_PG_OTHER_MS, NULL, NULL) : SMR_OK;

@@ -58,9 +58,10 @@ static const struct shape shapes[SMR_PG_SHAPES] = {
 			       "4bb8", "1, 0, 0, 0, 0, 0, " NO_HASH, ""},
 	[SMR_PG_ICCID_PUT] = {"INSERT INTO iccid (bucket, iccid, operator, eid) VALUES ", "4b8b", NULL,
 			      " ON CONFLICT (bucket, operator, iccid) DO UPDATE SET eid = excluded.eid"},
-	[SMR_PG_PACKAGE_PUT] = {"INSERT INTO package (bucket, eid, x, w, \"order\") VALUES ", "4bbbb", NULL,
-				" ON CONFLICT (bucket, eid) DO UPDATE SET x = excluded.x, w = excluded.w, "
-				"\"order\" = excluded.\"order\""},
+	[SMR_PG_PACKAGE_PUT] =
+		{"INSERT INTO package (bucket, eid, sealed_x, w, \"order\", epoch) VALUES ", "4bbbb8", NULL,
+		 " ON CONFLICT (bucket, eid) DO UPDATE SET sealed_x = excluded.sealed_x, w = excluded.w, "
+		 "\"order\" = excluded.\"order\", epoch = excluded.epoch"},
 	[SMR_PG_DEVICE_PACKAGE] =
 		{"UPDATE device d SET revision = d.revision + 1, state = 1, operator = v.operator, iccid = v.iccid, "
 		 "serial = v.serial, has_x = 1, evidence = NULL, sealed_for = coalesce(v.sealed_for, d.sealed_for), "
@@ -70,6 +71,8 @@ static const struct shape shapes[SMR_PG_SHAPES] = {
 	[SMR_PG_COMMAND_END_OTHERS] = {"UPDATE command t SET pending = 0, command = NULL FROM (VALUES ", "4bb", NULL,
 				       ") v (bucket, eid, iccid) WHERE " SAME_ROW("t") " AND t.iccid <> v.iccid "
 										       "AND t.pending <> 0"},
+	[SMR_PG_PACKAGE_AGAIN] = {"UPDATE package t SET sealed_x = v.sealed_x, epoch = v.epoch FROM (VALUES ", "4bb8",
+				  NULL, ") v (bucket, eid, sealed_x, epoch) WHERE " SAME_ROW("t")},
 };
 
 static const char *type_name(char type)

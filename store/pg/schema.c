@@ -12,7 +12,7 @@
 
 #include "store/pg/local.h"
 
-#define PRESENT_VERSION 1u
+#define PRESENT_VERSION 2u
 #define APPLICATION_ID 1397576257u /* «SMRA» */
 #define LOCK_NUMBER "1397576257"   /* of the advisory lock against two upgrades at once */
 
@@ -64,8 +64,16 @@ static const char *const version_1[] = {
 	"eid bytea NOT NULL, PRIMARY KEY (bucket, operator, iccid))",
 	NULL};
 
+/* Package keys. X under another name: a program that does not know of them must not take it for what it was. */
+static const char *const version_2[] = {
+	"CREATE TABLE package_key (epoch int8 PRIMARY KEY, since int8 NOT NULL, tag bytea NOT NULL)",
+	"ALTER TABLE package RENAME COLUMN x TO sealed_x",
+	/* what is there is in clear, epoch 0, until it is encrypted (packages.c) */
+	"ALTER TABLE package ADD COLUMN epoch int8 NOT NULL DEFAULT 0",
+	"ALTER TABLE package ALTER COLUMN epoch DROP DEFAULT", NULL};
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static const char *const *const upgrades[PRESENT_VERSION] = {version_1};
+static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2};
 
 static enum smr_err take_number(void *context, PGresult **result)
 {

@@ -4,7 +4,7 @@
  * The statements of the PostgreSQL back end that are about one row, or small tables: X(name, types, bucket, text). Those
  * of the hot path are in lookup.c and rows.c.
  *
- * types: one per parameter that is bound (i int8, b bytea, t text). bucket: number of the parameter whose bucket follows
+ * types: one per parameter that is bound (i int8, 4 int4, b bytea, t text). bucket: number of the parameter whose bucket follows
  * as one more parameter, an int4; 0: none. Every statement about a distributed table names its bucket, but for those
  * that are about all devices (docs/decisions/0016-postgresql.md).
  */
@@ -55,6 +55,20 @@
 	X(REENROLMENT_DELETE, "b", 1, "DELETE FROM reenrolment WHERE bucket = $2 AND eid = $1")                        \
 	X(EVIDENCE_DELETE, "bi", 1, "DELETE FROM evidence WHERE bucket = $3 AND eid = $1 AND number = $2")             \
 	/* packages */                                                                                                 \
+	X(PACKAGE_KEYS, "", 0,                                                                                         \
+	  "SELECT epoch, tag, abs(extract(epoch FROM now())::int8 - since) FROM package_key ORDER BY epoch")           \
+	X(PACKAGE_KEY_PUT, "ib", 0,                                                                                    \
+	  "INSERT INTO package_key (epoch, tag, since) VALUES ($1, $2, extract(epoch FROM now())::int8)")              \
+	X(PACKAGE_KEY_END, "i", 0, "DELETE FROM package_key WHERE epoch < $1")                                         \
+	X(PACKAGE_BUCKETS, "44i", 0,                                                                                   \
+	  "SELECT DISTINCT bucket FROM package WHERE bucket >= $1 AND bucket < $2 AND epoch < $3 ORDER BY bucket")     \
+	X(PACKAGES_OLD, "4ib", 0,                                                                                      \
+	  "SELECT eid, sealed_x, epoch FROM package WHERE bucket = $1 AND epoch < $2 AND eid > $3 ORDER BY eid LIMIT " \
+	  "256 "                                                                                                       \
+	  "FOR UPDATE SKIP LOCKED")                                                                                    \
+	X(PACKAGES_LOST, "4ib", 0,                                                                                     \
+	  "SELECT eid FROM package WHERE bucket = $1 AND epoch > 0 AND epoch < $2 AND eid > $3 ORDER BY eid LIMIT "    \
+	  "256")                                                                                                       \
 	X(PACKAGE_PURGE, "b", 1, "DELETE FROM package WHERE bucket = $2 AND eid = $1")                                 \
 	X(ICCID_GET, "bi", 1, "SELECT eid FROM iccid WHERE bucket = $3 AND operator = $2 AND iccid = $1")              \
 	/* commands */                                                                                                 \
@@ -155,7 +169,7 @@
 #define SMR_PG_GATHERED_LIST(X)                                     \
 	X(ROW_INSERT, "bibi", 1, DEVICE_ADD, "5134")                \
 	X(ICCID_PUT, "bib", 1, ICCID_PUT, "4123")                   \
-	X(PACKAGE_INSERT, "bbbb", 1, PACKAGE_PUT, "51234")          \
+	X(PACKAGE_INSERT, "bbbbi", 1, PACKAGE_PUT, "612345")        \
 	X(ROW_SET_PACKAGE, "bibiibi", 1, DEVICE_PACKAGE, "8123467") \
 	X(COMMAND_END_OTHERS, "bb", 1, COMMAND_END_OTHERS, "312")
 

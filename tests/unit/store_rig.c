@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store_rig.h"
@@ -70,11 +71,24 @@ static void remove_store(const struct rig *rig)
 	}
 }
 
+void rig_use_ring(const struct rig *rig, struct smr_store *store)
+{
+	struct smr_package_ring *ring;
+	enum smr_err err;
+
+	assert_int_equal(smr_package_ring_open(rig->dir, &ring), SMR_OK);
+	err = smr_store_use_ring(store, ring);
+	if (err != SMR_OK)
+		fail_msg("%s", smr_store_problem(store));
+	smr_package_ring_close(ring);
+}
+
 struct smr_store *rig_another(const struct rig *rig, enum smr_store_mode mode)
 {
 	struct smr_store *store;
 
 	assert_int_equal(smr_store_open(rig->path, mode, &store), SMR_OK);
+	rig_use_ring(rig, store);
 	return store;
 }
 
@@ -83,11 +97,14 @@ int rig_setup(void **state)
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct smr_privkey key;
 	const char *tmp = getenv("TMPDIR");
+	char keys[80];
 
 	assert_non_null(rig);
 	snprintf(rig->dir, sizeof(rig->dir), "%s/samara-store-XXXXXX", tmp != NULL && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(rig->dir));
 	make_address(rig);
+	snprintf(keys, sizeof(keys), "%s/keys", rig->dir);
+	assert_int_equal(mkdir(keys, 0700), 0);
 	assert_int_equal(smr_privkey_generate(&key), SMR_OK);
 	memcpy(rig->d_point, key.point, sizeof(rig->d_point));
 	smr_point_compress(key.point, rig->d);
@@ -98,12 +115,29 @@ int rig_setup(void **state)
 	return 0;
 }
 
+static void remove_keys(const struct rig *rig)
+{
+	struct smr_fs_list list;
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/keys", rig->dir);
+	assert_int_equal(smr_fs_list(path, NULL, &list), SMR_OK);
+	for (size_t i = 0; i < list.count; i++) {
+		snprintf(path, sizeof(path), "%s/keys/%s", rig->dir, list.names[i]);
+		(void)unlink(path);
+	}
+	smr_fs_list_wipe(&list);
+	snprintf(path, sizeof(path), "%s/keys", rig->dir);
+	assert_int_equal(rmdir(path), 0);
+}
+
 int rig_teardown(void **state)
 {
 	struct rig *rig = *state;
 
 	smr_store_close(rig->store);
 	remove_store(rig);
+	remove_keys(rig);
 	assert_int_equal(rmdir(rig->dir), 0);
 	free(rig);
 	return 0;

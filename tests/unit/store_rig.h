@@ -30,7 +30,9 @@ struct rig {
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
-/** Another handle on the same store; close it. */
+/** Give it the package keys of the rig's directory, which are made if there are none. */
+void rig_use_ring(const struct rig *rig, struct smr_store *store);
+/** Another handle with them on the same store; close it. */
 struct smr_store *rig_another(const struct rig *rig, enum smr_store_mode mode);
 
 /** Open and close @p where. @p words: what its problem has to say; NULL: anything. */

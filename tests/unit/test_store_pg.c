@@ -92,10 +92,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_sql(rig->path, "UPDATE meta SET value = 2 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 3 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 2, this program knows up to 1"),
+					       "schema version 3, this program knows up to 2"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -122,6 +122,16 @@ static void test_open_by_many_at_once_makes_one_schema(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_int_equal(ask(rig, "SELECT count(*) FROM ticket_class"), 4);
+}
+
+/* The next epoch, to its end. */
+static void rotate(struct smr_store *store)
+{
+	uint64_t wait_s = 0;
+
+	for (bool now = true; wait_s == 0; now = false)
+		if (smr_store_rotate_packages(store, now, &wait_s) != SMR_OK)
+			fail_msg("%s", smr_store_problem(store));
 }
 
 /* What version 1 looked like, whatever the present one does: stores in the field have to open for ever. */
@@ -199,9 +209,140 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(device.shipment.octets[7], 8);
 	assert_int_equal(smr_store_relay_number(rig->store, &operator_id, &number), SMR_OK);
 	assert_int_equal(number, 3);
+	/* X was in clear; the next epoch takes it along. */
+	rotate(rig->store);
+	assert_int_equal(
+		ask(rig, "SELECT count(*) FROM package WHERE epoch = 2 AND position('\\xcafe' IN sealed_x) = 0"), 1);
+	device = rig_get(rig->store, 1);
+	assert_int_equal(device.x_len, 2);
+	assert_memory_equal(device.x, "\xca\xfe", 2);
 	rig_offer(rig->store, 1);
 	rig_install(rig->store, 1);
 	assert_int_equal(rig_get(rig->store, 1).row.state, SMR_ROW_INSTALLED);
+}
+
+/* ---- package keys ---- */
+
+static void assert_has_x(struct smr_store *store, uint64_t n, uint64_t serial)
+{
+	struct smr_store_device device = rig_get(store, n);
+	uint8_t x[RIG_X_LEN];
+
+	rig_x(n, serial, x, sizeof(x));
+	assert_false(device.x_lost);
+	assert_int_equal(device.x_len, sizeof(x));
+	assert_memory_equal(device.x, x, sizeof(x));
+}
+
+static void test_rotation_takes_along_what_waits_and_nothing_else(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *another = rig_another(rig, SMR_STORE_READ);
+
+	rig_offer(rig->store, 1);
+	rig_install(rig->store, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		rotate(rig->store);
+		for (uint64_t n = 2; n <= DEVICES; n++)
+			assert_has_x(another, n, 1000 + n);
+	}
+	assert_int_equal(rig_get(another, 1).x_len, 0);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 4"), DEVICES - 1);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package_key"), 2);
+	assert_int_equal(ask(rig, "SELECT min(epoch) FROM package_key"), 3);
+	rig_reseal(rig, 2, 5000, RIG_X_LEN);
+	assert_has_x(another, 2, 5000);
+	smr_store_close(another);
+}
+
+/* Somebody holds a package: it is passed over, and the epoch does not end without it. */
+static void test_rotation_comes_back_for_what_was_held(void **state)
+{
+	struct rig *rig = *state;
+	PGconn *other = session(rig);
+	uint64_t wait_s;
+
+	(void)run(other, "BEGIN");
+	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000002' FOR UPDATE");
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(smr_store_rotate_packages(rig->store, i == 0, &wait_s), SMR_OK);
+		assert_int_equal(wait_s, 0);
+	}
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
+	(void)run(other, "COMMIT");
+	PQfinish(other);
+	while (wait_s == 0)
+		assert_int_equal(smr_store_rotate_packages(rig->store, false, &wait_s), SMR_OK);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 0);
+	assert_has_x(rig->store, 2, 1002);
+}
+
+/* A day has passed: one of them begins the next epoch, and a load that goes on is not waited for. */
+static void test_rotation_by_time_happens_once_and_waits_for_no_load(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *keeper = rig_another(rig, SMR_STORE_WRITE);
+	uint64_t wait_s = 0;
+
+	while (wait_s == 0)
+		assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
+	assert_in_range(wait_s, 80000, 86400);
+	rig_sql(rig->path, "UPDATE package_key SET since = since - 90000");
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	assert_int_equal(rig_put_package(rig, 0, 2, 5000, RIG_X_LEN, SMR_NONE), SMR_OK);
+	assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
+	assert_in_range(wait_s, 1, 60);
+	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 1);
+	rig_load_keep(rig);
+	for (wait_s = 0; wait_s == 0;)
+		assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
+	assert_int_equal(smr_store_rotate_packages(rig->store, false, &wait_s), SMR_OK);
+	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 2);
+	assert_has_x(rig->store, 2, 5000);
+	smr_store_close(keeper);
+}
+
+static struct smr_store *open_with_keys_of(const struct rig *rig, const char *dir, enum smr_err wanted)
+{
+	struct smr_package_ring *ring;
+	struct smr_store *store;
+
+	assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &store), SMR_OK);
+	assert_int_equal(smr_package_ring_open(dir, &ring), SMR_OK);
+	assert_int_equal(smr_store_use_ring(store, ring), wanted);
+	smr_package_ring_close(ring);
+	return store;
+}
+
+/* The directory is gone with its keys: it is said what can be done, and done. */
+static void test_lost_keys_are_named_and_what_they_opened_is_sealed_anew(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *store;
+	uint64_t count;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/keys/package-1.key", rig->dir);
+	assert_int_equal(unlink(path), 0);
+	rig_offer(rig->store, 3);
+	rig_install(rig->store, 3);
+	store = open_with_keys_of(rig, rig->dir, SMR_E_NOT_FOUND);
+	assert_non_null(strstr(smr_store_problem(store), "copy keys/package-*.key from a front end that works"));
+	assert_non_null(strstr(smr_store_problem(store), "samara ro rotate packages --lost"));
+	assert_true(rig_get(store, 2).x_lost);
+	assert_int_equal(smr_store_lose_packages(store, &count), SMR_OK);
+	assert_int_equal(count, DEVICES - 1);
+	assert_int_equal(rig_get(store, 2).row.state, SMR_ROW_RESEAL);
+	assert_int_equal(rig_get(store, 3).row.state, SMR_ROW_INSTALLED);
+	smr_store_close(rig->store);
+	rig->store = store;
+	rig_reseal(rig, 2, 5000, RIG_X_LEN);
+	assert_has_x(rig->store, 2, 5000);
+	assert_int_equal(smr_store_lose_packages(store, &count), SMR_OK); /* nothing is lost now */
+	assert_int_equal(count, 0);
+	assert_has_x(rig->store, 2, 5000);
+	rotate(rig->store);
+	assert_has_x(rig->store, 2, 5000);
 }
 
 /* The rules that a cluster asks for (docs/decisions/0016-postgresql.md). */
@@ -444,6 +585,10 @@ int main(void)
 		FILLED(test_open_newer_schema_is_refused_in_every_mode),
 		FILLED(test_open_by_many_at_once_makes_one_schema),
 		FILLED(test_open_version_1_keeps_its_data_and_works_on),
+		FILLED(test_rotation_takes_along_what_waits_and_nothing_else),
+		FILLED(test_rotation_comes_back_for_what_was_held),
+		FILLED(test_rotation_by_time_happens_once_and_waits_for_no_load),
+		FILLED(test_lost_keys_are_named_and_what_they_opened_is_sealed_anew),
 		FILLED(test_every_key_of_a_distributed_table_has_the_bucket),
 		FILLED(test_connection_lost_comes_back_by_itself),
 		FILLED(test_connection_lost_amid_a_load_keeps_nothing_of_it),

@@ -38,6 +38,8 @@ class Bites(unittest.TestCase):
         with Tre(**tre) as real:
             self.assertFalse(attack(real, False), "the attack succeeds against the real program")
             self.serves(real)
+        if not mutants.WANTED:
+            return
         with Tre(program=program_of(name), **tre) as mutant:
             self.assertTrue(attack(mutant, True), "the attack does not succeed against the mutant either: it proves nothing")
 

@@ -24,6 +24,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("SAMARA_SOURCE", os.path.join(HERE, "..", ".."))
 BUILD = os.environ.get("SAMARA_BUILD", "build")
+WANTED = os.environ.get("SAMARA_MUTANTS") != "no"  # that an attack bites is shown once: a sanitizer has nothing to find in a mutant
+ACROSS_FILES = ("-flto=auto", "-ffat-lto-objects")  # seconds for each link, and what a mutant does is the same without
 PROGRAMS = {"samara": "cli/samara", "samarad": "server/samarad", "samara-auc": "auc/samara-auc", "samara-tre": "tre/linux/samara-tre",
             "samara-launch": "tre/linux/samara-launch", "samara-m2me": "m2me/samara-m2me",
             **{f"fault-{name}": f"tests/crash/fault-{name}" for name in ("samara-auc", "samara-tre", "samarad")}}
@@ -101,7 +103,7 @@ def compile_file(build, name, text, directory):
     with open(stem, "w", encoding="utf-8") as f:
         f.write(text)
     new = {original: stem + ".o", original + ".d": stem + ".d", source: stem}
-    argv = [new.get(a, a) for a in argv if a != "-Werror"]
+    argv = [new.get(a, a) for a in argv if a not in ("-Werror", *ACROSS_FILES)]
     # What an edit leaves unused is no news; an include by bare name is found where the file came from.
     run([*argv, "-w", "-iquote", os.path.dirname(os.path.realpath(os.path.join(SOURCE, name)))], build, f"cannot compile {stem}")
     return original, stem + ".o"
@@ -111,7 +113,7 @@ def link(build, program, objects, directory):
     """The build's own link, with the mutant's objects in front of the libraries: the linker then takes nothing from the ones they replace."""
     target = PROGRAMS[program]
     argv = shlex.split(run(["ninja", "-t", "commands", "-s", target], build, "no link command").splitlines()[-1])
-    argv = argv[:argv.index("&&")] if "&&" in argv else argv
+    argv = [a for a in (argv[:argv.index("&&")] if "&&" in argv else argv) if a not in ACROSS_FILES]
     output = os.path.join(directory, program)
     replaced = dict(objects)
     first = next(i for i, a in enumerate(argv) if a.endswith(".o"))

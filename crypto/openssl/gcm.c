@@ -83,13 +83,13 @@ static bool take_all(struct smr_ossl_gcm *gcm, const OSSL_ALGORITHM *algorithm)
 
 bool smr_ossl_gcm_find(struct smr_ossl_gcm *gcm)
 {
-	/* Never released, and with it its provider is kept. */
-	const EVP_CIPHER *fetched = EVP_CIPHER_fetch(NULL, NAME, NULL);
-	const OSSL_PROVIDER *provider = fetched == NULL ? NULL : EVP_CIPHER_get0_provider(fetched);
+	const OSSL_PROVIDER *provider;
 	const OSSL_ALGORITHM *algorithms;
 	int no_cache;
 	bool found;
 
+	gcm->fetched = EVP_CIPHER_fetch(NULL, NAME, NULL);
+	provider = gcm->fetched == NULL ? NULL : EVP_CIPHER_get0_provider(gcm->fetched);
 	if (provider == NULL)
 		return false;
 	gcm->provider = OSSL_PROVIDER_get0_provider_ctx(provider);

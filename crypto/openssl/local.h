@@ -18,6 +18,7 @@
 
 /** The provider's AES-128-GCM, as provider-cipher(7) gives it. A context is made by newctx(provider). */
 struct smr_ossl_gcm {
+	EVP_CIPHER *fetched; /* never released, and with it its provider is kept */
 	void *provider;
 	OSSL_FUNC_cipher_newctx_fn *newctx;
 	OSSL_FUNC_cipher_freectx_fn *freectx;

@@ -115,10 +115,10 @@ class Amplified(ServerBites):
 
     def test_answer_beyond_three_times(self):
         def attack(device, _):
-            """The row's package is made as long as TUAK and an order make it: the server stores and sends what it cannot read."""
+            """The row's package is made longer than TUAK and an order make it: the server stores and sends what it cannot read."""
             self.end()
             disk.put(self.o.ro, ("UPDATE package SET \"order\" = zeroblob(133) WHERE slot = (SELECT package FROM device WHERE eid = ?)", (device.eid,)),
-                     ("UPDATE package SET x = x || zeroblob(32) WHERE slot = (SELECT package FROM device WHERE eid = ?)", (device.eid,)))
+                     ("UPDATE package SET x = x || zeroblob(64) WHERE slot = (SELECT package FROM device WHERE eid = ?)", (device.eid,)))
             self.start()
             udp = wire.Udp(self.o.world.port, 20)
             self.addCleanup(udp.close)

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 
+from swtpm import SoftwareTpm
+
 UID_BASE = 61000
 SPOOL_GID = 61900
 HOSTAPD_GID = 61901
@@ -227,7 +229,7 @@ class Device:
         self.socket = os.path.join(self.run_dir, "tre.sock")
         self.control = os.path.join(self.agent_dir, "ctrl", "test")
         self.config = os.path.join(self.dir, "m2me.ini")
-        self.process = None
+        self.process = self.tpm = self.boot_words = None
         self.lay_out(certificate, agent)
         self.take_address()
 
@@ -283,9 +285,30 @@ class Device:
         except (OSError, EOFError):
             return False
 
+    def give_tpm(self):
+        """From now on it has a TPM of its own, as on its board: no other user reaches its state."""
+        self.tpm = SoftwareTpm(os.path.join(self.dir, "tpm"))
+        self.world.tpms.append(self.tpm)
+
+    def stages(self):
+        """What its release has to name, as CSV."""
+        return self.world.command([self.world.bin("samara-boot"), "--config", self.config, "--measure"], None).stdout
+
+    def install(self, release, card, product):
+        """A release; with the supplier's card and the product it lies where only the supplier writes."""
+        medium = os.path.join(self.dir, "medium")
+        os.makedirs(medium, exist_ok=True)
+        shutil.copyfile(release, os.path.join(medium, "release.smr"))
+        shutil.copyfile(card, os.path.join(medium, "supplier.card"))
+        self.boot_words = ["--release", os.path.join(medium, "release.smr"), "--supplier", os.path.join(medium, "supplier.card"), "--product", product]
+
     def power_on(self):
-        self.process = Process(self.world, f"m{self.number}", [self.world.bin("samara-launch"), "--config", self.config],
-                               os.path.join(self.world.logs, f"m{self.number}.log"))
+        argv = [self.world.bin("samara-launch"), "--config", self.config]
+        if self.boot_words:
+            self.tpm.stop()
+            self.tpm.start()  # the reset that a start of the device is
+            argv = [self.world.bin("samara-boot"), "--config", self.config, *self.boot_words, "--tpm", self.tpm.tcti]
+        self.process = Process(self.world, f"m{self.number}", argv, os.path.join(self.world.logs, f"m{self.number}.log"))
         return self.process
 
     def power_off(self):
@@ -337,7 +360,7 @@ class World:
         self.closed = False
         self.root_user = os.getuid() == 0
         self.own_network = enter_own_network()
-        self.processes = []
+        self.processes, self.tpms = [], []
         self.mounts = []
         self.outputs = []  # of all commands, for who looks for what they should not say
         self.port = free_udp_port()
@@ -352,8 +375,11 @@ class World:
         """The build directory may lie where other users cannot reach."""
         self.bin_dir = os.path.join(self.root, "bin")
         os.makedirs(self.bin_dir, 0o755, exist_ok=True)
-        for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me"):
+        for path in ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me",
+                     "boot/samara-boot"):
             name = os.path.basename(path)
+            if name == "samara-boot" and not os.path.exists(os.path.join(self.build, path)):
+                continue  # built without tpm2-tss
             if os.path.exists(self.bin(name)):
                 os.remove(self.bin(name))  # what runs goes on running
             copy_program(self.replace.get(name, os.path.join(self.build, path)), self.bin(name))
@@ -382,6 +408,8 @@ class World:
                 process.stop()
             except Failed:
                 pass
+        for tpm in self.tpms:
+            tpm.stop()
         for path in self.mounts:
             subprocess.run(["umount", path], check=False)
         if self.keep or keep:

@@ -17,7 +17,7 @@ from world import enter_own_network  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 SOURCE = os.environ.get("SAMARA_SOURCE", os.getcwd())
-PROGRAMS = ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me")
+PROGRAMS = ("cli/samara", "server/samarad", "auc/samara-auc", "tre/linux/samara-tre", "tre/linux/samara-launch", "m2me/samara-m2me", "boot/samara-boot")
 VARIABLES = "export SERVER=192.0.2.1 S=/srv/samara\n"
 BLOCK_SECONDS = 60
 # Both machines call their directory $S; here the device's words for the server's files are turned into the server's.

@@ -5,170 +5,16 @@ import os
 import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 
-BUILD = os.environ.get("SAMARA_BUILD", "build")
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
+from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, good, read, registers, write  # noqa: E402
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
-from swtpm import SoftwareTpm  # noqa: E402
-
-SAMARA = os.path.join(BUILD, "cli", "samara")
-ROOT = os.geteuid() == 0
-TRE_UID, TRE_GID, AGENT_UID, AGENT_GID = (61060, 61061, 61062, 61063) if ROOT else (0, 0, 0, 0)
-ZERO = bytes(32)
-PRODUCT = "m2me-1"
-CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_SIGNATURE": 14, "RELEASE_PRODUCT": 15,
-         "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
-         "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26}
-
-
-def good(*words):
-    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{words} ended with {done.returncode}: {done.stderr}")
-    return done.stdout
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, octets):
-    with open(path, "wb") as f:
-        f.write(octets)
-
-
-def registers(tpm, *pcrs):
-    """{PCR: value} by TPM2_PCR_Read, asked for here."""
-    select = sum(1 << pcr for pcr in pcrs).to_bytes(3, "little")
-    command = struct.pack(">HIIIHB", 0x8001, 20, 0x17E, 1, 0x000B, 3) + select
-    with socket.create_connection(("127.0.0.1", tpm.port)) as s:
-        s.sendall(command)
-        head = s.recv(10, socket.MSG_WAITALL)
-        rest = s.recv(struct.unpack(">HII", head)[1] - 10, socket.MSG_WAITALL)
-    if head[6:] != bytes(4):
-        raise AssertionError("TPM2_PCR_Read: " + head.hex())
-    values = rest[4 + 4 + 2 + 1 + 3 + 4:]  # behind counter, selection, number of digests
-    return {pcr: values[i * 34 + 2:i * 34 + 34] for i, pcr in enumerate(sorted(pcrs))}
-
-
-class Running:
-    """samara-boot, and what it became."""
-
-    def __init__(self, argv):
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines, self.changed = [], threading.Condition()
-        self.reader = threading.Thread(target=self.collect, daemon=True)
-        self.reader.start()
-
-    def collect(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(line.rstrip("\n"))
-                self.changed.notify_all()
-        with self.changed:
-            self.lines.append("")
-            self.changed.notify_all()
-
-    def wait_for(self, pattern, count=1, timeout=30):
-        """The count-th line with a match; None: its output ended before."""
-        with self.changed:
-            def found():
-                return [m for m in map(re.compile(pattern).search, self.lines) if m]
-            self.changed.wait_for(lambda: len(found()) >= count or self.lines[-1:] == [""], timeout)
-            return found()[count - 1] if len(found()) >= count else None
-
-    def end(self):
-        """Switch it off."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.ended()
-
-    def ended(self):
-        """Its exit code, when it has ended by itself."""
-        self.process.wait(timeout=60)
-        self.reader.join(30)
-        self.process.stdout.close()
-        return self.process.returncode
-
-
-class Case(unittest.TestCase):
-    """A supplier, a device whose programs are its own, a release for it, and a TPM."""
-
-    def setUp(self):
-        self.base = tempfile.mkdtemp(prefix="samara-boot-test-")
-        os.chmod(self.base, 0o755)
-        self.addCleanup(shutil.rmtree, self.base)
-        self.tpm = SoftwareTpm(self.path("tpm"))
-        self.addCleanup(self.tpm.stop)
-        good(SAMARA, "supplier", "init", "--dir", self.path("supplier"), "--name", "S")
-        os.makedirs(self.path("bin"))
-        for source, program in (("boot/samara-boot", "samara-boot"), ("tre/linux/samara-launch", "samara-launch"),
-                                ("tre/linux/samara-tre", "samara-tre"), ("tests/system/stub-agent", "samara-m2me")):
-            shutil.copy(os.path.join(BUILD, source), self.path("bin", program))
-        write(self.path("slot.img"), b"firmware " * 1000)
-        self.configure()
-        self.sign(7)
-
-    def path(self, *names):
-        return os.path.join(self.base, *names)
-
-    def configure(self, launch="measure = slot.img", address="coap://192.0.2.1:5683"):
-        text = (f"[launch]\ntre-user = {TRE_UID}\ntre-group = {TRE_GID}\nagent-user = {AGENT_UID}\nagent-group = {AGENT_GID}\n"
-                f"tre-dir = d/tre\ntre-socket = r/tre.sock\n{launch}\n[server]\naddress = {address}\n[agent]\nstate = d/agent\n")
-        write(self.path("m2me.ini"), text.encode())
-
-    def stages(self):
-        return good(self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--measure")
-
-    def sign(self, number, stages=None, supplier="supplier", product=PRODUCT):
-        write(self.path("stages.csv"), (stages or self.stages()).encode())
-        good(SAMARA, "supplier", "release", "--dir", self.path(supplier), "--product", product, "--release", f"1.{number}", "-n", str(number),
-             "--csv", self.path("stages.csv"), "--out", self.path("release.smr"))
-
-    def argv(self):
-        return [self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--supplier", self.path("supplier", "supplier.card"), "--product", PRODUCT,
-                "--release", self.path("release.smr"), "--tpm", self.tpm.tcti]
-
-    def boot(self):
-        running = Running(self.argv())
-        self.addCleanup(running.end)
-        return running
-
-    def reset(self):
-        self.tpm.stop()
-        self.tpm.start()
-
-    def boots(self):
-        """It boots, as far as that the agent runs; then it is switched off."""
-        running = self.boot()
-        self.assertTrue(running.wait_for("agent ready"), running.lines)
-        self.assertEqual(running.end(), 0, running.lines)
-        self.reset()
-        return running
-
-    def refused(self, reason):
-        """Nothing runs, the reason is said in words and by the exit code, and the TPM shows that this was no approved boot."""
-        running = self.boot()
-        self.assertEqual(running.ended(), CODES[reason], running.lines)
-        self.assertIsNone(running.wait_for("child.started|agent ready|launch.ready"), running.lines)
-        self.assertTrue(running.wait_for(f"event=boot.refused why={reason} "), running.lines)
-        self.assertTrue(running.wait_for("^samara-boot: .{20}"), running.lines)
-        if reason != "TPM":
-            spoilt = sha256(ZERO + sha256(b"samara1 boot refused"))
-            self.assertEqual(registers(self.tpm, 8, 9), {8: spoilt, 9: spoilt})
-            self.reset()
-        return running
 
 
 class Booting(Case):
@@ -405,9 +251,7 @@ class Stages(Case):
     def test_exchanged_all_the_time(self):
         """Another process exchanges the agent, by rename and in place, as fast as it can: whatever runs is what was verified."""
         evil, path = self.path("evil"), self.path(*self.FILES["agent"])
-        honest = read(path)
-        write(evil, b"#!/bin/sh\necho EVIL agent ready\nexec sleep 1000\n" + b"#" * len(honest))
-        os.chmod(evil, 0o755)
+        shutil.copy(EVIL, evil)
         attack = ("import os, shutil, sys\n"
                   "evil, path, honest = sys.argv[1:]\n"
                   "while True:\n"
@@ -427,9 +271,9 @@ class Stages(Case):
 
     def one_of_many(self):
         running = self.boot()
-        running.wait_for("agent ready")
+        running.wait_for(f"{EVIL_SAYS}|agent ready")
         code = running.end()
-        self.assertIsNone(running.wait_for("EVIL"), running.lines)
+        self.assertIsNone(running.wait_for(EVIL_SAYS), running.lines)
         self.reset()
         return code
 

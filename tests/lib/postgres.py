@@ -5,6 +5,7 @@ as an unprivileged user when the test is root's. Nothing is left behind, and no 
 usage: postgres.py PROGRAM ...    run programs, one after the other, while SAMARA_TEST_STORE is the address of such a PostgreSQL
 """
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -82,6 +83,23 @@ class Postgres:
         if done.returncode != 0:
             raise RuntimeError(f"{text}\n{done.stderr}")
         return done.stdout.rstrip("\n")
+
+    @contextlib.contextmanager
+    def session(self, name="postgres"):
+        """One that stays: a function that runs statements in it, and returns when they are done."""
+        with subprocess.Popen([os.path.join(BIN, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.address(name)], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as psql:
+            def run(text):
+                psql.stdin.write(text + ";\n\\echo done\n")
+                psql.stdin.flush()
+                for line in psql.stdout:
+                    if line == "done\n":
+                        return
+                raise RuntimeError(text)
+            try:
+                yield run
+            finally:
+                psql.stdin.close()
 
     def end(self, sig):
         if self.child is not None and self.child.poll() is None:

@@ -5,6 +5,7 @@ nothing that was answered is lost."""
 import copy
 import os
 import signal
+import subprocess
 import sys
 import threading
 import unittest
@@ -93,7 +94,7 @@ class OnSqlite(Shared, unittest.TestCase):
 
 
 class OnPostgres(Shared, unittest.TestCase):
-    DEVICES = 61
+    DEVICES = 65
 
     @classmethod
     def make_store(cls):
@@ -148,6 +149,51 @@ class OnPostgres(Shared, unittest.TestCase):
             row = self.status(device)
             self.assertEqual(row["state"], "offered")
             self.assertEqual(repr(self.subscribe(device, 1)[1]), package)
+
+    def begin_load(self, batch):
+        """`samara ro load`, stopped amid its transaction: it holds the rows of its devices, and whatever else it has taken."""
+        o = self.o
+        with self.postgres.session() as session:
+            session("BEGIN; LOCK TABLE iccid IN ACCESS EXCLUSIVE MODE")
+            loader = subprocess.Popen(o.world.as_user(o.ro.uid, None, [o.world.bin("samara"), "ro", "load", "--dir", o.ro.dir, "--quiet", batch]),
+                                      stdin=subprocess.DEVNULL, cwd=o.world.root)
+            wait_until("the load to wait", lambda: self.postgres.sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND "
+                                                                     "relation = 'iccid'::regclass") != "0")
+            loader.send_signal(signal.SIGSTOP)
+            session("COMMIT")
+        return loader
+
+    def test_load_of_packages_for_devices_with_tickets_holds_nobody_else_up(self):
+        """Two devices with tickets get new packages, one is there already: the load of the other is under way while the first one fetches its own, which
+        the journal notes, and others fly and report."""
+        o, (first, second) = self.o, (self.settled(), self.settled())
+        for device in (first, second):
+            device.have = device.package[:2]
+        batches = [o.reseal(number, device) for number, device in ((70, first), (71, second))]
+        o.ro.run("load", batches[0])
+        loader = self.begin_load(batches[1])
+        try:
+            refused = self.refusals()
+            fetched = self.subscribe(first, 1)
+            self.assertGreater(fetched[1][2], first.package[1])
+            for which in (0, 1):
+                device = self.new()
+                self.report(device, which, o.install(device, self.subscribe(device, which)))
+            self.assertEqual(self.status(second)["state"], "installed")
+            self.assertEqual(self.refusals(), refused)
+        finally:
+            loader.send_signal(signal.SIGCONT)
+        self.assertEqual(loader.wait(60), 0)
+        self.assertEqual(self.status(second)["state"], "sealed")
+        self.assertGreater(self.subscribe(second)[1][2], second.package[1])
+
+    def refusals(self):
+        """How often a front end has said that the store does not serve it."""
+        count = 0
+        for name in ("samarad", "second"):
+            with open(os.path.join(self.o.world.logs, name + ".log"), encoding="utf-8", errors="replace") as f:
+                count += f.read().count("store.refused")
+        return count
 
     def test_killed_and_started_again(self):
         settled, flier = self.settled(), self.new()

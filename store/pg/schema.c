@@ -159,6 +159,7 @@ static enum smr_err upgrade_in_transaction(struct smr_pg *pg)
 	enum smr_err err;
 
 	SMR_TRY(smr_pg_queue_plain(pg, SMR_SQL_BEGIN_WRITE));
+	SMR_TRY(smr_pg_queue_plain(pg, SMR_SQL_PATIENCE)); /* with somebody else who is upgrading */
 	pg->in_transaction = true;
 	err = upgrade(pg);
 	if (err == SMR_OK)

@@ -111,11 +111,10 @@ enum smr_err smr_package_ring_unseal(struct smr_package_ring *ring, uint64_t epo
 /* 0: it is no key of a package. */
 static uint64_t epoch_of(const char *name)
 {
-	unsigned long long epoch;
+	size_t skip = strlen("package-");
+	unsigned long long epoch = strlen(name) > skip ? strtoull(name + skip, NULL, 10) : 0;
 	char again[48];
 
-	if (sscanf(name, NAME, &epoch) != 1)
-		return 0;
 	(void)snprintf(again, sizeof(again), NAME, epoch);
 	return strcmp(name, again) == 0 ? epoch : 0;
 }

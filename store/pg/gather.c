@@ -51,35 +51,37 @@ bool smr_pg_is_gathered(enum smr_sql which)
 	return kind_of(which) < SMR_COUNT(kinds);
 }
 
-static bool make_room(struct smr_pg_gathered *g, size_t len)
+/* NULL: no memory. */
+static uint8_t *make_room(struct smr_pg_gathered *g, size_t len)
 {
-	size_t room = g->room != 0 ? g->room : 4096;
+	size_t room = g->octets != NULL ? g->room : 4096;
 	uint8_t *octets;
 
-	if (g->room - g->len >= len)
-		return true;
 	while (room - g->len < len)
 		room *= 2;
-	octets = realloc(g->octets, room);
+	octets = g->octets != NULL && room == g->room ? g->octets : realloc(g->octets, room);
 	if (octets == NULL)
-		return false;
+		return NULL;
 	g->octets = octets;
 	g->room = room;
-	return true;
+	g->len += len;
+	return octets + g->len - len;
 }
 
 static bool keep(struct smr_pg_gathered *g, struct field *field, const struct smr_pg_params *params, int n)
 {
 	size_t len = (size_t)params->lengths[n];
 
+	uint8_t *room;
+
 	*field = (struct field){params->types[n], NONE, len};
 	if (params->values[n] == NULL)
 		return true;
-	if (!make_room(g, len))
-		return false;
 	field->at = g->len;
-	memcpy(g->octets + g->len, params->values[n], len);
-	g->len += len;
+	room = make_room(g, len);
+	if (room == NULL)
+		return false;
+	memcpy(room, params->values[n], len);
 	return true;
 }
 

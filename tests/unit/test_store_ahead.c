@@ -33,12 +33,12 @@ static sem_t release;
 static sem_t has_read;		/* posted for each read of a reader */
 static atomic_int threads_left; /* that may be created; negative: any number */
 
-ssize_t pread64(int fd, void *buf, size_t len, off_t offset)
+ssize_t pread64(int fd, void *buf, size_t nbytes, off_t offset)
 {
 	const struct timespec moment = {0, 1000};
 
 	if (gettid() == main_thread)
-		return syscall(SYS_pread64, fd, buf, len, offset);
+		return syscall(SYS_pread64, fd, buf, nbytes, offset);
 	if (readers_held)
 		(void)sem_wait(&release);
 	if (readers_slow)
@@ -46,7 +46,7 @@ ssize_t pread64(int fd, void *buf, size_t len, off_t offset)
 	reader_reads++;
 	(void)sem_post(&has_read);
 	if (!readers_fail)
-		return syscall(SYS_pread64, fd, buf, len, offset);
+		return syscall(SYS_pread64, fd, buf, nbytes, offset);
 	errno = EIO;
 	return -1;
 }

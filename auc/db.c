@@ -12,7 +12,7 @@
 #include "sys/fault.h"
 #include "sys/fsio.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_TIMEOUT_MS 5000
 #define SALT_LEN 16u
 /* The subscriber key as it is encrypted: alg, k_len, res_len, iterations, k, opc. */
@@ -35,13 +35,16 @@ static const char export_schema[] =
 	"CREATE TABLE IF NOT EXISTS exported (iccid BLOB PRIMARY KEY, format TEXT NOT NULL, made INTEGER NOT NULL)"
 	" WITHOUT ROWID";
 
-#define SUBSCRIPTION_COLUMNS                                                                                \
-	"SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d,"     \
-	" hash_x, supplier, ctr, EXISTS (SELECT 1 FROM exported WHERE exported.iccid = subscription.iccid)" \
+#define SUBSCRIPTION_COLUMNS                                                                                 \
+	"SELECT imsi, iccid, eid, serial, state, suspended, state_serial, key, amf, sqn, last_rand, d,"      \
+	" hash_x, supplier, ctr, EXISTS (SELECT 1 FROM exported WHERE exported.iccid = subscription.iccid)," \
+	" platform"                                                                                          \
 	" FROM subscription "
 
 static const char version_2[] = "ALTER TABLE subscription ADD COLUMN ctr INTEGER NOT NULL DEFAULT 0;"
 				"CREATE INDEX subscription_eid ON subscription (eid);";
+
+static const char version_3[] = "ALTER TABLE subscription ADD COLUMN platform INTEGER NOT NULL DEFAULT 0;";
 
 /* Withdrawn because of another subscription of the same device. */
 static const char replaced_why[] = "a newer subscription of this device took its place";
@@ -57,7 +60,8 @@ static const char renewed_why[] = "its device was enrolled anew";
 	X(remove, "DELETE FROM subscription WHERE iccid = ?1")                                                         \
 	X(insert, "INSERT INTO subscription (imsi, iccid, eid, serial, key, amf, sqn, last_rand, d, hash_x, "          \
 		  "supplier, alg, suspended,"                                                                          \
-		  " state_serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, zeroblob(16), ?8, ?9, ?10, ?11, ?12, ?13)")      \
+		  " state_serial, platform) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, zeroblob(16), ?8, ?9, ?10, ?11, ?12, " \
+		  "?13, ?14)")                                                                                         \
 	X(retire, "UPDATE subscription SET state = 3, why = ?3 WHERE eid = ?1 AND serial < ?2 AND state <> 3")         \
 	X(retire_others, "UPDATE subscription SET state = 3, why = ?4 WHERE eid = ?1 AND serial < ?2 AND d <> ?3 AND " \
 			 "state <> 3")                                                                                 \
@@ -244,10 +248,12 @@ static enum smr_err make_schema(struct smr_auc_db *db, int version)
 		return exec(db, "COMMIT");
 	if (err == SMR_OK && version < 1)
 		err = exec(db, version_1);
-	if (err == SMR_OK)
+	if (err == SMR_OK && version < 2)
 		err = exec(db, version_2);
 	if (err == SMR_OK)
-		err = exec(db, "PRAGMA user_version = 2");
+		err = exec(db, version_3);
+	if (err == SMR_OK)
+		err = exec(db, "PRAGMA user_version = 3");
 	if (err == SMR_OK)
 		return exec(db, "COMMIT");
 	(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
@@ -279,7 +285,7 @@ static enum smr_err set_up(struct smr_auc_db *db, const char *path, bool create,
 	sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
 	err = exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
 	version = schema_version(db);
-	if (err == SMR_OK && (version == 1 || (version == 0 && create)))
+	if (err == SMR_OK && ((version > 0 && version < SCHEMA_VERSION) || (version == 0 && create)))
 		err = make_schema(db, version);
 	else if (err == SMR_OK && version != SCHEMA_VERSION)
 		return smr_problem(problem, SMR_E_UNSUPPORTED, "%s has schema version %d, this samara-auc knows %d",
@@ -363,6 +369,7 @@ static enum smr_err read_row(struct smr_auc_db *db, sqlite3_stmt *s, struct smr_
 	SMR_TRY(read_blob(s, 13, out->supplier, sizeof(out->supplier)));
 	out->ctr = (uint32_t)sqlite3_column_int64(s, 14);
 	out->exported = sqlite3_column_int(s, 15) != 0;
+	out->platform = (enum smr_platform)sqlite3_column_int(s, 16);
 	return open_key(db, &out->imsi, sealed, &out->aka);
 }
 
@@ -416,6 +423,7 @@ static enum smr_err insert(struct smr_auc_db *db, const struct smr_subscription_
 	sqlite3_bind_int(s, 11, (int)record->aka.alg);
 	sqlite3_bind_int(s, 12, suspended);
 	sqlite3_bind_int64(s, 13, (sqlite3_int64)state_serial);
+	sqlite3_bind_int(s, 14, (int)record->platform);
 	return run(db, s, NULL);
 }
 

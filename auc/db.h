@@ -51,6 +51,7 @@ struct smr_auc_subscription {
 	uint8_t d[SMR_POINT_COMPRESSED_LEN];
 	uint8_t hash_x[SMR_HASH_LEN];
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	enum smr_platform platform;
 	uint32_t ctr; /* of the newest evidence that was judged and held, 0: none */
 };
 void smr_auc_subscription_wipe(struct smr_auc_subscription *subscription);

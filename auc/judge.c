@@ -33,8 +33,7 @@ static enum smr_err verify_evidence(const struct smr_auc_subscription *s, const 
 		return SMR_E_TRUNCATED;
 	err = smr_pubkey_import(&d, SMR_ARRAY(s->d));
 	if (err == SMR_OK)
-		err = smr_evidence_verify_relayed(record->evidence, record->e, record->q, &d, SMR_PLATFORM_SOFTWARE,
-						  relayed);
+		err = smr_evidence_verify_relayed(record->evidence, record->e, record->q, &d, s->platform, relayed);
 	smr_pubkey_wipe(&d);
 	if (err == SMR_OK && memcmp(&relayed->evidence.eid, &s->eid, sizeof(s->eid)) != 0)
 		err = SMR_E_NOT_ADDRESSEE;
@@ -53,9 +52,13 @@ static enum smr_err verify_install_mac(const struct smr_auc_subscription *s, con
 
 /** Not on the supplier's list; or there is no list yet, and so nothing to judge by. */
 static enum smr_err judge_measurement(struct smr_auc_db *db, const struct smr_auc_subscription *s,
-				      const struct smr_evidence *evidence)
+				      const struct smr_relayed *relayed)
 {
-	enum smr_err err = smr_auc_db_approved(db, s->supplier, evidence->measurement);
+	uint8_t state[SMR_HASH_LEN];
+	enum smr_err err = smr_evidence_state(&relayed->evidence, s->platform, &relayed->quote, state);
+
+	if (err == SMR_OK)
+		err = smr_auc_db_approved(db, s->supplier, state);
 
 	if (err == SMR_E_MEASUREMENT && smr_auc_db_has_references(db, s->supplier) == SMR_E_NOT_FOUND)
 		return SMR_E_NOT_FOUND;
@@ -75,7 +78,7 @@ static enum smr_err judge_install(struct smr_auc_db *db, const struct smr_auc_su
 	if (s->state == SMR_AUC_ACTIVE && record->evidence.len == 0)
 		return SMR_OK;
 	SMR_TRY(verify_evidence(s, record, &relayed));
-	SMR_TRY(judge_measurement(db, s, &relayed.evidence));
+	SMR_TRY(judge_measurement(db, s, &relayed));
 	if (relayed.evidence.tamper != 0)
 		return SMR_E_TAMPERED;
 	SMR_TRY(verify_install_mac(s, &record->receipt, relayed.hash_ev));

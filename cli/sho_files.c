@@ -106,6 +106,7 @@ static enum smr_err prepare_subscription(const struct smr_seal_files *f, struct 
 	memcpy(record.d, job->device.d, sizeof(record.d));
 	memcpy(record.hash_x, job->hash_x, sizeof(record.hash_x));
 	memcpy(record.supplier, f->supplier, sizeof(record.supplier));
+	record.platform = f->platform;
 	smr_put_subscription_record(&w, &record);
 	err = prepare(f->subscriptions, job->number, &w, job->record, &job->record_len);
 	smr_subscription_record_wipe(&record);

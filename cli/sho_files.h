@@ -20,6 +20,7 @@ struct smr_seal_files {
 	struct smr_pubkey ro_kem;
 	struct smr_pubkey auc_kem;
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	enum smr_platform platform; /* of the shipment's devices */
 	struct smr_shipment_id shipment;
 	/* own */
 	struct smr_key_id operator_id;

@@ -60,6 +60,7 @@ static enum smr_err open_shipment(struct sealing *s)
 	err = smr_get_shipment_about(smr_bytes_of(info->about, info->about_len), &s->plan.about);
 	SMR_WIPE(s->plan.about.gate);
 	s->files.shipment = s->plan.about.id;
+	s->files.platform = s->plan.about.platform;
 	if (err == SMR_OK)
 		err = smr_shipment_id_of(info->sender, info->number, &id);
 	if (err == SMR_OK && memcmp(&id, &s->plan.about.id, sizeof(id)) != 0)

@@ -14,13 +14,16 @@ static const char schema[] =
 	" eid BLOB NOT NULL, imei BLOB, d BLOB, t BLOB, PRIMARY KEY (number, position), UNIQUE (number, eid),"
 	" UNIQUE (number, imei), UNIQUE (number, d), UNIQUE (number, t)) WITHOUT ROWID;";
 
-/* Beside the tables of version 1, for the question whether a device is in an earlier shipment. */
-static const char eid_index[] = "CREATE INDEX IF NOT EXISTS device_eid ON device (eid)";
+/* Beside the tables of version 1, for the question whether a device is in an earlier shipment, and for shipments of devices without software keys. */
+static const char later[] = "CREATE INDEX IF NOT EXISTS device_eid ON device (eid);"
+			    "CREATE TABLE IF NOT EXISTS platform (number INTEGER PRIMARY KEY REFERENCES shipment,"
+			    " platform INTEGER NOT NULL);";
 
 #define SHIPMENT_COLUMNS                                                                                 \
 	"SELECT number, owner, gate, made, shipped, (SELECT count(*) FROM device WHERE device.number = " \
 	"shipment.number),"                                                                              \
-	" (SELECT count(d) FROM device WHERE device.number = shipment.number) FROM shipment "
+	" (SELECT count(d) FROM device WHERE device.number = shipment.number),"                          \
+	" (SELECT platform FROM platform WHERE platform.number = shipment.number) FROM shipment "
 
 struct smr_supplier_db {
 	sqlite3 *sql;
@@ -38,7 +41,7 @@ enum smr_err smr_supplier_db_open(const char *dir, struct smr_supplier_db **out,
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
 	err = smr_db_open(dir, "supplier.db", schema, SCHEMA_VERSION, &db->sql, problem);
 	if (err == SMR_OK) {
-		err = smr_db_exec(db->sql, eid_index);
+		err = smr_db_exec(db->sql, later);
 		if (err != SMR_OK) {
 			(void)smr_db_fail(db->sql, err, problem);
 			smr_db_close(db->sql);
@@ -96,6 +99,15 @@ static enum smr_err add_anchors(struct smr_supplier_db *db, const struct smr_sup
 	return SMR_OK;
 }
 
+static enum smr_err add_platform(struct smr_supplier_db *db, const struct smr_supplier_shipment *shipment)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "INSERT INTO platform (number, platform) VALUES (?1, ?2)");
+
+	smr_db_bind_uint(s, 1, shipment->number);
+	smr_db_bind_uint(s, 2, (uint64_t)shipment->platform);
+	return smr_db_run(s);
+}
+
 enum smr_err smr_supplier_db_add(struct smr_supplier_db *db, const struct smr_supplier_shipment *shipment)
 {
 	SMR_DB_STATEMENT *s = smr_db_prepare(
@@ -106,6 +118,8 @@ enum smr_err smr_supplier_db_add(struct smr_supplier_db *db, const struct smr_su
 	smr_db_bind(s, 3, shipment->has_gate ? SMR_ARRAY(shipment->gate) : SMR_NONE);
 	smr_db_bind_uint(s, 4, shipment->made);
 	SMR_TRY(smr_db_run(s));
+	if (shipment->platform != SMR_PLATFORM_SOFTWARE)
+		SMR_TRY(add_platform(db, shipment));
 	return add_anchors(db, shipment);
 }
 
@@ -131,7 +145,8 @@ static enum smr_err read_shipment(struct smr_supplier_db *db, sqlite3_stmt *s, s
 					      .made = smr_db_uint(s, 3),
 					      .shipped = smr_db_uint(s, 4),
 					      .devices = smr_db_uint(s, 5),
-					      .enrolled = smr_db_uint(s, 6)};
+					      .enrolled = smr_db_uint(s, 6),
+					      .platform = (enum smr_platform)smr_db_uint(s, 7)};
 	if (out->owner_bound)
 		SMR_TRY(smr_db_octets(s, 1, out->owner, sizeof(out->owner)));
 	if (out->has_gate)

@@ -30,6 +30,7 @@ struct smr_supplier_shipment {
 	uint8_t owner[SMR_POINT_COMPRESSED_LEN];
 	bool has_gate;
 	uint8_t gate[16];
+	enum smr_platform platform; /* of all its devices */
 	uint8_t anchors[SMR_TRE_ANCHORS_MAX][SMR_POINT_COMPRESSED_LEN];
 	size_t anchor_count;
 	uint64_t made;	  /* seconds since 1970 */

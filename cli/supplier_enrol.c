@@ -145,7 +145,7 @@ static enum smr_err take_identity(struct enrolling *e, struct smr_tre_client *tr
 
 static enum smr_err certify(struct enrolling *e)
 {
-	struct smr_certificate certificate = {.eid = *e->eid};
+	struct smr_certificate certificate = {.eid = *e->eid, .platform = e->shipment.platform};
 	struct smr_writer w = smr_writer_init((struct smr_space){e->certificate, sizeof(e->certificate)});
 
 	memcpy(certificate.d, e->identity.d, sizeof(certificate.d));

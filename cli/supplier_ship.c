@@ -31,7 +31,8 @@ static enum smr_err create(const struct smr_party *party, const struct smr_suppl
 {
 	uint8_t room[SMR_FILE_ABOUT_MAX];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_shipment_about about = {.owner_bound = shipment->owner_bound, .has_gate = shipment->has_gate};
+	struct smr_shipment_about about = {
+		.owner_bound = shipment->owner_bound, .has_gate = shipment->has_gate, .platform = shipment->platform};
 	struct smr_bytes encoded;
 
 	SMR_TRY(smr_shipment_id_of(party->card.sign, shipment->number, &about.id));

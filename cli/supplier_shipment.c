@@ -212,6 +212,18 @@ static enum smr_err take(struct taking *t, const struct smr_party *party, const 
 	return err;
 }
 
+static enum smr_err take_platform(const struct smr_args *args, struct smr_supplier_shipment *shipment,
+				  struct smr_problem *problem)
+{
+	const char *name = smr_arg_given(args, "platform") ? smr_arg(args, "platform") : "software";
+
+	if (strcmp(name, "tpm") == 0)
+		shipment->platform = SMR_PLATFORM_TPM;
+	else if (strcmp(name, "software") != 0)
+		return smr_problem(problem, SMR_E_INVALID, "--platform %s: give «software» or «tpm»", name);
+	return SMR_OK;
+}
+
 static enum smr_err make(const struct smr_args *args, const struct smr_party *party,
 			 struct smr_supplier_shipment *shipment, struct smr_problem *problem)
 {
@@ -219,6 +231,7 @@ static enum smr_err make(const struct smr_args *args, const struct smr_party *pa
 	enum smr_err err;
 
 	SMR_TRY(take_trust(args, party, shipment, problem));
+	SMR_TRY(take_platform(args, shipment, problem));
 	shipment->has_gate = smr_arg_given(args, "gate");
 	if (shipment->has_gate)
 		SMR_TRY(smr_random(shipment->gate, sizeof(shipment->gate)));
@@ -258,6 +271,7 @@ static const struct smr_option options[] = {
 	{"owner", 0, "CARD", 0, "the devices are bound to this owner and go by its orders"},
 	{"anchor", 0, "CARD", SMR_OPT_REPEAT, "operator that the devices accept; for devices without owner"},
 	{"gate", 0, NULL, 0, "give the shipment a gate key"},
+	{"platform", 0, "NAME", 0, "how its devices attest: software (keys in memory; the default) or tpm (a TPM 2.0)"},
 	{"re-enrol", 0, NULL, 0, "devices of earlier shipments may be in it: they were reset and get new keys"},
 };
 

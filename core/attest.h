@@ -12,6 +12,11 @@
 /** How a device attests, as its supplier states it. Values are on the wire. */
 enum smr_platform { SMR_PLATFORM_SOFTWARE = 0, SMR_PLATFORM_TPM = 1 };
 
+/** CBOR of a platform as an optional last member: whoever has software keys leaves it out. */
+void smr_put_platform(struct smr_writer *w, enum smr_platform platform);
+/** Read it back where @p present, else SMR_PLATFORM_SOFTWARE. */
+enum smr_platform smr_get_platform(struct smr_reader *r, bool present);
+
 /** What vouches for evidence: a signature of d over the hash, or over a quote that has the hash as its qualifying data. */
 struct smr_attestation {
 	uint8_t sig[SMR_SIG_LEN];

@@ -298,6 +298,15 @@ enum smr_err smr_evidence_verify(const struct smr_m1 *m1, const struct smr_pubke
 	return verify(&m1->attested.attestation, hash, m1->evidence.measurement, d, platform);
 }
 
+enum smr_err smr_evidence_state(const struct smr_evidence *evidence, enum smr_platform platform,
+				const struct smr_tpm_quote *quote, uint8_t out[SMR_HASH_LEN])
+{
+	if (platform == SMR_PLATFORM_TPM)
+		return smr_tpm_state(quote->pcrs, evidence->measurement, out);
+	memcpy(out, evidence->measurement, SMR_HASH_LEN);
+	return SMR_OK;
+}
+
 enum smr_err smr_evidence_verify_relayed(struct smr_bytes encoded, const uint8_t e[SMR_POINT_COMPRESSED_LEN],
 					 const uint8_t q[SMR_POINT_COMPRESSED_LEN], const struct smr_pubkey *d,
 					 enum smr_platform platform, struct smr_relayed *out)

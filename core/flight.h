@@ -130,6 +130,11 @@ enum smr_err smr_m1_open(const struct smr_privkey *q, struct smr_bytes datagram,
 enum smr_err smr_evidence_verify(const struct smr_m1 *m1, const struct smr_pubkey *d,
 				 enum smr_platform platform) SMR_MUST_USE;
 
+/** What has to be on the supplier's list for this evidence to be believed: the measurement; of a device with a TPM the state of the PCRs
+ * that its quote selects (smr_tpm_state). Only once it has verified. SMR_E_CRYPTO. */
+enum smr_err smr_evidence_state(const struct smr_evidence *evidence, enum smr_platform platform,
+				const struct smr_tpm_quote *quote, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
+
 /** What relayed evidence says. */
 struct smr_relayed {
 	struct smr_evidence evidence;

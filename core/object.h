@@ -11,6 +11,7 @@
 #ifndef SMR_OBJECT_H
 #define SMR_OBJECT_H
 
+#include "core/attest.h"
 #include "core/cose.h"
 #include "core/ident.h"
 
@@ -26,6 +27,7 @@ struct smr_certificate {
 	uint8_t d[SMR_POINT_COMPRESSED_LEN]; /* device signature key */
 	uint8_t t[SMR_POINT_COMPRESSED_LEN]; /* KEM key that subscriptions are sealed to */
 	struct smr_shipment_id shipment;
+	enum smr_platform platform; /* how it attests */
 };
 enum smr_err smr_certificate_sign(struct smr_writer *w, const struct smr_privkey *supplier,
 				  const struct smr_certificate *certificate) SMR_MUST_USE;

@@ -133,6 +133,15 @@ enum smr_err smr_tpm_quote_verify(const struct smr_pubkey *d, const struct smr_t
 	return smr_ecdsa_verify(d, hash, sig);
 }
 
+enum smr_err smr_tpm_state(uint32_t pcrs, const uint8_t digest[SMR_HASH_LEN], uint8_t out[SMR_HASH_LEN])
+{
+	uint8_t set[4];
+	const struct smr_bytes parts[] = {SMR_TEXT("samara1 pcrs"), SMR_ARRAY(set), smr_bytes_of(digest, SMR_HASH_LEN)};
+
+	smr_put_be32(set, pcrs);
+	return smr_sha256(parts, SMR_COUNT(parts), out);
+}
+
 void smr_put_tpm_quote(struct smr_writer *w, const struct smr_tpm_quote *quote)
 {
 	smr_put_array(w, 6);

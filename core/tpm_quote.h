@@ -73,6 +73,12 @@ enum smr_err smr_tpm_quote_verify(const struct smr_pubkey *d, const struct smr_t
 				  const uint8_t extra[SMR_HASH_LEN], const uint8_t pcr_digest[SMR_HASH_LEN],
 				  const uint8_t sig[SMR_SIG_LEN]) SMR_MUST_USE;
 
+/**
+ * A state of the PCRs as it is approved: SHA-256("samara1 pcrs" | be32(pcrs) | digest). The set belongs to it: PCRs that software can
+ * reset hold any digest that one likes.
+ */
+enum smr_err smr_tpm_state(uint32_t pcrs, const uint8_t digest[SMR_HASH_LEN], uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
+
 /** One step of a measured boot: @p digest was extended into PCR @p pcr. */
 struct smr_tpm_event {
 	uint8_t pcr;

@@ -73,26 +73,28 @@ enum smr_err smr_get_empty_about(struct smr_bytes encoded)
 
 void smr_put_shipment_about(struct smr_writer *w, const struct smr_shipment_about *about)
 {
-	smr_put_array(w, 3);
+	smr_put_array(w, about->platform == SMR_PLATFORM_SOFTWARE ? 3 : 4);
 	smr_put_bytes(w, SMR_ARRAY(about->id.octets));
 	smr_put_point_or_null(w, about->owner_bound, about->owner);
 	if (about->has_gate)
 		smr_put_bytes(w, SMR_ARRAY(about->gate));
 	else
 		smr_put_null(w);
+	smr_put_platform(w, about->platform);
 }
 
 enum smr_err smr_get_shipment_about(struct smr_bytes encoded, struct smr_shipment_about *out)
 {
 	struct smr_reader r = smr_reader_init(encoded);
 	struct smr_shipment_about about = {0};
+	size_t items = smr_get_array(&r, 3, 4);
 
-	(void)smr_get_array(&r, 3, 3);
 	smr_get_fixed(&r, about.id.octets, sizeof(about.id.octets));
 	smr_get_point_or_null(&r, &about.owner_bound, about.owner);
 	about.has_gate = !smr_get_null(&r);
 	if (about.has_gate)
 		smr_get_fixed(&r, about.gate, sizeof(about.gate));
+	about.platform = smr_get_platform(&r, items == 4);
 	SMR_TRY(smr_reader_done(&r));
 	*out = about;
 	return SMR_OK;
@@ -162,8 +164,26 @@ enum smr_err smr_shipment_id_of(const uint8_t supplier[SMR_POINT_COMPRESSED_LEN]
 void smr_put_reference_record(struct smr_writer *w, const struct smr_reference_record *record)
 {
 	smr_put_array(w, 2);
-	smr_put_bytes(w, SMR_ARRAY(record->measurement));
+	if (record->log.count > 0)
+		smr_put_boot_log(w, &record->log);
+	else
+		smr_put_bytes(w, SMR_ARRAY(record->measurement));
 	smr_put_text(w, smr_bytes_of(record->version, strnlen(record->version, sizeof(record->version))));
+}
+
+/* What a boot log comes to: nobody has to send the PCRs, nor believe them. */
+static enum smr_err replay(struct smr_reference_record *record)
+{
+	uint8_t digest[SMR_HASH_LEN];
+	uint32_t pcrs;
+
+	SMR_TRY(smr_tpm_log_replay(record->log.events, record->log.count, &pcrs, digest));
+	return smr_tpm_state(pcrs, digest, record->measurement);
+}
+
+static bool is_array(struct smr_reader r)
+{
+	return smr_get_array(&r, 0, SIZE_MAX) > 0;
 }
 
 enum smr_err smr_get_reference_record(struct smr_bytes encoded, struct smr_reference_record *out)
@@ -173,13 +193,18 @@ enum smr_err smr_get_reference_record(struct smr_bytes encoded, struct smr_refer
 	struct smr_bytes version;
 
 	(void)smr_get_array(&r, 2, 2);
-	smr_get_fixed(&r, record.measurement, sizeof(record.measurement));
+	if (is_array(r))
+		smr_get_boot_log(&r, &record.log);
+	else
+		smr_get_fixed(&r, record.measurement, sizeof(record.measurement));
 	version = smr_get_text(&r, 0, sizeof(record.version) - 1);
 	SMR_TRY(smr_reader_done(&r));
 	/* It is shown on terminals. */
 	for (size_t i = 0; i < version.len; i++)
 		if (version.ptr[i] < 0x20 || version.ptr[i] == 0x7f)
 			return SMR_E_MALFORMED;
+	if (record.log.count > 0)
+		SMR_TRY(replay(&record));
 	if (version.len > 0)
 		memcpy(record.version, version.ptr, version.len);
 	*out = record;

@@ -6,6 +6,7 @@
 #ifndef SMR_FORMATS_H
 #define SMR_FORMATS_H
 
+#include "core/boot_log.h"
 #include "core/flight.h"
 #include "file/file.h"
 
@@ -24,6 +25,7 @@ struct smr_shipment_about {
 	uint8_t owner[SMR_POINT_COMPRESSED_LEN];
 	bool has_gate;
 	uint8_t gate[16];
+	enum smr_platform platform; /* of all its devices */
 };
 struct smr_shipment_record {
 	struct smr_eid eid;
@@ -42,9 +44,12 @@ enum smr_err smr_shipment_id_of(const uint8_t supplier[SMR_POINT_COMPRESSED_LEN]
 
 /* Reference measurements (2): supplier → RO and SHO; about = []. The file replaces the supplier's earlier list. */
 struct smr_reference_record {
-	uint8_t measurement[SMR_HASH_LEN];
+	uint8_t measurement
+		[SMR_HASH_LEN]; /* what is approved: of software; or of a boot log the state of the PCRs (smr_tpm_state) */
+	struct smr_boot_log log; /* of devices with a TPM; count 0: software. Views into what was decoded */
 	char version[65];
 };
+/** A log is written where there is one, else the measurement. */
 void smr_put_reference_record(struct smr_writer *w, const struct smr_reference_record *record);
 enum smr_err smr_get_reference_record(struct smr_bytes encoded, struct smr_reference_record *out) SMR_MUST_USE;
 
@@ -85,6 +90,7 @@ struct smr_subscription_record {
 	uint8_t d[SMR_POINT_COMPRESSED_LEN]; /* the device's signature key, from the shipment */
 	uint8_t hash_x[SMR_HASH_LEN];
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN]; /* whose reference measurements apply */
+	enum smr_platform platform;		    /* of the device, from the shipment */
 };
 void smr_put_subscription_record(struct smr_writer *w, const struct smr_subscription_record *record);
 enum smr_err smr_get_subscription_record(struct smr_bytes encoded, struct smr_subscription_record *out) SMR_MUST_USE;

@@ -73,7 +73,7 @@ enum smr_err smr_get_batch_record(struct smr_bytes encoded, struct smr_batch_rec
 /* ---- subscriptions ---- */
 
 #define SHORT_COUNT 4
-#define FULL_COUNT 15
+#define FULL_COUNT 15 /* and the platform */
 
 static void put_addition(struct smr_writer *w, const struct smr_subscription_record *record)
 {
@@ -90,13 +90,14 @@ static void put_addition(struct smr_writer *w, const struct smr_subscription_rec
 	smr_put_bytes(w, SMR_ARRAY(record->d));
 	smr_put_bytes(w, SMR_ARRAY(record->hash_x));
 	smr_put_bytes(w, SMR_ARRAY(record->supplier));
+	smr_put_platform(w, record->platform);
 }
 
 void smr_put_subscription_record(struct smr_writer *w, const struct smr_subscription_record *record)
 {
 	bool addition = record->action == SMR_SUBSCRIPTION_ADD;
 
-	smr_put_array(w, addition ? FULL_COUNT : SHORT_COUNT);
+	smr_put_array(w, addition ? FULL_COUNT + (record->platform != SMR_PLATFORM_SOFTWARE) : SHORT_COUNT);
 	smr_put_uint(w, (uint64_t)record->action);
 	smr_put_subject(w, &record->eid, &record->iccid, record->serial);
 	if (addition)
@@ -124,7 +125,7 @@ static void get_aka(struct smr_reader *r, struct smr_aka_params *aka)
 		smr_reader_fail(r, smr_aka_params_check(aka));
 }
 
-static void get_addition(struct smr_reader *r, struct smr_subscription_record *record)
+static void get_addition(struct smr_reader *r, bool has_platform, struct smr_subscription_record *record)
 {
 	smr_get_fixed(r, record->imsi.octets, sizeof(record->imsi.octets));
 	if (r->err == SMR_OK && smr_imsi_check(&record->imsi) != SMR_OK)
@@ -135,20 +136,22 @@ static void get_addition(struct smr_reader *r, struct smr_subscription_record *r
 	smr_get_point(r, record->d);
 	smr_get_fixed(r, record->hash_x, sizeof(record->hash_x));
 	smr_get_point(r, record->supplier);
+	record->platform = smr_get_platform(r, has_platform);
 }
 
 static enum smr_err get_subscription(struct smr_bytes encoded, struct smr_subscription_record *record)
 {
 	struct smr_reader r = smr_reader_init(encoded);
-	size_t count = smr_get_array(&r, SHORT_COUNT, FULL_COUNT);
+	size_t count = smr_get_array(&r, SHORT_COUNT, FULL_COUNT + 1);
+	bool addition;
 
 	record->action = (enum smr_subscription_action)smr_get_uint(&r, SMR_SUBSCRIPTION_WITHDRAW);
 	smr_get_subject(&r, &record->eid, &record->iccid, &record->serial);
-	if (record->action == SMR_SUBSCRIPTION_ADD)
-		get_addition(&r, record);
+	addition = record->action == SMR_SUBSCRIPTION_ADD;
+	if (addition)
+		get_addition(&r, count > FULL_COUNT, record);
 	SMR_TRY(smr_reader_done(&r));
-	if (record->action < SMR_SUBSCRIPTION_ADD ||
-	    count != (record->action == SMR_SUBSCRIPTION_ADD ? FULL_COUNT : SHORT_COUNT))
+	if (record->action < SMR_SUBSCRIPTION_ADD || !(addition ? count >= FULL_COUNT : count == SHORT_COUNT))
 		return SMR_E_MALFORMED;
 	return SMR_OK;
 }

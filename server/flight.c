@@ -45,41 +45,62 @@ void smr_flight_open(struct smr_item *item, const struct smr_steps *steps)
 	item->stage = SMR_STAGE_LOOKUP;
 }
 
-/** The device's key and whether its measurement is approved, by reference or by certificate. */
-static enum smr_err find_device_key(const struct smr_item *item, const struct smr_steps *steps, struct smr_pubkey *d,
-				    bool *approved)
+/* What is known of the device that claims to have sent this. */
+struct known {
+	struct smr_pubkey d;
+	enum smr_platform platform;
+	const uint8_t *supplier; /* whose list it has to be on */
+};
+
+/** By reference. */
+static enum smr_err known_from_shipment(const struct smr_item *item, const struct smr_steps *steps, struct known *out)
 {
-	const struct smr_evidence *ev = &item->m1.evidence;
+	const struct smr_keyring_shipment *shipment = smr_keyring_shipment(steps->ring, &item->device->shipment);
+
+	/* Loaded a moment ago: a refusal would give a wrong reason. Unanswered, the device asks again in two seconds. */
+	if (shipment == NULL)
+		return SMR_E_UNAVAILABLE;
+	out->platform = shipment->platform;
+	out->supplier = shipment->supplier;
+	return smr_pubkey_import(&out->d, SMR_ARRAY(item->device->d));
+}
+
+static enum smr_err known_from_certificate(const struct smr_item *item, const struct smr_steps *steps,
+					   struct known *out)
+{
 	const struct smr_store_device *device = item->device;
 	struct smr_certificate certificate;
 
-	if (device->err == SMR_OK && device->known_d) {
-		/* Loaded a moment ago: a refusal would give a wrong reason. Unanswered, the device asks again in two seconds. */
-		if (!smr_keyring_knows(steps->ring, &device->shipment))
-			return SMR_E_UNAVAILABLE;
-		*approved = smr_keyring_approved(steps->ring, &device->shipment, ev->measurement);
-		return smr_pubkey_import(d, SMR_ARRAY(device->d));
-	}
 	if (item->m1.certificate.len == 0)
 		return SMR_E_NOT_FOUND;
-	SMR_TRY(smr_keyring_certificate(steps->ring, item->m1.certificate, ev->measurement, &certificate, approved));
-	if (memcmp(&certificate.eid, &ev->eid, sizeof(ev->eid)) != 0)
+	SMR_TRY(smr_keyring_certificate(steps->ring, item->m1.certificate, &certificate, &out->supplier));
+	if (memcmp(&certificate.eid, &item->m1.evidence.eid, sizeof(certificate.eid)) != 0)
 		return SMR_E_NOT_ADDRESSEE;
 	/* The certificate of before a new enrolment is as genuine as ever: the operator has said which one counts. */
 	if (device->err == SMR_OK && device->has_shipment &&
 	    memcmp(&certificate.shipment, &device->shipment, sizeof(certificate.shipment)) != 0)
 		return SMR_E_NOT_ADDRESSEE;
-	return smr_pubkey_import(d, SMR_ARRAY(certificate.d));
+	out->platform = certificate.platform;
+	return smr_pubkey_import(&out->d, SMR_ARRAY(certificate.d));
 }
 
-static enum smr_err verify(struct smr_item *item, const struct smr_steps *steps, bool *approved)
+/** Verify the evidence as its platform makes it, and look whether the state that it shows is approved. */
+static enum smr_err verify(const struct smr_item *item, const struct smr_steps *steps, bool *approved)
 {
-	struct smr_pubkey d = {0};
-	enum smr_err err = find_device_key(item, steps, &d, approved);
+	bool by_reference = item->device->err == SMR_OK && item->device->known_d;
+	uint8_t state[SMR_HASH_LEN];
+	struct known known = {0};
+	enum smr_err err =
+		by_reference ? known_from_shipment(item, steps, &known) : known_from_certificate(item, steps, &known);
 
 	if (err == SMR_OK)
-		err = smr_evidence_verify(&item->m1, &d, SMR_PLATFORM_SOFTWARE);
-	smr_pubkey_wipe(&d);
+		err = smr_evidence_verify(&item->m1, &known.d, known.platform);
+	if (err == SMR_OK)
+		err = smr_evidence_state(&item->m1.evidence, known.platform, &item->m1.attested.attestation.quote,
+					 state);
+	if (err == SMR_OK)
+		*approved = smr_keyring_approves(steps->ring, known.supplier, state);
+	smr_pubkey_wipe(&known.d);
 	return err;
 }
 

@@ -18,11 +18,6 @@ struct supplier {
 	struct smr_pubkey key;
 };
 
-struct shipment_entry {
-	struct smr_shipment_id id;
-	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
-};
-
 /* What a class comes to now. */
 struct class_entry {
 	bool known;
@@ -43,7 +38,7 @@ struct smr_keyring {
 	size_t ticket_count;
 	struct smr_store_reference *measurements;
 	size_t measurement_count;
-	struct shipment_entry *shipments;
+	struct smr_keyring_shipment *shipments;
 	size_t shipment_count;
 	struct smr_keyring_gate *gates;
 	size_t gate_count;
@@ -106,12 +101,13 @@ static void add_gate(struct smr_keyring *ring, const struct smr_shipment_about *
 static void add_shipment(void *context, const struct smr_store_shipment *shipment)
 {
 	struct smr_keyring *ring = context;
-	struct shipment_entry *slot = grow(ring, (void **)&ring->shipments, &ring->shipment_count, sizeof(*slot));
+	struct smr_keyring_shipment *slot = grow(ring, (void **)&ring->shipments, &ring->shipment_count, sizeof(*slot));
 
 	if (slot == NULL)
 		return;
 	slot->id = shipment->about.id;
 	memcpy(slot->supplier, shipment->supplier, sizeof(slot->supplier));
+	slot->platform = shipment->about.platform;
 	add_gate(ring, &shipment->about);
 }
 
@@ -458,18 +454,19 @@ bool smr_keyring_gives_spare(const struct smr_keyring *ring, uint32_t class)
 	return class_of(ring, class)->class.up_to_s >= ring->times.spare_from_s;
 }
 
-static bool supplier_approves(const struct smr_keyring *ring, const uint8_t *supplier, const uint8_t *measurement)
+bool smr_keyring_approves(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+			  const uint8_t state[SMR_HASH_LEN])
 {
 	struct smr_store_reference key;
 
 	memcpy(key.supplier, supplier, sizeof(key.supplier));
-	memcpy(key.measurement, measurement, sizeof(key.measurement));
+	memcpy(key.measurement, state, sizeof(key.measurement));
 	return ring->measurement_count && bsearch(&key, ring->measurements, ring->measurement_count,
 						  sizeof(*ring->measurements), compare_references) != NULL;
 }
 
-static const struct shipment_entry *find_shipment(const struct smr_keyring *ring,
-						  const struct smr_shipment_id *shipment)
+const struct smr_keyring_shipment *smr_keyring_shipment(const struct smr_keyring *ring,
+							const struct smr_shipment_id *shipment)
 {
 	if (ring->shipment_count == 0)
 		return NULL;
@@ -494,30 +491,14 @@ const uint8_t *smr_keyring_echo_key(const struct smr_keyring *ring, unsigned age
 	return ring->has_echo[age] ? ring->echo[age] : NULL;
 }
 
-bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment)
-{
-	return find_shipment(ring, shipment) != NULL;
-}
-
-bool smr_keyring_approved(const struct smr_keyring *ring, const struct smr_shipment_id *shipment,
-			  const uint8_t measurement[SMR_HASH_LEN])
-{
-	const struct shipment_entry *entry = find_shipment(ring, shipment);
-
-	return entry != NULL && supplier_approves(ring, entry->supplier, measurement);
-}
-
 enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
-				     const uint8_t measurement[SMR_HASH_LEN], struct smr_certificate *out,
-				     bool *approved)
+				     struct smr_certificate *out, const uint8_t **supplier)
 {
 	for (size_t i = 0; i < ring->supplier_count; i++) {
 		enum smr_err err = smr_certificate_open(certificate, &ring->suppliers[i].key, out);
 
-		if (err == SMR_OK) {
-			*approved = supplier_approves(ring, ring->suppliers[i].point, measurement);
-			return SMR_OK;
-		}
+		if (err == SMR_OK)
+			*supplier = ring->suppliers[i].point;
 		if (err != SMR_E_SIGNATURE)
 			return err;
 	}

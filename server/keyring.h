@@ -59,16 +59,22 @@ bool smr_keyring_gives_spare(const struct smr_keyring *ring, uint32_t class);
 uint32_t smr_keyring_epoch(const struct smr_keyring *ring, uint32_t class);
 uint32_t smr_keyring_lifetime(const struct smr_keyring *ring, uint32_t class);
 
-/** Does this snapshot know the shipment? One that was loaded a moment ago it may not know yet. */
-bool smr_keyring_knows(const struct smr_keyring *ring, const struct smr_shipment_id *shipment);
-/** Is this measurement on the list of the supplier behind the shipment? */
-bool smr_keyring_approved(const struct smr_keyring *ring, const struct smr_shipment_id *shipment,
-			  const uint8_t measurement[SMR_HASH_LEN]);
-/** Verify a certificate under the trusted suppliers and tell whether its measurement list has @p measurement.
+/** What stands behind a shipment. */
+struct smr_keyring_shipment {
+	struct smr_shipment_id id;
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	enum smr_platform platform; /* of its devices */
+};
+/** NULL: this snapshot does not know it. One that was loaded a moment ago it may not know yet. */
+const struct smr_keyring_shipment *smr_keyring_shipment(const struct smr_keyring *ring,
+							const struct smr_shipment_id *shipment);
+/** Is this state (smr_evidence_state) on the list of the supplier? */
+bool smr_keyring_approves(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+			  const uint8_t state[SMR_HASH_LEN]);
+/** Verify a certificate under the trusted suppliers. @param supplier  [out] whose it is; lives as long as the ring.
  * SMR_E_UNTRUSTED_KEY: no trusted supplier signed it. */
 enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
-				     const uint8_t measurement[SMR_HASH_LEN], struct smr_certificate *out,
-				     bool *approved) SMR_MUST_USE;
+				     struct smr_certificate *out, const uint8_t **supplier) SMR_MUST_USE;
 
 /** A shipment's gate key, ready for use. */
 struct smr_keyring_gate {

@@ -152,7 +152,8 @@ static bool same_shipment(const struct smr_query *q, const struct smr_store_ship
 
 	return same_bytes(smr_column_bytes(q, 1), true, shipment->supplier, sizeof(shipment->supplier)) &&
 	       same_bytes(smr_column_bytes(q, 2), about->owner_bound, about->owner, sizeof(about->owner)) &&
-	       same_bytes(smr_column_bytes(q, 3), about->has_gate, about->gate, sizeof(about->gate));
+	       same_bytes(smr_column_bytes(q, 3), about->has_gate, about->gate, sizeof(about->gate)) &&
+	       smr_column_int(q, 4) == (uint64_t)about->platform;
 }
 
 static struct smr_query shipment_query(struct smr_store *store, const struct smr_shipment_id *id)
@@ -179,6 +180,7 @@ static enum smr_err put_shipment(struct smr_store *store, const struct smr_store
 	smr_query_bytes(&q, smr_bytes_of(about->owner, about->owner_bound ? sizeof(about->owner) : 0));
 	smr_query_bytes(&q, smr_bytes_of(about->gate, about->has_gate ? sizeof(about->gate) : 0));
 	smr_query_int(&q, shipment->number);
+	smr_query_int(&q, (uint64_t)about->platform);
 	return smr_query_run(&q);
 }
 

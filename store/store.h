@@ -329,7 +329,7 @@ enum smr_err smr_store_parties(struct smr_store *store,
 			       void (*each)(void *context, const struct smr_store_party *party),
 			       void *context) SMR_MUST_USE;
 
-/** SMR_E_DUPLICATE: this id is known with another supplier, owner or gate key. */
+/** SMR_E_DUPLICATE: this id is known with another supplier, owner, gate key or platform. */
 enum smr_err smr_store_put_shipment(struct smr_store *store, const struct smr_store_shipment *shipment) SMR_MUST_USE;
 /** An EID that is known with another key, in a shipment with a higher number of the same supplier, was enrolled anew: where no operator has
  * sealed yet the keys change at once, else they wait until a batch of the operator names this shipment. In a shipment with a lower number it

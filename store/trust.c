@@ -118,6 +118,7 @@ static void read_shipment(struct smr_query *q, struct smr_store_shipment *out)
 	about->has_gate = !smr_column_null(q, 3);
 	if (about->has_gate)
 		smr_column_fixed(q, 3, about->gate, sizeof(about->gate));
+	about->platform = (enum smr_platform)smr_column_int(q, 4);
 }
 
 enum smr_err smr_store_shipments(struct smr_store *store,

@@ -12,7 +12,7 @@
 
 #include "store/pg/local.h"
 
-#define PRESENT_VERSION 2u
+#define PRESENT_VERSION 3u
 #define APPLICATION_ID 1397576257u /* «SMRA» */
 #define LOCK_NUMBER "1397576257"   /* of the advisory lock against two upgrades at once */
 
@@ -72,8 +72,11 @@ static const char *const version_2[] = {
 	"ALTER TABLE package ADD COLUMN epoch int8 NOT NULL DEFAULT 0",
 	"ALTER TABLE package ALTER COLUMN epoch DROP DEFAULT", NULL};
 
+/* platform: how the devices of a shipment attest */
+static const char *const version_3[] = {"ALTER TABLE shipment ADD COLUMN platform int2 NOT NULL DEFAULT 0", NULL};
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2};
+static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3};
 
 static enum smr_err take_number(void *context, PGresult **result)
 {

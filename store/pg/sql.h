@@ -133,12 +133,12 @@
 	  "ON CONFLICT (role, sign) DO UPDATE SET name = excluded.name, kem = excluded.kem")                           \
 	X(PARTY_GET, "tb", 0, "SELECT role, name, sign, kem FROM party WHERE role = $1 AND sign = $2")                 \
 	X(PARTIES, "", 0, "SELECT role, name, sign, kem FROM party ORDER BY role, name, sign")                         \
-	X(SHIPMENT_PUT, "bbbbi", 0,                                                                                    \
-	  "INSERT INTO shipment (number, id, supplier, owner, gate, file_number) "                                     \
-	  "SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5 FROM shipment")                                     \
+	X(SHIPMENT_PUT, "bbbbii", 0,                                                                                   \
+	  "INSERT INTO shipment (number, id, supplier, owner, gate, file_number, platform) "                           \
+	  "SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM shipment")                                 \
 	X(SHIPMENT_BY_NUMBER, "i", 0, "SELECT id, supplier, file_number FROM shipment WHERE number = $1")              \
-	X(SHIPMENT_GET, "b", 0, "SELECT number, supplier, owner, gate FROM shipment WHERE id = $1")                    \
-	X(SHIPMENTS, "", 0, "SELECT id, supplier, owner, gate FROM shipment ORDER BY number")                          \
+	X(SHIPMENT_GET, "b", 0, "SELECT number, supplier, owner, gate, platform FROM shipment WHERE id = $1")          \
+	X(SHIPMENTS, "", 0, "SELECT id, supplier, owner, gate, platform FROM shipment ORDER BY number")                \
 	X(REFERENCE_CLEAR, "b", 0, "DELETE FROM reference WHERE supplier = $1")                                        \
 	X(REFERENCE_GET, "bb", 0, "SELECT 1 FROM reference WHERE supplier = $1 AND measurement = $2")                  \
 	X(REFERENCE_PUT, "bbt", 0, "INSERT INTO reference (supplier, measurement, version) VALUES ($1, $2, $3)")       \

@@ -117,10 +117,11 @@
 		     "ON CONFLICT (role, sign) DO UPDATE SET name = ?3, kem = ?4")                                     \
 	X(PARTY_GET, "SELECT role, name, sign, kem FROM party WHERE role = ?1 AND sign = ?2")                          \
 	X(PARTIES, "SELECT role, name, sign, kem FROM party ORDER BY role, name, sign")                                \
-	X(SHIPMENT_PUT, "INSERT INTO shipment (id, supplier, owner, gate, file_number) VALUES (?1, ?2, ?3, ?4, ?5)")   \
+	X(SHIPMENT_PUT, "INSERT INTO shipment (id, supplier, owner, gate, file_number, platform) "                     \
+			"VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                             \
 	X(SHIPMENT_BY_NUMBER, "SELECT id, supplier, file_number FROM shipment WHERE number = ?1")                      \
-	X(SHIPMENT_GET, "SELECT number, supplier, owner, gate FROM shipment WHERE id = ?1")                            \
-	X(SHIPMENTS, "SELECT id, supplier, owner, gate FROM shipment ORDER BY number")                                 \
+	X(SHIPMENT_GET, "SELECT number, supplier, owner, gate, platform FROM shipment WHERE id = ?1")                  \
+	X(SHIPMENTS, "SELECT id, supplier, owner, gate, platform FROM shipment ORDER BY number")                       \
 	X(REFERENCE_CLEAR, "DELETE FROM reference WHERE supplier = ?1")                                                \
 	X(REFERENCE_GET, "SELECT 1 FROM reference WHERE supplier = ?1 AND measurement = ?2")                           \
 	X(REFERENCE_PUT, "INSERT INTO reference (supplier, measurement, version) VALUES (?1, ?2, ?3)")                 \

@@ -3,7 +3,11 @@
 what S1, S2, S5, S6 and S10 rest on and no model has as a field."""
 from mutants import Mutant
 
-NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &d, SMR_PLATFORM_SOFTWARE);", "(void)d;"),)
+NO_SIGNATURE = (("server/flight.c", "err = smr_evidence_verify(&item->m1, &known.d, known.platform);", ";"),)
+
+# Whatever was quoted: the approved set is taken for it.
+QUOTES_8_AND_9 = ("core/evidence.c", "return smr_tpm_state(quote->pcrs, evidence->measurement, out);",
+                  "(void)quote;\n\treturn smr_tpm_state(0x300, evidence->measurement, out);")
 
 COUNTER_NOT_STRICT = (
     ("core/rules.c", "if (ctr == 0 || ctr < row->ctr)", "if (ctr == 0)"),
@@ -42,6 +46,12 @@ MUTANTS = [
     Mutant("flight_signature_without_E", "E and Q as external data of sign_d", ("samarad",),
            (("core/evidence.c", "SMR_TRY(smr_evidence_hash(m1->attested.ev, m1->e, m1->q, hash));",
              "SMR_TRY(smr_cose_hash(SMR_LABEL_EVIDENCE, SMR_NONE, m1->attested.ev, hash));"),)),
+    Mutant("flight_tpm_plain_signature", "that a device with a TPM is believed a quote alone", ("samarad",),
+           (("core/evidence.c", "if (attestation->quoted != (platform == SMR_PLATFORM_TPM))\n\t\treturn SMR_E_SIGNATURE;\n", "(void)platform;\n"), QUOTES_8_AND_9)),
+    Mutant("flight_tpm_pcrs_not_bound", "the set of PCRs in what is approved", ("samarad",), (QUOTES_8_AND_9,)),
+    Mutant("flight_tpm_quote_without_hash_ev", "hash(ev) as the quote's qualifying data", ("samarad",),
+           (("core/evidence.c", "return smr_tpm_quote_verify(d, &attestation->quote, hash, measurement, attestation->sig);",
+             "return smr_tpm_quote_verify(d, &attestation->quote, (const uint8_t[SMR_HASH_LEN]){0}, measurement, attestation->sig);"),)),
     Mutant("flight_counter_not_strict", "«greater» in the counter's check", ("samarad",), COUNTER_NOT_STRICT),
     Mutant("flight_epoch_key_kept", "erasing the epoch key's q", ("samarad",),
            (("store/keys.c", "return key->key.kind == SMR_FLIGHT_KEY_EPOCH && key->key.not_after <= now;", "return false;"),)),
@@ -53,7 +63,7 @@ MUTANTS = [
     Mutant("checkin_without_lineage_row", "lineage against the row", ("samarad",),
            (("core/rules.c", "row->lineage == 0 || ticket->lineage != row->lineage ||", "row->lineage == 0 ||"),)),
     Mutant("operator_without_measurement", "the operator's own appraisal", ("samara-auc",),
-           (("auc/judge.c", "SMR_TRY(judge_measurement(db, s, &relayed.evidence));", ""),)),
+           (("auc/judge.c", "SMR_TRY(judge_measurement(db, s, &relayed));", ""),)),
     Mutant("operator_without_signature", "the operator's check of sign_d", ("samara-auc",),
            (("core/evidence.c", "SMR_TRY(verify(&attested.attestation, relayed.hash_ev, relayed.evidence.measurement, d, platform));", "(void)platform;"),)),
     Mutant("operator_without_receipt", "the receipt", ("samara-auc",),

@@ -17,7 +17,7 @@ from secrets_search import Search, memory_can_be_walked, memory_of  # noqa: E402
 from world import wait_until  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
-COUNTER, LINEAGE, TICKET_OLD = 3, 5, 6
+MEASUREMENT, COUNTER, LINEAGE, TICKET_OLD = 2, 3, 5, 6
 LIFETIME = 30  # epochs that a lineage lives, samarad's default
 EPOCH_S = 86400
 
@@ -112,6 +112,53 @@ class Flight(ServerBites):
             device.ctr = 20
             return False
         self.bites("row_without_revision", attack)
+
+
+
+class FlightOfATpm(ServerBites):
+    """Devices with a TPM; who has the main system has d sign what he likes, and quote PCRs that he can reset."""
+    DEVICES = 8
+    WORLD = {"boot_log": [[8, wire.sha256(b"launcher"), "launch"], [8, wire.sha256(b"tre"), "tre"], [9, wire.sha256(b"firmware"), "firmware"]]}
+
+    def thief(self, device):
+        """Whoever has the main system of this very device."""
+        return copy.copy(device)
+
+    def test_flight_tpm_plain_signature(self):
+        """He runs what he likes; d signs that the approved software runs."""
+        def attack(device, _):
+            thief = self.thief(device)
+            thief.quote = None
+            m2 = self.fly(thief)
+            return m2 is not None and 1 in m2
+        self.bites("flight_tpm_plain_signature", attack)
+
+    def test_flight_tpm_pcrs_not_bound(self):
+        """He resets the PCRs that are for debugging, extends them with the published boot log, and has them quoted."""
+        def attack(device, _):
+            thief = self.thief(device)
+            thief.quote = [*device.quote[:5], 1 << 16 | 1 << 23]
+            m2, device.ctr = self.fly(thief), thief.ctr
+            return self.granted(m2, MEASUREMENT)
+        self.bites("flight_tpm_pcrs_not_bound", attack)
+
+    def test_flight_tpm_quote_without_hash_ev(self):
+        """Whoever holds q takes the quote out of a good request and sends it with claims of his own."""
+        def attack(device, mutant):
+            with disk.Disk(self.o.ro) as stolen:
+                server = wire.Server(stolen.flight_keys()[self.o.number])
+            server.open_m1(self.o.m1(device, extra_data=bytes(32) if mutant else None))
+            claims = wire.encode_claims([device.eid, device.ctr + 1, device.measurement, None, None])
+            m2 = self.fly(self.thief(device), evidence=[claims, *server.evidence[1:]])
+            return m2 is not None and 1 in m2
+        self.bites("flight_tpm_quote_without_hash_ev", attack)
+
+    def test_quote_over_another_state_is_refused_and_of_another_tpm_unanswered(self):
+        device = self.new()
+        self.assertEqual(self.fly(device, measurement=os.urandom(32)), {0: MEASUREMENT})
+        self.assertEqual(self.fly(device, measurement=wire.sha256(bytes(32))), {0: MEASUREMENT})
+        self.assertIsNone(self.fly(device, signer=wire.Key()))
+        self.serves(device)
 
 
 class Erased(ServerBites):

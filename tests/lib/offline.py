@@ -6,6 +6,7 @@ import sqlite3
 
 import record_file
 import wire
+from oracle import tpm
 from world import World, eid, imei
 
 
@@ -13,8 +14,8 @@ class Offline:
     """Supplier, one operator with its AuC, RO with its server; devices by reference and one by certificate."""
     DEVICE, UDP = wire.Device, wire.Udp
 
-    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None, gate=False, store=None):
-        """@store: address of the PostgreSQL that the RO's store is in. @gate: the shipments have gate keys. @ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
+    def __init__(self, build, devices=8, by_certificate=2, ro_disk=None, replace=None, gate=False, store=None, boot_log=None):
+        """@boot_log: the devices have a TPM each, and this boot log is what the supplier approves. @store: address of the PostgreSQL that the RO's store is in. @gate: the shipments have gate keys. @ro_disk: give the RO's directory a disk of its own with so many octets. @replace: mutants, as for World."""
         self.world, self.gate = World(build, replace=replace), gate
         self.store = {"store__path": store} if store else {}
         names = (("supplier", "supplier"), ("op", "sho"), ("auc", "auc"), ("ro", "ro"))
@@ -27,12 +28,16 @@ class Offline:
         self.op.trust(self.supplier, self.ro, self.auc)
         self.auc.trust(self.op, self.supplier, self.ro)
         self.ro.trust(self.supplier, self.op)
-        self.measurement = os.urandom(32)
+        self.boot_log = boot_log
+        self.pcrs, self.measurement = tpm.replay(boot_log) if boot_log else (None, os.urandom(32))
         self.devices, self.keys = [], {}
         self.ship(1, range(1, devices + 1), load=True)
         if by_certificate:
             self.ship(2, range(devices + 1, devices + 1 + by_certificate), load=False)
-        self.publish(self.measurement)
+        if boot_log:
+            self.publish_log(boot_log)
+        else:
+            self.publish(self.measurement)
 
     # ---- what the players do ----
 
@@ -47,11 +52,12 @@ class Offline:
             d, t = wire.Key(), wire.Key()
             device = self.DEVICE(bytes.fromhex(eid(member)), d, self.measurement)
             device.t, device.number = t, member
+            device.quote = [*tpm.PLAIN[:5], self.pcrs] if self.boot_log else None
             self.devices.append(device)
             rows.append(f"{eid(member)},{imei(member)},{d.point.hex()},{t.point.hex()}")
         csv = self.write("devices.csv", "\n".join(rows) + "\n")
         self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(csv), "--anchor", self.supplier.take(self.op.card),
-                          *(["--gate"] if self.gate else []))
+                          *(["--gate"] if self.gate else []), *(["--platform", "tpm"] if self.boot_log else []))
         shipment = self.supplier.path(f"shipment-{number}.smr")
         self.supplier.run("ship", "--number", str(number), "--out", shipment)
         self.seal(number, shipment, len(members))
@@ -94,6 +100,14 @@ class Offline:
         if os.path.exists(references):
             os.remove(references)
         self.supplier.run("publish", "--csv", self.supplier.take(csv), "--out", references)
+        self.ro.run("load", self.ro.take(references))
+        self.auc.run("load", self.auc.take(references))
+
+    def publish_log(self, log):
+        references = self.supplier.path("references.smr")
+        with open(references, "wb") as f:
+            f.write(record_file.write(record_file.REFERENCES, 1, record_file.private_key(self.supplier), [], [[log, "1.0"]]))
+        os.chown(references, self.supplier.uid, self.supplier.uid)
         self.ro.run("load", self.ro.take(references))
         self.auc.run("load", self.auc.take(references))
 

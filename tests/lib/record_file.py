@@ -6,7 +6,7 @@ import base64
 import wire
 from oracle import files
 from oracle.cbor import sequence
-from oracle.files import ACKNOWLEDGEMENT, EVIDENCE, SHIPMENT  # noqa: F401
+from oracle.files import ACKNOWLEDGEMENT, EVIDENCE, REFERENCES, SHIPMENT  # noqa: F401
 
 
 def private_key(player, name="sign"):

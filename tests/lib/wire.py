@@ -9,7 +9,7 @@ import cbor2
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from oracle import checkin, coap, flight  # noqa: E402
-from oracle.cbor import array_head, decode  # noqa: E402,F401
+from oracle.cbor import array_head, decode, encode  # noqa: E402,F401
 from oracle.checkin import ticket_open, ticket_seal  # noqa: E402,F401
 from oracle.hpke import KEM, SUITE, hpke_open, hpke_schedule, hpke_seal, labeled_expand, labeled_extract  # noqa: E402,F401
 from oracle.keys import (CURVE, PROTECTED, ZERO, Key, be32, compress, expand, extract, kdf, load_point, seal, sha256,  # noqa: E402,F401
@@ -25,6 +25,11 @@ def dumps(value):
 
 def loads(encoded):
     return cbor2.loads(encoded)
+
+
+def encode_claims(ev):
+    """The encoded claims of [EID, ctr, measurement, freshness, have(, extra)]."""
+    return encode(flight.claims(ev))
 
 
 # ---- tickets, check-ins, flights ----

@@ -13,10 +13,11 @@ from offline import Offline
 class WorldBites(unittest.TestCase):
     """One world for all tests of a class."""
     DEVICES = 24
+    WORLD = {}  # what Offline is told besides
 
     @classmethod
     def setUpClass(cls):
-        cls.o = Offline(os.environ.get("SAMARA_BUILD", "build"), devices=cls.DEVICES, by_certificate=0)
+        cls.o = Offline(os.environ.get("SAMARA_BUILD", "build"), devices=cls.DEVICES, by_certificate=0, **cls.WORLD)
         cls.fresh = iter(cls.o.devices)
         cls.start()
 

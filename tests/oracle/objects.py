@@ -60,8 +60,8 @@ def shipment_id(supplier_point, number):
 
 # ---- signed objects ----
 
-def certificate(supplier, eid, d, t, shipment):
-    return supplier.signed("samara1 certificate", b"", [eid, d, t, shipment])
+def certificate(supplier, eid, d, t, shipment, platform=None):
+    return supplier.signed("samara1 certificate", b"", [eid, d, t, shipment] + ([platform] if platform else []))
 
 
 def flight_key(root, kind, number, q, not_before=1, not_after=2**33):

@@ -167,6 +167,14 @@ class Read(Case):
         self.assertEqual([(r[0].hex(), r[1] and objects.unpacked(r[1])) for r in content.values()],
                          [(eid(n), imei(n) if n % 2 else None) for n in range(1, 4)])
 
+    def test_shipment_of_devices_with_a_tpm(self):
+        rows = self.put("tpms.csv", f"eid,imei,d,t\n{eid(9)},,{wire.Key().point.hex()},{wire.Key().point.hex()}\n".encode())
+        words = ("--csv", rows, "--owner", self.real_card("subscriber"), "--platform")
+        self.assertNotEqual(self.run_as("supplier", "shipment", "--number", 69, *words, "tpm2").returncode, 0)
+        self.good("supplier", "shipment", "--number", 69, *words, "tpm")
+        self.good("supplier", "ship", "--number", 69, "--out", self.path("shipment-69.smr"))
+        self.assertEqual(self.read(self.path("shipment-69.smr")).about[2:], [None, 1])
+
     def test_references(self):
         rows = self.put("measurements.csv", f"measurement,version\n{'4d' * 32},1.0\n{'4e' * 32},ä 2\n".encode())
         self.good("supplier", "publish", "--csv", rows, "--out", self.path("references.smr"))

@@ -149,6 +149,29 @@ static inline void auc_sign(struct auc_proof *proof, const struct smr_subscripti
 			 SMR_OK);
 }
 
+/** The same evidence, quoted by that key over @p pcrs instead of signed. */
+static inline void auc_quote(struct auc_proof *proof, uint8_t d, uint32_t pcrs)
+{
+	struct smr_attestation attestation = {.quoted = true, .quote = {.clock_ms = 5, .resets = 1, .pcrs = pcrs}};
+	uint8_t payload[SMR_EV_MAX];
+	uint8_t attest[SMR_HASH_LEN];
+	struct smr_writer w = smr_writer_init((struct smr_space){payload, sizeof(payload)});
+	struct smr_privkey key;
+	struct smr_bytes ev;
+
+	smr_put_ev(&w, &proof->ev);
+	assert_int_equal(smr_writer_done(&w, &ev), SMR_OK);
+	player_key(&key, d);
+	assert_int_equal(
+		smr_tpm_attest_hash(key.point, &attestation.quote, proof->hash_ev, proof->ev.measurement, attest),
+		SMR_OK);
+	assert_int_equal(smr_ecdsa_sign(&key, attest, attestation.sig), SMR_OK);
+	w = smr_writer_init((struct smr_space){proof->encoded, sizeof(proof->encoded)});
+	smr_put_attested(&w, ev, &attestation);
+	assert_int_equal(smr_writer_done(&w, &proof->record.evidence), SMR_OK);
+	smr_privkey_wipe(&key);
+}
+
 /** Evidence and receipt that the AuC has to accept once the measurement (all 4d) is approved. */
 static inline void auc_prove(struct auc_proof *proof, const struct smr_subscription_record *s)
 {

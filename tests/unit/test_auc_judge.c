@@ -423,11 +423,49 @@ static void test_own_trouble_is_no_verdict(void **state)
 	assert_int_equal(judge(&proof.record), SMR_ACK_ACCEPTED);
 }
 
+/* A device with a TPM: a quote over the PCRs that are approved, and nothing else. */
+static void test_install_by_a_tpm_activates_on_a_quote_alone(void **state)
+{
+	enum { APPROVED = 1u << 8 | 1u << 9, LOOSE = 1u << 16 | 1u << 17 };
+	uint8_t approved[SMR_HASH_LEN];
+
+	(void)state;
+	sub = auc_record(2, AUC_SERIAL + 1);
+	sub.platform = SMR_PLATFORM_TPM;
+	auc_add(db, &sub);
+	assert_int_equal(auc_get(db, &sub).platform, SMR_PLATFORM_TPM);
+	auc_prove(&proof, &sub);
+	auc_approve(db, sub.supplier); /* the digest as a measurement of software, whatever the PCRs */
+	assert_int_equal(smr_tpm_state(APPROVED, proof.ev.measurement, approved), SMR_OK);
+	assert_int_equal(judge(&proof.record), SMR_ACK_REJECTED);
+	assert_int_equal(state_now(), SMR_AUC_REJECTED); /* signed */
+	auc_quote(&proof, AUC_D, APPROVED);
+	assert_int_equal(judge(&proof.record), SMR_ACK_REJECTED); /* not on the list */
+	auc_approve_measurement(db, sub.supplier, approved);
+	auc_quote(&proof, AUC_D, LOOSE);
+	assert_int_equal(judge(&proof.record), SMR_ACK_REJECTED);
+	auc_quote(&proof, AUC_D + 1, APPROVED); /* another TPM */
+	assert_int_equal(judge(&proof.record), SMR_ACK_REJECTED);
+	auc_quote(&proof, AUC_D, APPROVED);
+	assert_int_equal(judge(&proof.record), SMR_ACK_ACCEPTED);
+	assert_int_equal(state_now(), SMR_AUC_ACTIVE);
+}
+
+static void test_quote_of_a_device_with_software_keys_is_rejected(void **state)
+{
+	(void)state;
+	auc_approve(db, sub.supplier);
+	auc_quote(&proof, AUC_D, 1u << 8);
+	assert_rejected(SMR_E_SIGNATURE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_install_by_a_tpm_activates_on_a_quote_alone),
+		TEST(test_quote_of_a_device_with_software_keys_is_rejected),
 		TEST(test_install_good_evidence_activates),
 		TEST(test_install_repeated_is_accepted_again),
 		TEST(test_install_signed_by_another_key_is_rejected),

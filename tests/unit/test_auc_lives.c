@@ -276,9 +276,10 @@ static void test_database_of_version_1_is_upgraded_and_keeps_its_data(void **sta
 	(void)state;
 	assert_int_equal(judge(&proof.record), SMR_ACK_ACCEPTED);
 	smr_auc_db_close(db);
-	auc_sql("DROP INDEX subscription_eid; ALTER TABLE subscription DROP COLUMN ctr; PRAGMA user_version = 1");
+	auc_sql("DROP INDEX subscription_eid; ALTER TABLE subscription DROP COLUMN ctr;"
+		"ALTER TABLE subscription DROP COLUMN platform; PRAGMA user_version = 1");
 	db = auc_open();
-	assert_int_equal(auc_number("PRAGMA user_version"), 2);
+	assert_int_equal(auc_number("PRAGMA user_version"), 3);
 	assert_int_equal(state_of(&sub), SMR_AUC_ACTIVE);
 	assert_int_equal(auc_get(db, &sub).ctr, 0);
 	assert_int_equal(judge(&proof.record), SMR_ACK_ACCEPTED);

@@ -24,7 +24,9 @@ static void fill(uint8_t *out, size_t len, uint8_t seed)
 
 static void put_shipment_about(struct smr_writer *w, unsigned variant)
 {
-	struct smr_shipment_about about = {.owner_bound = (variant & 1) != 0, .has_gate = (variant & 2) != 0};
+	struct smr_shipment_about about = {.owner_bound = (variant & 1) != 0,
+					   .has_gate = (variant & 2) != 0,
+					   .platform = variant & 4 ? SMR_PLATFORM_TPM : SMR_PLATFORM_SOFTWARE};
 
 	fill(about.id.octets, sizeof(about.id.octets), 3);
 	player_point(about.owner, 9);
@@ -72,6 +74,11 @@ static void put_reference(struct smr_writer *w, unsigned variant)
 	else if (variant == 2)
 		record.version[0] = '\0';
 	fill(record.measurement, sizeof(record.measurement), 50);
+	if (variant == 3)
+		record.log = (struct smr_boot_log){.count = 3,
+						   .events = {{8, {1}, SMR_TEXT("launch")},
+							      {8, {2}, SMR_TEXT("tre")},
+							      {9, {3}, SMR_TEXT("firmware")}}};
 	smr_put_reference_record(w, &record);
 }
 
@@ -153,6 +160,7 @@ static struct smr_subscription_record make_subscription(unsigned variant)
 	player_point(record.d, 4);
 	fill(record.hash_x, sizeof(record.hash_x), 30);
 	player_point(record.supplier, 6);
+	record.platform = variant == 2 ? SMR_PLATFORM_TPM : SMR_PLATFORM_SOFTWARE;
 	return record;
 }
 
@@ -317,9 +325,9 @@ static enum smr_err get_empty(struct smr_bytes in, struct smr_writer *again)
 }
 
 static const struct format formats[] = {
-	{"shipment about", put_shipment_about, 4, get_shipment_about},
+	{"shipment about", put_shipment_about, 8, get_shipment_about},
 	{"shipment record", put_shipment_record, 3, get_shipment_record},
-	{"reference", put_reference, 3, get_reference},
+	{"reference", put_reference, 4, get_reference},
 	{"batch about", put_batch_about, 1, get_batch_about},
 	{"batch record", put_batch_record, 5, get_batch_record},
 	{"subscription", put_subscription, 6, get_subscription},
@@ -621,9 +629,34 @@ static void test_shipment_id_depends_on_supplier_and_number(void **state)
 	assert_memory_not_equal(&id, &other, sizeof(id));
 }
 
+/* The PCRs and their digest are nobody's word, and a digest of other PCRs is another state. */
+static void test_reference_of_a_boot_log_is_the_state_that_it_replays_to(void **state)
+{
+	uint8_t room[SMR_FILE_RECORD_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_tpm_event events[] = {{8, {1}, SMR_NONE}, {8, {2}, SMR_NONE}, {9, {3}, SMR_NONE}};
+	uint8_t digest[SMR_HASH_LEN], approved[SMR_HASH_LEN], other[SMR_HASH_LEN];
+	struct smr_reference_record record;
+	struct smr_bytes in = SMR_NONE;
+	uint32_t pcrs;
+
+	(void)state;
+	put_reference(&w, 3);
+	assert_int_equal(smr_writer_done(&w, &in), SMR_OK);
+	assert_int_equal(smr_get_reference_record(in, &record), SMR_OK);
+	assert_int_equal(record.log.count, 3);
+	assert_int_equal(smr_tpm_log_replay(events, 3, &pcrs, digest), SMR_OK);
+	assert_int_equal(smr_tpm_state(pcrs, digest, approved), SMR_OK);
+	assert_memory_equal(record.measurement, approved, sizeof(approved));
+	assert_int_equal(smr_tpm_state(pcrs << 8, digest, other), SMR_OK);
+	assert_memory_not_equal(other, approved, sizeof(approved));
+	assert_memory_not_equal(digest, approved, sizeof(approved));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reference_of_a_boot_log_is_the_state_that_it_replays_to),
 		cmocka_unit_test(test_formats_come_back),
 		cmocka_unit_test(test_formats_encoder_one_octet_short_has_no_room),
 		cmocka_unit_test(test_formats_truncated_anywhere_are_refused),

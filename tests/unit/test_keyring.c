@@ -403,12 +403,14 @@ struct supplier {
 	uint8_t point[SMR_POINT_COMPRESSED_LEN];
 	struct smr_shipment_id shipment;
 	uint8_t measurement[SMR_HASH_LEN]; /* approved by this one alone */
+	enum smr_platform platform;
 };
 
 static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, bool trusted)
 {
 	struct smr_store_party party = rig_party("supplier", seed);
-	struct smr_store_shipment shipment = {.about = {.id = {{seed}}}};
+	struct smr_store_shipment shipment = {
+		.about = {.id = {{seed}}, .platform = seed & 1 ? SMR_PLATFORM_TPM : SMR_PLATFORM_SOFTWARE}};
 	struct smr_reference_record reference = {.version = "1"};
 	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, seed);
 
@@ -416,6 +418,7 @@ static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, boo
 	smr_point_compress(s->key.point, s->point);
 	memset(s->measurement, seed, sizeof(s->measurement));
 	s->shipment = shipment.about.id;
+	s->platform = shipment.about.platform;
 	memcpy(party.sign, s->point, sizeof(party.sign));
 	party.has_kem = false;
 	if (trusted)
@@ -436,7 +439,7 @@ static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, boo
 
 static struct smr_bytes certify(const struct supplier *s, uint8_t room[SMR_CERTIFICATE_MAX])
 {
-	struct smr_certificate certificate = {.shipment = s->shipment};
+	struct smr_certificate certificate = {.shipment = s->shipment, .platform = s->platform};
 	struct smr_writer w = smr_writer_init((struct smr_space){room, SMR_CERTIFICATE_MAX});
 	struct smr_bytes out;
 
@@ -457,7 +460,7 @@ static void test_approvals_are_each_suppliers_own(void **state)
 	uint8_t none[SMR_HASH_LEN] = {0};
 	struct smr_keyring *ring = load(rig, NOW);
 
-	assert_false(smr_keyring_approved(ring, &unknown, none));
+	assert_null(smr_keyring_shipment(ring, &unknown));
 	smr_keyring_release(ring);
 	for (uint8_t i = 0; i < SUPPLIERS; i++)
 		load_supplier(rig, &suppliers[i], (uint8_t)(0x40 - i), true);
@@ -465,13 +468,16 @@ static void test_approvals_are_each_suppliers_own(void **state)
 	ring = load(rig, NOW);
 	for (size_t i = 0; i < SUPPLIERS; i++) {
 		for (size_t j = 0; j < SUPPLIERS; j++)
-			assert_int_equal(smr_keyring_approved(ring, &suppliers[i].shipment, suppliers[j].measurement),
+			assert_int_equal(smr_keyring_approves(ring, suppliers[i].point, suppliers[j].measurement),
 					 i == j);
-		assert_true(smr_keyring_approved(ring, &suppliers[i].shipment, common));
-		assert_false(smr_keyring_approved(ring, &suppliers[i].shipment, none));
+		assert_true(smr_keyring_approves(ring, suppliers[i].point, common));
+		assert_false(smr_keyring_approves(ring, suppliers[i].point, none));
+		assert_memory_equal(smr_keyring_shipment(ring, &suppliers[i].shipment)->supplier, suppliers[i].point,
+				    SMR_POINT_COMPRESSED_LEN);
+		assert_int_equal(smr_keyring_shipment(ring, &suppliers[i].shipment)->platform, suppliers[i].platform);
 		smr_privkey_wipe(&suppliers[i].key);
 	}
-	assert_false(smr_keyring_approved(ring, &unknown, common));
+	assert_null(smr_keyring_shipment(ring, &unknown));
 	smr_keyring_release(ring);
 }
 
@@ -485,26 +491,22 @@ static void test_certificate_is_judged_under_each_trusted_supplier(void **state)
 		load_supplier(rig, &suppliers[i], (uint8_t)(0x40 + i), i != 2); /* the last one is not trusted */
 	ring = load(rig, NOW);
 	for (size_t i = 0; i < SUPPLIERS; i++) {
-		for (size_t j = 0; j < SUPPLIERS; j++) {
-			uint8_t room[SMR_CERTIFICATE_MAX];
-			struct smr_bytes encoded = certify(&suppliers[i], room);
-			struct smr_certificate out;
-			bool approved = false;
+		uint8_t room[SMR_CERTIFICATE_MAX];
+		struct smr_bytes encoded = certify(&suppliers[i], room);
+		struct smr_certificate out;
+		const uint8_t *supplier = NULL;
 
-			assert_int_equal(
-				smr_keyring_certificate(ring, encoded, suppliers[j].measurement, &out, &approved),
-				i == 2 ? SMR_E_UNTRUSTED_KEY : SMR_OK);
-			assert_int_equal(approved, i != 2 && i == j);
-			if (i != 2)
-				assert_memory_equal(out.d, suppliers[i].point, sizeof(out.d));
-			room[encoded.len - 1] ^= 1;
-			assert_int_equal(
-				smr_keyring_certificate(ring, encoded, suppliers[j].measurement, &out, &approved),
-				SMR_E_UNTRUSTED_KEY);
-			assert_int_equal(smr_keyring_certificate(ring, smr_bytes_of(room, encoded.len - 1),
-								 suppliers[j].measurement, &out, &approved),
-					 SMR_E_MALFORMED);
+		assert_int_equal(smr_keyring_certificate(ring, encoded, &out, &supplier),
+				 i == 2 ? SMR_E_UNTRUSTED_KEY : SMR_OK);
+		if (i != 2) {
+			assert_memory_equal(supplier, suppliers[i].point, SMR_POINT_COMPRESSED_LEN);
+			assert_memory_equal(out.d, suppliers[i].point, sizeof(out.d));
+			assert_int_equal(out.platform, suppliers[i].platform);
 		}
+		room[encoded.len - 1] ^= 1;
+		assert_int_equal(smr_keyring_certificate(ring, encoded, &out, &supplier), SMR_E_UNTRUSTED_KEY);
+		assert_int_equal(smr_keyring_certificate(ring, smr_bytes_of(room, encoded.len - 1), &out, &supplier),
+				 SMR_E_MALFORMED);
 	}
 	smr_keyring_release(ring);
 	for (size_t i = 0; i < SUPPLIERS; i++)
@@ -520,15 +522,14 @@ static void test_certificate_of_another_role_is_untrusted(void **state)
 	uint8_t room[SMR_CERTIFICATE_MAX];
 	struct smr_certificate out;
 	struct smr_keyring *ring;
-	bool approved;
+	const uint8_t *supplier;
 
 	load_supplier(rig, &s, 0x41, false);
 	memcpy(party.sign, s.point, sizeof(party.sign));
 	party.has_kem = false;
 	assert_int_equal(smr_store_trust(rig->store, &party), SMR_OK);
 	ring = load(rig, NOW);
-	assert_int_equal(smr_keyring_certificate(ring, certify(&s, room), s.measurement, &out, &approved),
-			 SMR_E_UNTRUSTED_KEY);
+	assert_int_equal(smr_keyring_certificate(ring, certify(&s, room), &out, &supplier), SMR_E_UNTRUSTED_KEY);
 	smr_keyring_release(ring);
 	smr_privkey_wipe(&s.key);
 }

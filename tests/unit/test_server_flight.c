@@ -247,6 +247,35 @@ static void test_flight_with_the_certificate_of_another_eid_is_silence(void **st
 	end(w);
 }
 
+/* What the supplier certifies decides: of a device with a TPM no signature is believed, and of its quotes only those over the approved PCRs. */
+static void test_flight_with_the_certificate_of_a_tpm_needs_its_quote(void **state)
+{
+	struct world *w = begin(state, WORLD_KEY | WORLD_TRUST | WORLD_PACKAGE);
+	const struct smr_attester tpm = scene_tpm(scene);
+	struct smr_certificate certificate;
+	uint8_t room[SMR_CERTIFICATE_MAX];
+	struct smr_writer writer = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes encoded;
+
+	assert_int_equal(smr_certificate_peek(scene->certificate, &certificate), SMR_OK);
+	certificate.platform = SMR_PLATFORM_TPM;
+	assert_int_equal(smr_certificate_sign(&writer, &scene->supplier.own, &certificate), SMR_OK);
+	assert_int_equal(smr_writer_done(&writer, &encoded), SMR_OK);
+	device_m1(&device, scene, SCENE_Q_NUMBER, &scene->d.own, encoded);
+	world_post(w, 'f', view(device.m1));
+	assert_silence(w);
+	smr_flight_wipe(&device.flight);
+	device.m1 = (struct smr_space){device.m1_room, sizeof(device.m1_room)};
+	assert_int_equal(smr_m1_build(&scene->q.pub, SCENE_Q_NUMBER, &tpm, &scene->evidence, encoded, &device.m1,
+				      &device.flight),
+			 SMR_OK);
+	world_post(w, 'f', view(device.m1));
+	assert_true(world_drive(w));
+	/* The digest is on the list as a measurement of software, which is another thing. */
+	assert_int_equal(device_m2(&device, world_payload(w, SMR_COAP_CHANGED))->refusal, SMR_REFUSAL_MEASUREMENT);
+	end(w);
+}
+
 /* The operator sealed for a later shipment: the certificate of an earlier one is as genuine as ever, and out of use. */
 static void test_flight_with_the_certificate_of_before_a_new_enrolment_is_silence(void **state)
 {
@@ -488,6 +517,7 @@ static void test_answer_uses_the_limit_to_the_octet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_flight_with_the_certificate_of_a_tpm_needs_its_quote),
 		cmocka_unit_test(test_flight_first_contact_brings_the_package_and_is_durable),
 		cmocka_unit_test(test_flight_ticket_names_this_device_lineage_and_epoch),
 		cmocka_unit_test(test_flight_resend_is_answered_afresh_and_changes_nothing),

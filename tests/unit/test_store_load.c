@@ -669,10 +669,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 	RIG_NEEDS_SQLITE();
 	smr_store_close(rig->store);
 	rig->store = NULL;
-	rig_sql(rig->path, "UPDATE meta SET value = 5 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 6 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 5, this program knows up to 4"),
+					       "schema version 6, this program knows up to 5"),
 				 SMR_E_UNSUPPORTED);
 }
 

@@ -21,7 +21,7 @@ import page  # noqa: E402
 from figures import Figures  # noqa: E402
 from ground import Failed, Ground, machine  # noqa: E402
 
-NORMAL = ("store_sizes", "stock", "provisioning", "check_ins", "batch_sizes", "offered_load", "overload", "postgresql", "attack")
+NORMAL = ("store_sizes", "stock", "provisioning", "attestation", "check_ins", "batch_sizes", "offered_load", "overload", "postgresql", "attack")
 LARGE = ("large",)
 
 

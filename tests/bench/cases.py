@@ -145,6 +145,14 @@ def flight_floor_figures(b):
     b.figures.median("floor.flight_per_second", [loop["per_second"] for loop in loops])
 
 
+def attestation(b):
+    """What quoted evidence costs the server more than signed evidence."""
+    runs = [b.ground.attestation(b.size.echo_s) for _ in range(b.size.rounds)]
+    b.figures.samples["attest"] = runs
+    b.figures.set("attest.us_plain", statistics.median(r["plain_us"] for r in runs))
+    b.figures.median("attest.us_over_plain", [r["quoted_us"] - r["plain_us"] for r in runs])
+
+
 def provision_figures(b, runs):
     f, devices = b.figures, sum(r["accepted"] for r in runs)
     f.samples["provision"] = runs

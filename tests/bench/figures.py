@@ -17,6 +17,7 @@ BOUNDS = {
     "provision.datagrams_per_device": ("==", 2),
     "provision.p99_ms_at_70_percent": ("<=", 25),
     "overload.goodput_ratio": (">=", 0.90),
+    "attest.us_over_plain": ("<=", 15),
     "store.bytes_per_device": ("<=", 900),
     "server.rss_bytes_per_device": ("<=", 16),
     "pg.ratio_to_sqlite": (">=", 0.50),

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-PROGRAMS = ("cli/samara", "server/samarad", "fleet/samara-fleet", "tests/bench/floor_flight", "tests/bench/floor_udp", "tests/bench/flood",
+PROGRAMS = ("cli/samara", "server/samarad", "fleet/samara-fleet", "tests/bench/floor_flight", "tests/bench/floor_udp", "tests/bench/flood", "tests/bench/attest",
             "tests/bench/seal_bare")
 ECHO_WINDOW = 1024  # datagrams outstanding, of the echo as of check-ins: both take full batches
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
@@ -87,6 +87,9 @@ class Ground:
 
     def flight_floor(self, seconds):
         return json.loads(self.run(self.tool("floor_flight"), seconds, cpu=self.server_cpu))
+
+    def attestation(self, seconds):
+        return json.loads(self.run(self.tool("attest"), seconds, cpu=self.server_cpu))
 
     def echo_floor(self, seconds, request, answer):
         return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), ECHO_WINDOW, self.server_cpu,

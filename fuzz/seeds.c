@@ -462,7 +462,10 @@ static void formats_of_shipments(void)
 {
 	struct smr_shipment_about about = {.id = shipment, .owner_bound = true, .has_gate = true, .gate = {7}};
 	struct smr_shipment_record record = shipment_record();
-	struct smr_reference_record reference = {{1}, "1.0"};
+	struct smr_reference_record reference = {.measurement = {1}, .version = "1.0"};
+	struct smr_reference_record release = {
+		.log = {.count = 2, .events = {{8, {1}, SMR_TEXT("tre")}, {9, {2}, SMR_TEXT("firmware")}}},
+		.version = "1.1"};
 	struct smr_batch_record batch = {.eid = eid, .package = package};
 	struct smr_card auc;
 	struct room room;
@@ -478,6 +481,8 @@ static void formats_of_shipments(void)
 	save_format("shipment-imei", 1, &room);
 	smr_put_reference_record(start(&room), &reference);
 	save_format("reference", 2, &room);
+	smr_put_reference_record(start(&room), &release);
+	save_format("reference-log", 2, &room);
 	smr_put_batch_record(start(&room), &batch);
 	save_format("batch", 3, &room);
 	batch.has_shipment = true;

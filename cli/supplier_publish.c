@@ -2,7 +2,9 @@
 /* samara supplier publish: the signed list of approved measurements. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "core/release.h"
 #include "sys/csv.h"
+#include "sys/fsio.h"
 #include "sys/text.h"
 
 enum column { MEASUREMENT, VERSION };
@@ -24,30 +26,83 @@ static enum smr_err take_line(struct smr_csv *csv, struct smr_reference_record *
 	return SMR_OK;
 }
 
-static enum smr_err put_all(struct smr_csv *csv, struct smr_file_writer *file, uint64_t *count,
-			    struct smr_problem *problem)
+static enum smr_err put(struct smr_file_writer *file, const struct smr_reference_record *record)
+{
+	uint8_t room[SMR_FILE_RECORD_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+
+	smr_put_reference_record(&w, record);
+	return smr_cli_put(file, &w);
+}
+
+static enum smr_err put_lines(struct smr_csv *csv, struct smr_file_writer *file, uint64_t *count,
+			      struct smr_problem *problem)
 {
 	enum smr_err err;
 
 	while ((err = smr_csv_next(csv, problem)) == SMR_OK) {
-		uint8_t room[SMR_FILE_RECORD_MAX];
-		struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 		struct smr_reference_record record = {0};
 
 		SMR_TRY(take_line(csv, &record, problem));
-		smr_put_reference_record(&w, &record);
-		SMR_TRY(smr_cli_put(file, &w));
+		SMR_TRY(put(file, &record));
 		(*count)++;
 	}
-	if (err != SMR_E_NOTHING)
-		return err;
+	return err == SMR_E_NOTHING ? SMR_OK : err;
+}
+
+static enum smr_err put_measurements(const char *path, struct smr_file_writer *file, uint64_t *count,
+				     struct smr_problem *problem)
+{
+	struct smr_csv *csv;
+	enum smr_err err;
+
+	SMR_TRY(smr_csv_open(path, columns, SMR_COUNT(columns), &csv, problem));
+	err = put_lines(csv, file, count, problem);
+	smr_csv_close(csv);
+	return err;
+}
+
+/* A release of this very supplier: its boot log and version. */
+static enum smr_err put_release(const struct smr_pubkey *own, const char *path, struct smr_file_writer *file,
+				struct smr_problem *problem)
+{
+	struct smr_reference_record record = {0};
+	struct smr_blob encoded = {0};
+	struct smr_release release;
+	enum smr_err err = smr_fs_read(path, SMR_RELEASE_MAX, &encoded);
+
+	if (err == SMR_OK)
+		err = smr_release_open(smr_bytes_of(encoded.ptr, encoded.len), own, &release);
+	if (err == SMR_OK) {
+		record.log = release.log;
+		memcpy(record.version, release.version.ptr, release.version.len);
+		err = put(file, &record);
+	}
+	smr_blob_wipe(&encoded);
+	return err == SMR_OK ? SMR_OK : smr_cli_fail(path, err, problem);
+}
+
+static enum smr_err put_all(const struct smr_party *party, const struct smr_args *args, struct smr_file_writer *file,
+			    uint64_t *count, struct smr_problem *problem)
+{
+	struct smr_pubkey own = {0};
+	enum smr_err err = SMR_OK;
+
+	if (smr_arg_given(args, "csv"))
+		SMR_TRY(put_measurements(smr_arg(args, "csv"), file, count, problem));
+	SMR_TRY(smr_pubkey_import(&own, SMR_ARRAY(party->card.sign)));
+	for (size_t i = 0; i < smr_arg_count(args, "release") && err == SMR_OK; i++, (*count)++)
+		err = put_release(&own, smr_arg_at(args, "release", i), file, problem);
+	smr_pubkey_wipe(&own);
+	SMR_TRY(err);
 	/* An empty list would leave the earlier one in force at the receivers. */
 	return *count > 0 ? SMR_OK : smr_problem(problem, SMR_E_MALFORMED, "there is no measurement in the file");
 }
 
-static enum smr_err write_file(const struct smr_party *party, struct smr_csv *csv, const char *out, uint64_t *count,
+static enum smr_err write_file(const struct smr_party *party, const struct smr_args *args, uint64_t *count,
 			       struct smr_problem *problem)
 {
+	const char *out = smr_arg(args, "out");
 	uint8_t room[8];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	struct smr_file_writer *file = NULL;
@@ -61,7 +116,7 @@ static enum smr_err write_file(const struct smr_party *party, struct smr_csv *cs
 	if (err == SMR_OK)
 		err = smr_file_create(out, SMR_FILE_REFERENCES, number, &party->sign, about, NULL, &file);
 	if (err == SMR_OK)
-		err = put_all(csv, file, count, problem);
+		err = put_all(party, args, file, count, problem);
 	if (err == SMR_OK)
 		err = smr_file_commit(file);
 	else
@@ -72,17 +127,15 @@ static enum smr_err write_file(const struct smr_party *party, struct smr_csv *cs
 static enum smr_err publish_action(const struct smr_args *args, struct smr_problem *problem)
 {
 	SMR_CLI_PARTY party = {0};
-	struct smr_csv *csv;
 	uint64_t count = 0;
-	enum smr_err err;
 
+	if (!smr_arg_given(args, "csv") && !smr_arg_given(args, "release"))
+		return smr_problem(problem, SMR_E_INVALID, "nothing to approve: give --csv, --release or both");
 	SMR_TRY(smr_party_open(args->dir, "supplier", SMR_PARTY_KEYS | SMR_PARTY_LOCK, &party, problem));
-	SMR_TRY(smr_csv_open(smr_arg(args, "csv"), columns, SMR_COUNT(columns), &csv, problem));
-	err = write_file(&party, csv, smr_arg(args, "out"), &count, problem);
-	smr_csv_close(csv);
-	if (err == SMR_OK && !args->quiet)
+	SMR_TRY(write_file(&party, args, &count, problem));
+	if (!args->quiet)
 		(void)printf("%s: %llu approved measurements\n", smr_arg(args, "out"), (unsigned long long)count);
-	return err;
+	return SMR_OK;
 }
 
 static int run(const struct smr_args *args)
@@ -91,7 +144,8 @@ static int run(const struct smr_args *args)
 }
 
 static const struct smr_option options[] = {
-	{"csv", 0, "FILE", SMR_OPT_REQUIRED, "measurements; - is standard input"},
+	{"csv", 0, "FILE", 0, "measurements; - is standard input"},
+	{"release", 0, "FILE", SMR_OPT_REPEAT, "a release that devices with a TPM may run"},
 	{"out", 'o', "FILE", SMR_OPT_REQUIRED, "file of references to write"},
 };
 
@@ -104,6 +158,7 @@ const struct smr_subcommand smr_cmd_supplier_publish = {
 	.summary = "Write the signed list of measurements of software that you vouch for.",
 	.details = "Columns of the CSV file: measurement (SHA-256 in hex, as «samara-launch --measure»\n"
 		   "prints it), version.\n"
+		   "A device without a TPM has a measurement, one with a TPM booted a release.\n"
 		   "The list replaces the earlier one at the RO and the operators.",
-	.example = "samara supplier publish --dir sup --csv approved.csv --out references-1.smr",
+	.example = "samara supplier publish --dir sup --csv approved.csv --release release.smr --out references-1.smr",
 };

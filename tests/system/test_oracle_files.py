@@ -180,6 +180,29 @@ class Read(Case):
         self.good("supplier", "publish", "--csv", rows, "--out", self.path("references.smr"))
         self.assertEqual(self.read(self.path("references.smr")).values(), [[b"\x4d" * 32, "1.0"], [b"\x4e" * 32, "ä 2"]])
 
+    def test_references_of_releases(self):
+        logs, words = [], []
+        for content in (b"\x33", b"\x44"):
+            logs.append([[8, b"\x11" * 32, "launch"], [9, content * 32, "config"]])
+            csv = "pcr,digest,name\n" + "".join(f"{pcr},{digest.hex()},{name}\n" for pcr, digest, name in logs[-1])
+            words += ["--release", self.path(f"release-{content.hex()}.smr")]
+            self.assertEqual(self.sign_release(csv, "--out", words[-1]).returncode, 0)
+        rows = self.put("measurements.csv", f"measurement,version\n{'4d' * 32},1.0\n".encode())
+        for more, software in ((("--csv", rows), [[b"\x4d" * 32, "1.0"]]), ((), [])):
+            self.good("supplier", "publish", *more, *words, "--out", self.path("releases.smr"))
+            self.assertEqual(self.read(self.path("releases.smr")).values(), software + [[log, "1.4.2"] for log in logs])
+        for role in ("ro", "auc"):
+            self.good(role, "load", self.path("releases.smr"))
+
+    def test_references_of_nothing_or_of_another_suppliers_release_are_not_written(self):
+        out = ("--out", self.path("no-references.smr"))
+        self.assertEqual(self.run_as("supplier", "publish", *out).returncode, 2)
+        theirs = objects.release(self.ours["supplier"].sign, "p", 1, "1", [[8, bytes(32), "launch"]])
+        done = self.run_as("supplier", "publish", "--release", self.put("theirs.smr", theirs), *out)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("theirs.smr: the signature is not valid", done.stderr)
+        self.assertFalse(os.path.exists(self.path("no-references.smr")))
+
     def sign_release(self, csv, *more):
         words = ("--product", "m2me-1", "--release", "1.4.2", "--number", 7, "--csv", self.put("stages.csv", csv.encode()))
         return self.run_as("supplier", "release", *words, *(more or ("--out", self.path("release.smr"))))

@@ -80,8 +80,8 @@ class Bites(Case):
             self.sign(7)
             running = self.boot()
             self.assertTrue(running.wait_for("agent ready"), running.lines)
+            running.end()  # a TPM has one user at a time
             subprocess.run(["tpm2_nvundefine", "-T", self.tpm.tcti, "-C", "p", "0x1405301"], capture_output=True, timeout=60, check=False)
-            running.end()
             self.reset()
             self.sign(6)
             return self.runs("agent ready")

@@ -61,7 +61,7 @@ def receive(connection):
 
 def command(tpm, tag, code, body):
     """What stands behind the head of the answer."""
-    with socket.create_connection(("127.0.0.1", tpm.port)) as s:
+    with socket.create_connection(("127.0.0.1", tpm.port), timeout=30) as s:
         s.sendall(HEAD.pack(tag, HEAD.size + len(body), code) + body)
         result, octets = receive(s)
     if result != 0:

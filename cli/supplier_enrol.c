@@ -108,6 +108,8 @@ static enum smr_err check_proof(struct enrolling *e, const uint8_t challenge[SMR
 {
 	uint8_t room[160];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	const struct smr_attestation *proof = &e->identity.proof;
+	uint8_t hash[SMR_HASH_LEN];
 	struct smr_pubkey d = {0};
 	struct smr_bytes payload;
 	enum smr_err err;
@@ -117,10 +119,11 @@ static enum smr_err check_proof(struct enrolling *e, const uint8_t challenge[SMR
 	smr_put_bytes(&w, SMR_ARRAY(e->identity.d));
 	smr_put_bytes(&w, SMR_ARRAY(e->identity.t));
 	SMR_TRY(smr_writer_done(&w, &payload));
+	SMR_TRY(smr_cose_hash(SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, hash));
 	err = smr_pubkey_import(&d, SMR_ARRAY(e->identity.d));
 	if (err == SMR_OK)
-		err = smr_cose_verify_detached(&d, SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload,
-					       e->identity.proof);
+		err = proof->quoted ? smr_tpm_quote_verify(&d, &proof->quote, hash, e->identity.measurement, proof->sig)
+				    : smr_ecdsa_verify(&d, hash, proof->sig);
 	smr_pubkey_wipe(&d);
 	return err;
 }

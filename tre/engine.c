@@ -136,8 +136,25 @@ enum smr_err smr_tre_import_keys(struct smr_tre *tre)
 	smr_privkey_wipe(&tre->t);
 	if (!tre->now.has_keys)
 		return SMR_OK; /* uncovered: nothing is stored before there are keys */
+	if (tre->port->keys != NULL)
+		return tre->port->keys->load(tre->port->context, tre->d.point, tre->t.point);
 	SMR_TRY(smr_privkey_import(&tre->d, tre->now.d));
 	return smr_privkey_import(&tre->t, tre->now.t);
+}
+
+struct smr_attester smr_tre_attester(const struct smr_tre *tre)
+{
+	if (tre->port->keys == NULL)
+		return (struct smr_attester){.key = &tre->d};
+	return (struct smr_attester){.context = tre->port->context, .attest = tre->port->keys->attest};
+}
+
+struct smr_agreer smr_tre_agreer(const struct smr_tre *tre)
+{
+	if (tre->port->keys == NULL)
+		return (struct smr_agreer){.key = &tre->t};
+	return (struct smr_agreer){
+		.point = tre->t.point, .context = tre->port->context, .agree = tre->port->keys->agree};
 }
 
 void smr_tre_close_flight(struct smr_tre *tre)
@@ -193,11 +210,16 @@ enum smr_err smr_tre_keep(struct smr_tre *tre)
 enum smr_err smr_tre_ready(struct smr_tre *tre)
 {
 	uint8_t measurement[SMR_HASH_LEN];
+	enum smr_err err;
 
 	smr_tre_discard(tre); /* nothing is left over from an earlier operation; if it were, it would be undone here */
 	if (tre->health != SMR_OK)
 		return tre->health;
-	SMR_TRY(tre->port->measurement(tre->port->context, measurement));
+	err = tre->port->measurement(tre->port->context, measurement);
+	if (err != SMR_OK) {
+		smr_tre_close_flight(tre); /* whatever runs now, it is not known to be what asked */
+		return err;
+	}
 	if (!smr_equal_ct(measurement, tre->measurement, sizeof(measurement))) {
 		smr_tre_close_flight(tre);
 		memcpy(tre->measurement, measurement, sizeof(measurement));

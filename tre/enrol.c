@@ -3,39 +3,48 @@
 #include "core/hpke.h"
 #include "tre/state.h"
 
-static enum smr_err make_keys(struct smr_tre_durable *draft, struct smr_privkey *d, struct smr_privkey *t)
+/** New keys in the draft and as those in use; until they are kept, what is stored has the earlier ones or none. */
+static enum smr_err make_keys(struct smr_tre *tre, struct smr_tre_durable *draft)
 {
-	SMR_TRY(smr_privkey_generate(d));
-	SMR_TRY(smr_privkey_generate(t));
-	memcpy(draft->d, d->scalar, sizeof(draft->d));
-	memcpy(draft->t, t->scalar, sizeof(draft->t));
+	smr_privkey_wipe(&tre->d);
+	smr_privkey_wipe(&tre->t);
 	draft->has_keys = true;
+	if (tre->port->keys != NULL) {
+		draft->keys_in_platform = true;
+		return tre->port->keys->create(tre->port->context, tre->d.point, tre->t.point);
+	}
+	SMR_TRY(smr_privkey_generate(&tre->d));
+	SMR_TRY(smr_privkey_generate(&tre->t));
+	memcpy(draft->d, tre->d.scalar, sizeof(draft->d));
+	memcpy(draft->t, tre->t.scalar, sizeof(draft->t));
 	return SMR_OK;
 }
 
-static enum smr_err prove(const struct smr_eid *eid, const struct smr_privkey *d, const struct smr_privkey *t,
-			  const uint8_t *challenge, struct smr_tre_identity *out)
+static enum smr_err prove(const struct smr_tre *tre, const struct smr_eid *eid, const uint8_t *challenge,
+			  struct smr_tre_identity *out)
 {
+	const struct smr_attester d = smr_tre_attester(tre);
 	uint8_t room[160];
+	uint8_t hash[SMR_HASH_LEN];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	struct smr_bytes payload;
 
-	smr_point_compress(d->point, out->d);
-	smr_point_compress(t->point, out->t);
+	smr_point_compress(tre->d.point, out->d);
+	smr_point_compress(tre->t.point, out->t);
+	memcpy(out->measurement, tre->measurement, sizeof(out->measurement));
 	smr_put_array(&w, 3);
 	smr_put_bytes(&w, smr_eid_bytes(eid));
 	smr_put_bytes(&w, SMR_ARRAY(out->d));
 	smr_put_bytes(&w, SMR_ARRAY(out->t));
 	SMR_TRY(smr_writer_done(&w, &payload));
-	return smr_cose_sign_detached(d, SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, out->proof);
+	SMR_TRY(smr_cose_hash(SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, hash));
+	return smr_attest(&d, hash, &out->proof);
 }
 
 enum smr_err smr_tre_enrol_begin(struct smr_tre *tre, const struct smr_eid *eid, const uint8_t challenge[SMR_HASH_LEN],
 				 struct smr_tre_identity *out)
 {
 	struct smr_tre_durable *draft;
-	struct smr_privkey d = {0};
-	struct smr_privkey t = {0};
 	enum smr_err err;
 
 	SMR_TRY(smr_tre_ready(tre));
@@ -44,17 +53,14 @@ enum smr_err smr_tre_enrol_begin(struct smr_tre *tre, const struct smr_eid *eid,
 	SMR_TRY(smr_eid_check(eid));
 	draft = smr_tre_draft(tre);
 	draft->eid = *eid;
-	err = make_keys(draft, &d, &t);
+	err = make_keys(tre, draft);
 	if (err == SMR_OK)
-		err = prove(eid, &d, &t, challenge, out);
-	smr_privkey_wipe(&d);
-	smr_privkey_wipe(&t);
+		err = prove(tre, eid, challenge, out);
 	if (err != SMR_OK) {
 		smr_tre_discard(tre);
 		return err;
 	}
-	SMR_TRY(smr_tre_keep(tre));
-	return smr_tre_import_keys(tre);
+	return smr_tre_keep(tre);
 }
 
 /** The certificate is the supplier's, and about this device and its keys. */
@@ -117,7 +123,7 @@ static enum smr_err answer_challenge(struct smr_tre *tre, struct smr_bytes seale
 {
 	uint8_t challenge[SMR_HASH_LEN + 1];
 	struct smr_space room = {challenge, sizeof(challenge)};
-	const struct smr_agreer t = {.key = &tre->t};
+	const struct smr_agreer t = smr_tre_agreer(tre);
 	enum smr_err err;
 
 	if (sealed.len != SMR_HASH_LEN + SMR_HPKE_OVERHEAD)

@@ -37,7 +37,7 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 				  struct smr_space *m1)
 {
 	const struct smr_tre_server_key *key = draft->epoch.number ? &draft->epoch : &draft->shelf;
-	const struct smr_attester d = {.key = &tre->d};
+	const struct smr_attester d = smr_tre_attester(tre);
 	struct smr_bytes certificate = SMR_NONE;
 	struct smr_pubkey q = {0};
 	struct smr_evidence ev;

@@ -117,7 +117,7 @@ static enum smr_err open_x(struct smr_tre *tre, const struct smr_package *packag
 			   const struct smr_mcim_binding *binding, const struct smr_tre_mcim *before,
 			   struct smr_tre_mcim *fresh)
 {
-	const struct smr_agreer t = {.key = &tre->t};
+	const struct smr_agreer t = smr_tre_agreer(tre);
 	struct smr_mcim content;
 	enum smr_err err;
 

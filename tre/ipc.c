@@ -256,6 +256,27 @@ static void put_aka(struct smr_writer *w, enum smr_err err, const struct smr_aka
 	smr_put_bool(w, aka->separation);
 }
 
+static void put_identity(struct smr_writer *w, const struct smr_tre_identity *identity)
+{
+	const struct smr_tpm_quote *quote = &identity->proof.quote;
+
+	smr_put_bytes(w, SMR_ARRAY(identity->d));
+	smr_put_bytes(w, SMR_ARRAY(identity->t));
+	smr_put_bytes(w, SMR_ARRAY(identity->measurement));
+	smr_put_bytes(w, SMR_ARRAY(identity->proof.sig));
+	if (!identity->proof.quoted) {
+		smr_put_null(w);
+		return;
+	}
+	smr_put_array(w, 6);
+	smr_put_uint(w, quote->clock_ms);
+	smr_put_uint(w, quote->resets);
+	smr_put_uint(w, quote->restarts);
+	smr_put_bool(w, quote->safe);
+	smr_put_uint(w, quote->firmware);
+	smr_put_uint(w, quote->pcrs);
+}
+
 static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct smr_tre_answer *answer)
 {
 	switch (op) {
@@ -263,9 +284,7 @@ static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct s
 		put_state(w, &answer->u.state);
 		break;
 	case SMR_TRE_ENROL_BEGIN:
-		smr_put_bytes(w, SMR_ARRAY(answer->u.identity.d));
-		smr_put_bytes(w, SMR_ARRAY(answer->u.identity.t));
-		smr_put_bytes(w, SMR_ARRAY(answer->u.identity.proof));
+		put_identity(w, &answer->u.identity);
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		smr_put_bytes(w, SMR_ARRAY(answer->u.enrolled));
@@ -389,6 +408,26 @@ static void get_aka(struct smr_reader *r, enum smr_err err, struct smr_aka_resul
 	out->separation = smr_get_bool(r);
 }
 
+static void get_identity(struct smr_reader *r, struct smr_tre_identity *identity)
+{
+	struct smr_tpm_quote *quote = &identity->proof.quote;
+
+	smr_get_fixed(r, identity->d, sizeof(identity->d));
+	smr_get_fixed(r, identity->t, sizeof(identity->t));
+	smr_get_fixed(r, identity->measurement, sizeof(identity->measurement));
+	smr_get_fixed(r, identity->proof.sig, sizeof(identity->proof.sig));
+	identity->proof.quoted = !smr_get_null(r);
+	if (!identity->proof.quoted)
+		return;
+	smr_get_array(r, 6, 6);
+	quote->clock_ms = smr_get_uint(r, UINT64_MAX);
+	quote->resets = (uint32_t)smr_get_uint(r, UINT32_MAX);
+	quote->restarts = (uint32_t)smr_get_uint(r, UINT32_MAX);
+	quote->safe = smr_get_bool(r);
+	quote->firmware = smr_get_uint(r, UINT64_MAX);
+	quote->pcrs = (uint32_t)smr_get_uint(r, UINT32_MAX);
+}
+
 static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre_answer *out)
 {
 	switch (op) {
@@ -396,9 +435,7 @@ static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre
 		get_state(r, &out->u.state);
 		break;
 	case SMR_TRE_ENROL_BEGIN:
-		smr_get_fixed(r, out->u.identity.d, sizeof(out->u.identity.d));
-		smr_get_fixed(r, out->u.identity.t, sizeof(out->u.identity.t));
-		smr_get_fixed(r, out->u.identity.proof, sizeof(out->u.identity.proof));
+		get_identity(r, &out->u.identity);
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		smr_get_fixed(r, out->u.enrolled, sizeof(out->u.enrolled));

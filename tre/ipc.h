@@ -9,7 +9,7 @@
  *
  *     STATE             → health, enrolled, eid, measurement, ctr, has ticket, flight open, check-in open, flight key,
  *                         receipts, tamper, [[iccid, imsi, serial, alg, state, interval]…]
- *     ENROL_BEGIN       eid, challenge → d, t, proof
+ *     ENROL_BEGIN       eid, challenge → d, t, measurement, signature, [clock, resets, restarts, safe, firmware, pcrs] or null
  *     ENROL_FINISH      certificate, supplier, ro root, shelf key, owner or null, [anchor…], gate or null,
  *                       sealed challenge → answer
  *     FLIGHT_START      with certificate → m1

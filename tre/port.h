@@ -2,7 +2,7 @@
 /**
  * @file port.h
  * What a platform gives the TRE: sealed storage, a monotonic counter, the platform's measurement, the tamper line.
- * Random numbers and keys come through the crypto seam.
+ * Random numbers come through the crypto seam; so do keys, unless the platform has a place of its own for them.
  *
  * The TRE writes a record stamped with counter + 1, then advances the counter; a record older than the counter is
  * refused at start, one that is ahead by one is the write that a power cut interrupted and is completed.
@@ -10,7 +10,22 @@
 #ifndef SMR_TRE_PORT_H
 #define SMR_TRE_PORT_H
 
-#include "crypto/crypto.h"
+#include "core/attest.h"
+
+/**
+ * Keys that live in the platform, where it has a place that no key of theirs ever leaves. Points are uncompressed. All take the port's
+ * context.
+ */
+struct smr_tre_keys {
+	/** Make d and t; earlier ones are gone then. */
+	enum smr_err (*create)(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t[SMR_POINT_LEN]);
+	/** The public points of those that were made. */
+	enum smr_err (*load)(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t[SMR_POINT_LEN]);
+	/** d vouches for @p hash and for the measurement that was given out last. SMR_E_MEASUREMENT: it has changed meanwhile. */
+	enum smr_err (*attest)(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out);
+	/** t agrees with @p peer: x coordinate, secret. */
+	enum smr_err (*agree)(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN]);
+};
 
 struct smr_tre_port {
 	void *context;
@@ -27,6 +42,7 @@ struct smr_tre_port {
 	enum smr_err (*measurement)(void *context, uint8_t out[SMR_HASH_LEN]);
 	/** Tamper events latched by the platform, bit mask. */
 	enum smr_err (*tamper)(void *context, uint32_t *events);
+	const struct smr_tre_keys *keys; /* NULL: the engine makes d and t and keeps them in its record */
 };
 
 #endif

@@ -30,8 +30,8 @@ static void put_enrolment(struct smr_writer *w, const struct smr_tre_durable *s)
 	smr_put_bool(w, s->has_keys);
 	smr_put_bool(w, s->enrolled);
 	smr_put_bytes(w, smr_eid_bytes(&s->eid));
-	put_blob(w, s->d, sizeof(s->d));
-	put_blob(w, s->t, sizeof(s->t));
+	put_blob(w, s->d, s->keys_in_platform ? 0 : sizeof(s->d));
+	put_blob(w, s->t, s->keys_in_platform ? 0 : sizeof(s->t));
 	put_blob(w, s->certificate, s->certificate_len);
 	put_blob(w, s->shipment.octets, sizeof(s->shipment.octets));
 	put_blob(w, s->ro_root, sizeof(s->ro_root));
@@ -48,14 +48,26 @@ static void put_enrolment(struct smr_writer *w, const struct smr_tre_durable *s)
 	smr_put_uint(w, s->tamper);
 }
 
+/** d and t: both there, or both empty. */
+static void get_keys(struct smr_reader *r, struct smr_tre_durable *s)
+{
+	size_t d_len = 0;
+	size_t t_len = 0;
+
+	get_blob(r, s->d, sizeof(s->d), &d_len);
+	get_blob(r, s->t, sizeof(s->t), &t_len);
+	s->keys_in_platform = d_len == 0;
+	if (t_len != d_len || (d_len != 0 && d_len != sizeof(s->d)))
+		smr_reader_fail(r, SMR_E_MALFORMED);
+}
+
 static void get_enrolment(struct smr_reader *r, struct smr_tre_durable *s)
 {
 	smr_get_array(r, 17, 17);
 	s->has_keys = smr_get_bool(r);
 	s->enrolled = smr_get_bool(r);
 	smr_get_fixed(r, s->eid.octets, sizeof(s->eid.octets));
-	smr_get_fixed(r, s->d, sizeof(s->d));
-	smr_get_fixed(r, s->t, sizeof(s->t));
+	get_keys(r, s);
 	get_blob(r, s->certificate, sizeof(s->certificate), &s->certificate_len);
 	smr_get_fixed(r, s->shipment.octets, sizeof(s->shipment.octets));
 	smr_get_fixed(r, s->ro_root, sizeof(s->ro_root));

@@ -58,7 +58,8 @@ struct smr_tre_pending {
 };
 
 struct smr_tre_durable {
-	bool has_keys; /* made by enrol_begin */
+	bool has_keys;	       /* made by enrol_begin */
+	bool keys_in_platform; /* d and t are not in this record */
 	bool enrolled;
 	struct smr_eid eid;
 	uint8_t d[SMR_SCALAR_LEN];
@@ -105,7 +106,7 @@ struct smr_tre {
 	struct smr_tre_durable now;
 	bool drafting; /* `now` may differ from what is stored */
 	uint8_t measurement[SMR_HASH_LEN];
-	struct smr_privkey d;
+	struct smr_privkey d; /* of keys in the platform the points alone */
 	struct smr_privkey t;
 	bool flight_open;
 	struct smr_flight flight; /* e lives here alone */
@@ -143,6 +144,9 @@ enum smr_err smr_tre_keep(struct smr_tre *tre) SMR_MUST_USE;
 void smr_tre_discard(struct smr_tre *tre);
 /** Import d and t of the present state. */
 enum smr_err smr_tre_import_keys(struct smr_tre *tre) SMR_MUST_USE;
+/** Who vouches with d, who agrees with t: they refer to @p tre. */
+struct smr_attester smr_tre_attester(const struct smr_tre *tre);
+struct smr_agreer smr_tre_agreer(const struct smr_tre *tre);
 void smr_tre_close_flight(struct smr_tre *tre);
 
 /* install.c */

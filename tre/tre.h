@@ -50,7 +50,8 @@ void smr_tre_stop(struct smr_tre *tre);
 struct smr_tre_identity {
 	uint8_t d[SMR_POINT_COMPRESSED_LEN];
 	uint8_t t[SMR_POINT_COMPRESSED_LEN];
-	uint8_t proof[SMR_SIG_LEN]; /* sign_d("samara1 enrol", extra = challenge) over [eid, d, t] */
+	uint8_t measurement[SMR_HASH_LEN]; /* what ran then; a quote states it */
+	struct smr_attestation proof;	   /* by d over hash("samara1 enrol", extra = challenge, [eid, d, t]) */
 };
 /** SMR_E_STATE: enrolled already. A repeated begin makes new keys. */
 enum smr_err smr_tre_enrol_begin(struct smr_tre *tre, const struct smr_eid *eid, const uint8_t challenge[SMR_HASH_LEN],

@@ -20,7 +20,7 @@ CLOSE_FLIGHT = "\tif (tre->flight_open)\n\t\tsmr_flight_wipe(&tre->flight);\n\tt
 
 # A platform whose measured state changes while the TRE runs: here once its tamper file appears.
 CHANGING_PLATFORM = without("tre/linux/port.c", "\tmemcpy(out, port->measurement, SMR_HASH_LEN);\n",
-                            "\tmemcpy(out, port->measurement, SMR_HASH_LEN);\n\tif (smr_fs_exists(port->tamper_path))\n\t\tout[0] ^= 1;\n")
+                            "\tmemcpy(out, port->measurement, SMR_HASH_LEN);\n\tif (smr_fs_exists(port->place.tamper_path))\n\t\tout[0] ^= 1;\n")
 STAYS_OPEN = without("tre/engine.c", "\t\tsmr_tre_close_flight(tre);\n\t\tmemcpy(tre->measurement, measurement",
                      "\t\tmemcpy(tre->measurement, measurement")
 

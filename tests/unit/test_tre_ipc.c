@@ -107,6 +107,8 @@ static struct smr_tre_answer sample_answer(enum smr_tre_op op)
 		break;
 	case SMR_TRE_ENROL_BEGIN:
 		fill(&answer.u.identity, sizeof(answer.u.identity), 1);
+		answer.u.identity.proof.quoted = true;
+		answer.u.identity.proof.quote.safe = true;
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		fill(answer.u.enrolled, sizeof(answer.u.enrolled), 2);

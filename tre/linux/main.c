@@ -218,7 +218,7 @@ static int run(const struct smr_args *args)
 {
 	struct program p = {.dir = args->dir,
 			    .socket = smr_arg(args, "socket"),
-			    .linux_port.lock_fd = -1,
+			    .linux_port.place.lock_fd = -1,
 			    .signals = -1,
 			    .listener = -1};
 	struct smr_problem problem = {0};

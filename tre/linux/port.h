@@ -5,11 +5,8 @@
  * user.
  *
  *     storage.key   key that protects the record; random, made at first start, never again
- *     record        sealed state, replaced atomically
  *     counter       monotonic counter, 8 octets, big-endian, and 32 octets of MAC under the storage key
- *     tamper        optional: tamper events as a decimal bit mask, written (by rename) by whoever watches the tamper
- *                   line; absent: none. What is no number up to 4294967295 counts as SMR_TRE_LINUX_TAMPER_FILE.
- *     lock          held by the one process that works here
+ *     and what place.h says
  *
  * What it gives: an altered, exchanged or missing file is noticed, so is an older record. What it cannot give: whoever
  * restores the whole directory, counter included, is not noticed (needs a TPM), and root reads everything.
@@ -17,17 +14,12 @@
 #ifndef SMR_TRE_LINUX_PORT_H
 #define SMR_TRE_LINUX_PORT_H
 
-#include "sys/problem.h"
-#include "tre/tre.h"
-
-#define SMR_TRE_LINUX_TAMPER_FILE 0x80000000u
+#include "tre/linux/place.h"
 
 struct smr_tre_linux {
-	char *record_path;
+	struct smr_tre_place place;
 	char *counter_path;
 	char *key_path;
-	char *tamper_path;
-	int lock_fd;
 	enum smr_err key_health; /* SMR_E_TAMPERED: the storage key is gone or is none */
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	uint64_t counter; /* highest value seen by this process */

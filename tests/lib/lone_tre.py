@@ -109,7 +109,7 @@ class Tre:
 
     def enrol(self):
         challenge = os.urandom(32)
-        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, self.eid, challenge)
+        err, self.d, self.t, _, proof, _ = self.ask(ENROL_BEGIN, self.eid, challenge)
         assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([self.eid, self.d, self.t]), proof)
         answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, self.eid, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TRE's port with a TPM: what it keeps, and what it notices when directory, registers or TPM are not what they were. */
+#include <signal.h>
+
+#include "core/cose.h"
+#include "sys/fsio.h"
+#include "tests/unit/scratch.h"
+#include "tests/unit/swtpm.h"
+#include "tpm/inside.h"
+#include "tre/state.h"
+#include "tre/tpm/port.h"
+
+#define DIR_NAME "tre"
+
+static const uint8_t challenge[SMR_HASH_LEN] = {0x43};
+static struct swtpm swtpm;
+static struct smr_tre_tpm tpm_port;
+static struct smr_tre_port port;
+static struct smr_tre *tre;
+
+/* ---- life ---- */
+
+static enum smr_err start_at(const char *dir)
+{
+	struct smr_problem problem = {{0}};
+
+	if (smr_tre_tpm_open(&tpm_port, dir, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem) != SMR_OK)
+		fail_msg("%s", problem.text);
+	port = smr_tre_tpm_port(&tpm_port);
+	return smr_tre_start(tre, &port);
+}
+
+static enum smr_err start(void)
+{
+	return start_at(DIR_NAME);
+}
+
+static void stop(void)
+{
+	smr_tre_stop(tre);
+	smr_tre_tpm_close(&tpm_port);
+}
+
+static enum smr_err restart(void)
+{
+	stop();
+	return start();
+}
+
+static int enter(void **state)
+{
+	int result = scratch_enter(state);
+
+	if (result == 0) {
+		swtpm_start(&swtpm, "tpm");
+		tre = malloc(smr_tre_size());
+		assert_non_null(tre);
+	}
+	return result;
+}
+
+static int leave(void **state)
+{
+	stop();
+	free(tre);
+	if (swtpm.pid != 0)
+		swtpm_stop(&swtpm);
+	return scratch_leave(state);
+}
+
+#define tpm_test(function) cmocka_unit_test_setup_teardown(function, enter, leave)
+
+/* Off and on again: the registers are what they are after a boot. */
+static void power_cycle(const char *state)
+{
+	swtpm_stop(&swtpm);
+	swtpm_start(&swtpm, state);
+}
+
+static enum smr_err begin(struct smr_tre_identity *out)
+{
+	struct smr_eid eid;
+
+	assert_int_equal(smr_eid_make(SMR_TEXT("890440320000000000000000000001"), &eid), SMR_OK);
+	return smr_tre_enrol_begin(tre, &eid, challenge, out);
+}
+
+static void begin_well(struct smr_tre_identity *out)
+{
+	assert_int_equal(begin(out), SMR_OK);
+}
+
+static void extend(unsigned pcr)
+{
+	assert_int_equal(smr_tpm_pcr_extend(tpm_port.tpm, pcr, challenge), SMR_OK);
+}
+
+static void copy(const char *from, const char *to)
+{
+	uint8_t content[8192];
+	size_t len = scratch_get(from, content, sizeof(content));
+
+	scratch_put(to, content, len);
+}
+
+static void save(const char *suffix)
+{
+	char to[64];
+
+	(void)snprintf(to, sizeof(to), "saved-record%s", suffix);
+	copy(DIR_NAME "/record", to);
+	(void)snprintf(to, sizeof(to), "saved-sealed%s", suffix);
+	copy(DIR_NAME "/storage.sealed", to);
+}
+
+static void restore(const char *suffix)
+{
+	char from[64];
+
+	(void)snprintf(from, sizeof(from), "saved-record%s", suffix);
+	copy(from, DIR_NAME "/record");
+	(void)snprintf(from, sizeof(from), "saved-sealed%s", suffix);
+	copy(from, DIR_NAME "/storage.sealed");
+}
+
+/* Words that say what to do, and differ from one reason to the next. */
+static void assert_explained(enum smr_err health, const char *part)
+{
+	char words[SMR_PROBLEM_MAX];
+
+	smr_tre_tpm_explain(health, DIR_NAME, words, sizeof(words));
+	assert_non_null(strstr(words, part));
+}
+
+/* ---- keys in the TPM ---- */
+
+static void test_proof_is_a_quote_over_identity_and_measurement(void **state)
+{
+	struct smr_tre_identity identity;
+	struct smr_pubkey d = {0};
+	uint8_t hash[SMR_HASH_LEN];
+	uint8_t room[160];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes payload;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_true(identity.proof.quoted);
+	assert_int_equal(identity.proof.quote.pcrs, SMR_TRE_TPM_PCRS);
+	smr_put_array(&w, 3);
+	smr_put_bytes(&w, smr_eid_bytes(&tre->now.eid));
+	smr_put_bytes(&w, SMR_ARRAY(identity.d));
+	smr_put_bytes(&w, SMR_ARRAY(identity.t));
+	assert_int_equal(smr_writer_done(&w, &payload), SMR_OK);
+	assert_int_equal(smr_cose_hash(SMR_LABEL_ENROL, SMR_ARRAY(challenge), payload, hash), SMR_OK);
+	assert_int_equal(smr_pubkey_import(&d, SMR_ARRAY(identity.d)), SMR_OK);
+	assert_int_equal(
+		smr_tpm_quote_verify(&d, &identity.proof.quote, hash, identity.measurement, identity.proof.sig),
+		SMR_OK);
+	smr_pubkey_wipe(&d);
+}
+
+static void test_keys_survive_a_restart_and_are_not_in_the_record(void **state)
+{
+	struct smr_tre_identity identity;
+	uint8_t d[SMR_POINT_COMPRESSED_LEN];
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_true(tre->now.keys_in_platform);
+	assert_int_equal(restart(), SMR_OK);
+	assert_true(tre->now.keys_in_platform);
+	smr_point_compress(tre->d.point, d);
+	assert_memory_equal(d, identity.d, sizeof(d));
+	begin_well(&identity); /* a repeated begin makes new keys */
+	assert_memory_not_equal(d, identity.d, sizeof(d));
+}
+
+/* A register is extended between the reading of the measurement and the quote. */
+static void test_attestation_of_a_changed_state_is_refused(void **state)
+{
+	struct smr_tre_identity identity;
+	struct smr_attestation out;
+	uint8_t measurement[SMR_HASH_LEN];
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(port.measurement(port.context, measurement), SMR_OK);
+	extend(9);
+	assert_int_equal(port.keys->attest(port.context, challenge, &out), SMR_E_MEASUREMENT);
+	assert_int_equal(port.measurement(port.context, measurement), SMR_OK);
+	assert_int_equal(port.keys->attest(port.context, challenge, &out), SMR_OK);
+}
+
+/* ---- roll-back ---- */
+
+static void test_restored_record_is_a_rollback(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	save("");
+	begin_well(&identity);
+	stop();
+	save("-new");
+	restore(""); /* the whole directory: nothing else of a TRE is in files */
+	assert_int_equal(start(), SMR_E_ROLLBACK);
+	assert_explained(SMR_E_ROLLBACK, "older record");
+	restore("-new");
+	assert_int_equal(restart(), SMR_OK);
+}
+
+static void test_removed_record_is_a_rollback(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(unlink(DIR_NAME "/record"), 0);
+	assert_int_equal(restart(), SMR_E_ROLLBACK);
+}
+
+/* A power cut between the record and the counter leaves the record one ahead; anything more is no power cut. */
+static void test_record_ahead_by_one_is_completed_and_by_two_refused(void **state)
+{
+	struct smr_tre_identity identity;
+	uint64_t before = 0;
+	uint64_t after = 0;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(port.counter_read(port.context, &before), SMR_OK);
+	tre->counter++; /* writes a record with a stamp two above the counter; the counter refuses to jump */
+	assert_int_equal(begin(&identity), SMR_E_INVALID);
+	assert_int_equal(restart(), SMR_E_ROLLBACK);
+	assert_int_equal(port.counter_read(port.context, &after), SMR_OK);
+	assert_true(after == before);
+	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.counter_auth), SMR_OK);
+	assert_int_equal(restart(), SMR_OK); /* now it is one ahead */
+	assert_int_equal(port.counter_read(port.context, &after), SMR_OK);
+	assert_true(after == before + 2);
+}
+
+static void test_counter_that_went_on_alone_is_a_rollback(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.counter_auth), SMR_OK);
+	assert_int_equal(restart(), SMR_E_ROLLBACK);
+}
+
+/* ---- measured state ---- */
+
+static void test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	extend(8);
+	assert_int_equal(restart(), SMR_E_MEASUREMENT);
+	assert_int_equal(begin(&identity), SMR_E_MEASUREMENT);
+	assert_explained(SMR_E_MEASUREMENT, "boot the approved software again");
+	stop();
+	power_cycle("tpm");
+	assert_int_equal(start(), SMR_OK);
+}
+
+static void test_registers_that_do_not_count_do_not_matter(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	extend(7);
+	extend(10);
+	assert_int_equal(restart(), SMR_OK);
+}
+
+/* ---- another TPM, none, a cleared one ---- */
+
+static void test_directory_with_another_tpm_is_refused_as_such(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	stop();
+	power_cycle("another");
+	assert_int_equal(start(), SMR_E_TPM_CLEARED);
+	assert_explained(SMR_E_TPM_CLEARED, "enrol the device anew");
+	stop();
+	power_cycle("tpm");
+	assert_int_equal(start(), SMR_OK);
+}
+
+static void test_cleared_tpm_is_refused_as_such(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(
+		Esys_Clear(tpm_port.tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+		TSS2_RC_SUCCESS);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+}
+
+static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state)
+{
+	struct smr_tre_identity identity;
+	ESYS_TR object = ESYS_TR_NONE;
+	ESYS_TR gone = ESYS_TR_NONE;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(smr_tpm_find(tpm_port.tpm, SMR_TPM_HANDLE_T, &object), SMR_OK);
+	assert_int_equal(Esys_EvictControl(tpm_port.tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					   ESYS_TR_NONE, SMR_TPM_HANDLE_T, &gone),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+	assert_int_equal(smr_tpm_find(tpm_port.tpm, SMR_TPM_INDEX_COUNTER, &object), SMR_OK);
+	assert_int_equal(Esys_NV_UndefineSpace(tpm_port.tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD,
+					       ESYS_TR_NONE, ESYS_TR_NONE),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+}
+
+static void test_second_directory_of_one_tpm_is_refused_as_such(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	stop();
+	assert_int_equal(start_at("second"), SMR_E_EXISTS);
+	assert_int_equal(begin(&identity), SMR_E_EXISTS);
+	assert_explained(SMR_E_EXISTS, "serves another directory");
+	stop();
+	assert_int_equal(start(), SMR_OK); /* the first one has lost nothing */
+}
+
+static void test_absent_tpm_ends_the_start_with_words(void **state)
+{
+	struct smr_problem problem = {{0}};
+
+	(void)state;
+	assert_int_equal(
+		smr_tre_tpm_open(&tpm_port, DIR_NAME, "swtpm:host=127.0.0.1,port=1", SMR_TRE_TPM_PCRS, &problem),
+		SMR_E_TPM_ABSENT);
+	assert_non_null(strstr(problem.text, "see that the TPM is there"));
+	assert_int_equal(start(), SMR_OK); /* for leave */
+}
+
+static void test_full_tpm_ends_the_first_start_with_words(void **state)
+{
+	static const TPM2B_AUTH nobody;
+	TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = 0x01810000u,
+					       .nameAlg = TPM2_ALG_SHA256,
+					       .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
+							     TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
+					       .dataSize = 8}};
+	struct smr_problem problem = {{0}};
+	struct smr_tpm *tpm = swtpm_open(&swtpm);
+	enum smr_err err = SMR_OK;
+
+	(void)state;
+	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
+		ESYS_TR index = ESYS_TR_NONE;
+
+		err = smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+						      ESYS_TR_NONE, &nobody, &public, &index));
+		smr_tpm_forget(tpm, &index);
+	}
+	smr_tpm_close(tpm);
+	assert_int_equal(err, SMR_E_TPM_FULL);
+	assert_int_equal(smr_tre_tpm_open(&tpm_port, DIR_NAME, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem), SMR_E_TPM_FULL);
+	assert_non_null(strstr(problem.text, "tpm2_nvundefine"));
+	assert_false(smr_fs_exists(DIR_NAME "/storage.sealed"));
+	swtpm_stop(&swtpm);
+	swtpm_start(&swtpm, "another");
+	assert_int_equal(start(), SMR_OK); /* for leave */
+}
+
+static void test_reset_in_the_middle_is_told_and_closes_what_was_open(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	tre->flight_open = true;
+	swtpm_reset(&swtpm);
+	assert_int_equal(begin(&identity), SMR_E_TPM_RESET);
+	assert_false(tre->flight_open);
+	assert_explained(SMR_E_TPM_RESET, "restart the whole device");
+	assert_int_equal(restart(), SMR_OK);
+}
+
+/* ---- files ---- */
+
+static enum smr_err start_altered(const char *file, size_t at, enum smr_err (*start_again)(void))
+{
+	uint8_t content[8192];
+	size_t len = scratch_get(file, content, sizeof(content));
+	enum smr_err err;
+
+	assert_true(at < len);
+	content[at] ^= 0x01;
+	scratch_put(file, content, len);
+	err = start_again();
+	content[at] ^= 0x01;
+	scratch_put(file, content, len);
+	return err;
+}
+
+/* Over the port as it stands: a record is read anew. */
+static enum smr_err restart_engine(void)
+{
+	smr_tre_stop(tre);
+	return smr_tre_start(tre, &port);
+}
+
+static size_t length_of(const char *file)
+{
+	uint8_t content[8192];
+
+	return scratch_get(file, content, sizeof(content));
+}
+
+static void test_sealed_secret_altered_anywhere_is_tampered(void **state)
+{
+	struct smr_tre_identity identity;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	len = length_of(DIR_NAME "/storage.sealed");
+	for (size_t i = 0; i < len; i += 23) /* every octet: test_tpm_keys.c */
+		assert_int_equal(start_altered(DIR_NAME "/storage.sealed", i, restart), SMR_E_TAMPERED);
+	assert_explained(SMR_E_TAMPERED, "storage.sealed");
+	assert_int_equal(restart(), SMR_OK);
+}
+
+/* Its first octets are the stamp. */
+static void test_record_altered_anywhere_is_refused(void **state)
+{
+	struct smr_tre_identity identity;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	len = length_of(DIR_NAME "/record");
+	for (size_t i = 0; i < len; i += 7) /* every octet: test_tre.c */
+		assert_int_equal(start_altered(DIR_NAME "/record", i, restart_engine), SMR_E_TAMPERED);
+	assert_int_equal(restart(), SMR_OK);
+}
+
+static void test_missing_or_overlong_sealed_secret_is_tampered(void **state)
+{
+	static const uint8_t overlong[SMR_TPM_SEALED_MAX + 1];
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	save("");
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	assert_int_equal(restart(), SMR_E_TAMPERED);
+	scratch_put(DIR_NAME "/storage.sealed", overlong, sizeof(overlong));
+	assert_int_equal(restart(), SMR_E_TAMPERED);
+	restore("");
+	assert_int_equal(restart(), SMR_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		tpm_test(test_proof_is_a_quote_over_identity_and_measurement),
+		tpm_test(test_keys_survive_a_restart_and_are_not_in_the_record),
+		tpm_test(test_attestation_of_a_changed_state_is_refused),
+		tpm_test(test_restored_record_is_a_rollback),
+		tpm_test(test_removed_record_is_a_rollback),
+		tpm_test(test_record_ahead_by_one_is_completed_and_by_two_refused),
+		tpm_test(test_counter_that_went_on_alone_is_a_rollback),
+		tpm_test(test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone),
+		tpm_test(test_registers_that_do_not_count_do_not_matter),
+		tpm_test(test_directory_with_another_tpm_is_refused_as_such),
+		tpm_test(test_cleared_tpm_is_refused_as_such),
+		tpm_test(test_counter_or_keys_that_the_owner_removed_are_refused),
+		tpm_test(test_second_directory_of_one_tpm_is_refused_as_such),
+		tpm_test(test_absent_tpm_ends_the_start_with_words),
+		tpm_test(test_full_tpm_ends_the_first_start_with_words),
+		tpm_test(test_reset_in_the_middle_is_told_and_closes_what_was_open),
+		tpm_test(test_sealed_secret_altered_anywhere_is_tampered),
+		tpm_test(test_record_altered_anywhere_is_refused),
+		tpm_test(test_missing_or_overlong_sealed_secret_is_tampered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tre/tpm/port.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/kdf.h"
+#include "sys/fsio.h"
+
+#define SECRET_LEN 32u
+#define SEALED_LEN (SECRET_LEN + 8u) /* with the base of the counter */
+
+/* ---- counter ---- */
+
+static enum smr_err read_counter(void *context, uint64_t *value)
+{
+	struct smr_tre_tpm *port = context;
+	uint64_t raw = 0;
+
+	SMR_TRY(port->health);
+	SMR_TRY(smr_tpm_counter_read(port->tpm, port->counter_auth, &raw));
+	if (raw < port->base)
+		return SMR_E_TAMPERED; /* uncovered: no counter of a TPM goes back */
+	*value = raw - port->base;
+	return SMR_OK;
+}
+
+static enum smr_err advance_counter(void *context, uint64_t to)
+{
+	struct smr_tre_tpm *port = context;
+	uint64_t now = 0;
+
+	SMR_TRY(read_counter(port, &now));
+	if (to == now)
+		return SMR_OK;
+	if (to != now + 1)
+		return SMR_E_INVALID;
+	return smr_tpm_counter_advance(port->tpm, port->counter_auth);
+}
+
+/* ---- measurement and keys ---- */
+
+static enum smr_err give_measurement(void *context, uint8_t out[SMR_HASH_LEN])
+{
+	struct smr_tre_tpm *port = context;
+
+	SMR_TRY(smr_tpm_pcr_digest(port->tpm, port->pcrs, port->measurement));
+	memcpy(out, port->measurement, SMR_HASH_LEN);
+	return SMR_OK;
+}
+
+static enum smr_err create_keys(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t[SMR_POINT_LEN])
+{
+	struct smr_tre_tpm *port = context;
+	struct smr_tpm_keys keys;
+
+	SMR_TRY(port->health);
+	SMR_TRY(smr_tpm_keys_create(port->tpm, port->key_auth, &keys));
+	memcpy(d, keys.d, sizeof(keys.d));
+	memcpy(t, keys.t, sizeof(keys.t));
+	return SMR_OK;
+}
+
+static enum smr_err load_keys(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t[SMR_POINT_LEN])
+{
+	struct smr_tre_tpm *port = context;
+	struct smr_tpm_keys keys;
+
+	SMR_TRY(smr_tpm_keys_load(port->tpm, port->key_auth, &keys));
+	memcpy(d, keys.d, sizeof(keys.d));
+	memcpy(t, keys.t, sizeof(keys.t));
+	return SMR_OK;
+}
+
+/** Evidence names the measurement that was given out; a quote over other values would make it a lie that nobody believes. */
+static enum smr_err attest(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out)
+{
+	struct smr_tre_tpm *port = context;
+	uint8_t quoted[SMR_HASH_LEN];
+
+	SMR_TRY(smr_tpm_quote(port->tpm, port->pcrs, hash, out, quoted));
+	return memcmp(quoted, port->measurement, sizeof(quoted)) == 0 ? SMR_OK : SMR_E_MEASUREMENT;
+}
+
+static enum smr_err agree(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN])
+{
+	return smr_tpm_agree(((struct smr_tre_tpm *)context)->tpm, peer, out);
+}
+
+/* ---- storage ---- */
+
+static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN])
+{
+	const struct smr_tre_tpm *port = context;
+
+	SMR_TRY(port->health);
+	memcpy(key, port->key, SMR_AEAD_KEY_LEN);
+	return SMR_OK;
+}
+
+static enum smr_err store_record(void *context, struct smr_bytes record)
+{
+	return smr_tre_place_store(&((const struct smr_tre_tpm *)context)->place, record);
+}
+
+static enum smr_err load_record(void *context, struct smr_space *record)
+{
+	return smr_tre_place_load(&((const struct smr_tre_tpm *)context)->place, record);
+}
+
+static enum smr_err read_tamper(void *context, uint32_t *events)
+{
+	return smr_tre_place_tamper(&((const struct smr_tre_tpm *)context)->place, events);
+}
+
+struct smr_tre_port smr_tre_tpm_port(struct smr_tre_tpm *port)
+{
+	static const struct smr_tre_keys keys = {create_keys, load_keys, attest, agree};
+
+	return (struct smr_tre_port){
+		.context = port,
+		.store = store_record,
+		.load = load_record,
+		.counter_read = read_counter,
+		.counter_advance = advance_counter,
+		.storage_key = give_storage_key,
+		.measurement = give_measurement,
+		.tamper = read_tamper,
+		.keys = &keys,
+	};
+}
+
+/* ---- the secret ---- */
+
+static enum smr_err derive_all(struct smr_tre_tpm *port, const uint8_t secret[SECRET_LEN])
+{
+	const struct smr_bytes ikm = {secret, SECRET_LEN};
+
+	SMR_TRY(smr_kdf(ikm, "tre-storage", NULL, 0, (struct smr_space){port->key, sizeof(port->key)}));
+	SMR_TRY(smr_kdf(ikm, "tre-keys", NULL, 0, (struct smr_space){port->key_auth, sizeof(port->key_auth)}));
+	return smr_kdf(ikm, "tre-counter", NULL, 0, (struct smr_space){port->counter_auth, sizeof(port->counter_auth)});
+}
+
+/** Seal to what runs now and write. */
+static enum smr_err write_sealed(const struct smr_tre_tpm *port, const uint8_t secret[SEALED_LEN])
+{
+	uint8_t room[SMR_TPM_SEALED_MAX];
+	struct smr_space sealed = {room, sizeof(room)};
+	uint8_t digest[SMR_HASH_LEN];
+
+	SMR_TRY(smr_tpm_pcr_digest(port->tpm, port->pcrs, digest));
+	SMR_TRY(smr_tpm_seal(port->tpm, port->pcrs, digest, smr_bytes_of(secret, SEALED_LEN), &sealed));
+	return smr_fs_write_new(port->sealed_path, smr_bytes_of(sealed.ptr, sealed.len), 0600);
+}
+
+static enum smr_err make_first(struct smr_tre_tpm *port)
+{
+	uint8_t secret[SEALED_LEN];
+	enum smr_err err = smr_random(secret, SECRET_LEN);
+
+	if (err == SMR_OK)
+		err = derive_all(port, secret);
+	if (err == SMR_OK)
+		err = smr_tpm_counter_create(port->tpm, port->counter_auth, &port->base);
+	if (err == SMR_OK) {
+		smr_put_be64(secret + SECRET_LEN, port->base);
+		err = write_sealed(port, secret);
+	}
+	SMR_WIPE(secret);
+	return err;
+}
+
+static enum smr_err unseal(struct smr_tre_tpm *port, struct smr_bytes sealed)
+{
+	uint8_t secret[SMR_TPM_SECRET_MAX];
+	struct smr_space room = {secret, sizeof(secret)};
+	enum smr_err err = smr_tpm_unseal(port->tpm, port->pcrs, sealed, &room);
+
+	if (err == SMR_OK && room.len != SEALED_LEN)
+		err = SMR_E_TAMPERED; /* uncovered: nobody else seals under this policy and puts it here */
+	if (err == SMR_OK) {
+		port->base = smr_get_be64(secret + SECRET_LEN);
+		err = derive_all(port, secret);
+	}
+	SMR_WIPE(secret);
+	return err;
+}
+
+static enum smr_err take_secret(struct smr_tre_tpm *port)
+{
+	struct smr_blob blob = {0};
+	enum smr_err err = smr_fs_read(port->sealed_path, SMR_TPM_SEALED_MAX, &blob);
+
+	if (err == SMR_E_NOT_FOUND)
+		return smr_fs_exists(port->place.record_path) ? SMR_E_TAMPERED : make_first(port);
+	if (err != SMR_OK)
+		return err == SMR_E_TOO_MANY ? SMR_E_TAMPERED : err;
+	err = unseal(port, smr_bytes_of(blob.ptr, blob.len));
+	smr_blob_wipe(&blob);
+	return err;
+}
+
+/* ---- life ---- */
+
+/** Is it something that stays so until somebody acts? Then the TRE serves the question for its state, and says so. */
+static bool is_health(enum smr_err err)
+{
+	return err == SMR_E_MEASUREMENT || err == SMR_E_TPM_CLEARED || err == SMR_E_TAMPERED || err == SMR_E_EXISTS;
+}
+
+static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const char *tcti, struct smr_problem *problem)
+{
+	char words[SMR_PROBLEM_MAX];
+	enum smr_err err;
+
+	SMR_TRY(smr_tpm_open(&port->tpm, tcti, problem));
+	port->sealed_path = smr_fs_join(dir, "storage.sealed");
+	err = port->sealed_path == NULL ? SMR_E_NO_MEMORY : take_secret(port);
+	if (err == SMR_OK || is_health(err)) {
+		port->health = err;
+		return SMR_OK;
+	}
+	smr_tre_tpm_explain(err, dir, words, sizeof(words));
+	return smr_problem(problem, err, "%s: %s", smr_err_text(err), words);
+}
+
+enum smr_err smr_tre_tpm_open(struct smr_tre_tpm *port, const char *dir, const char *tcti, uint32_t pcrs,
+			      struct smr_problem *problem)
+{
+	enum smr_err err;
+
+	*port = (struct smr_tre_tpm){.pcrs = pcrs};
+	err = smr_tre_place_open(&port->place, dir, problem);
+	if (err == SMR_OK)
+		err = open_tpm(port, dir, tcti, problem);
+	if (err != SMR_OK)
+		smr_tre_tpm_close(port);
+	return err;
+}
+
+void smr_tre_tpm_close(struct smr_tre_tpm *port)
+{
+	smr_tre_place_close(&port->place);
+	smr_tpm_close(port->tpm);
+	free(port->sealed_path);
+	smr_wipe(port, sizeof(*port));
+	port->place.lock_fd = -1;
+}
+
+void smr_tre_tpm_explain(enum smr_err health, const char *dir, char *words, size_t room)
+{
+	const char *advice = smr_tpm_advice(health);
+
+	switch (health) {
+	case SMR_E_ROLLBACK:
+		(void)snprintf(words, room,
+			       "%s holds an older record than the TPM's counter says: put the newest record back; when "
+			       "it is lost, move the "
+			       "directory away, remove the counter (tpm2_nvundefine -C o 0x1805301) and have the "
+			       "supplier enrol the device anew",
+			       dir);
+		break;
+	case SMR_E_TAMPERED:
+		(void)snprintf(words, room,
+			       "record or storage.sealed in %s was altered, exchanged or removed: put both back as "
+			       "they were; when they are lost, "
+			       "move the directory away, remove the TPM's counter (tpm2_nvundefine -C o 0x1805301) and "
+			       "have the supplier enrol "
+			       "the device anew",
+			       dir);
+		break;
+	case SMR_E_EXISTS:
+		(void)snprintf(words, room,
+			       "the TPM serves another directory than %s: put that one here; when it is lost, remove "
+			       "the TPM's counter "
+			       "(tpm2_nvundefine -C o 0x1805301) and have the supplier enrol the device anew",
+			       dir);
+		break;
+	default:
+		(void)snprintf(words, room, "%s", advice != NULL ? advice : "repair the cause and restart");
+		break;
+	}
+}

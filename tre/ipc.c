@@ -191,7 +191,7 @@ static size_t answer_items(enum smr_tre_op op, enum smr_err err)
 	case SMR_TRE_STATE:
 		return 13;
 	case SMR_TRE_ENROL_BEGIN:
-		return 4;
+		return 6;
 	case SMR_TRE_ENROL_FINISH:
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:

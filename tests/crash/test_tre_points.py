@@ -110,7 +110,7 @@ class Mortal(lone_tre.Tre):
             self.enrolled = True
             return
         challenge = os.urandom(32)
-        err, self.d, self.t, proof = self.ask(ENROL_BEGIN, EID, challenge)
+        err, self.d, self.t, _, proof, _ = self.ask(ENROL_BEGIN, EID, challenge)
         hold(err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof), "ENROL_BEGIN")
         answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, EID, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), None, [self.op.point], None,

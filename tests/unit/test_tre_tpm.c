@@ -8,7 +8,7 @@
 #include "tests/unit/swtpm.h"
 #include "tpm/inside.h"
 #include "tre/state.h"
-#include "tre/tpm/port.h"
+#include "tre/linux/tpm_port.h"
 
 #define DIR_NAME "tre"
 

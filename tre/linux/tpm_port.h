@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * @file port.h
+ * @file tpm_port.h
  * The TRE's port to Linux with a TPM 2.0. Beside what tre/linux/place.h says, the directory holds
  *
  *     storage.sealed   a secret that opens in this TPM alone, and only in the measured state that it was sealed to; made at first start
@@ -11,8 +11,8 @@
  * What it gives: an older record is noticed, whatever else was restored with it, unless the TPM's own state was restored too (only a
  * software TPM's can be); a directory is of no use on another machine, or under another software. What it cannot give: see docs/tre-tpm.md.
  */
-#ifndef SMR_TRE_TPM_PORT_H
-#define SMR_TRE_TPM_PORT_H
+#ifndef SMR_TRE_LINUX_TPM_PORT_H
+#define SMR_TRE_LINUX_TPM_PORT_H
 
 #include "tpm/keys.h"
 #include "tre/linux/place.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tre/tpm/port.h"
+#include "tre/linux/tpm_port.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -30,6 +30,8 @@ const struct smr_ini_key smr_m2me_config_keys[] = {
 	 NULL},
 	{"tre", "boot-log", SMR_INI_TEXT, AT(boot_log), "boot.log", 1, PATH_MAX - 1,
 	 "what this start of the device extended into the TPM; written by samara-boot", NULL},
+	{"tre", "tpm", SMR_INI_TEXT, AT(tpm), "", 0, 255,
+	 "TPM of the TRE: device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=N; empty: none", NULL},
 	{"server", "address", SMR_INI_TEXT, AT(address), NULL, 8, 255, "coap://HOST:PORT of the registration operator",
 	 NULL},
 	{"agent", "state", SMR_INI_TEXT, AT(state), "agent", 1, PATH_MAX - 1, "directory of the agent's state", NULL},
@@ -144,6 +146,7 @@ enum smr_err smr_m2me_config_write(const struct smr_m2me_config *config, FILE *o
 	write_text(out, "agent-binary", config->agent_binary);
 	write_list(out, "measure", &config->measure);
 	(void)fprintf(out, "[tre]\nboot-log = %s\n", config->boot_log);
+	write_text(out, "tpm", config->tpm);
 	(void)fprintf(out, "[server]\naddress = %s\n", config->address);
 	(void)fprintf(out, "[agent]\nstate = %s\ncertificate = %s\ninterval = %llus\nattach-timeout = %llus\n",
 		      config->state, certificate_name(config->certificate), (unsigned long long)config->interval_s,

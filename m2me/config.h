@@ -35,6 +35,7 @@ struct smr_m2me_config {
 	struct smr_ini_list measure;
 	/* [tre] */
 	char *boot_log;
+	char *tpm; /* «device:/dev/tpmrm0» or the like; "": none */
 	/* [server] */
 	char *address; /* coap://HOST:PORT */
 	/* [agent] */

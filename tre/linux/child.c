@@ -39,11 +39,13 @@ static bool arrange_descriptors(const struct smr_child_plan *plan, int *image)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	/* Out of the way of the places that are about to be taken. */
-	int give = fcntl(plan->give_fd, F_DUPFD_CLOEXEC, SMR_CHILD_FD + 1);
+	int give = plan->give_fd < 0 ? null : fcntl(plan->give_fd, F_DUPFD_CLOEXEC, SMR_CHILD_FD + 1);
+	unsigned first = plan->give_fd < 0 ? SMR_CHILD_FD : SMR_CHILD_FD + 1;
 
 	*image = fcntl(plan->image, F_DUPFD_CLOEXEC, SMR_CHILD_FD + 1);
 	return null >= 0 && give >= 0 && *image >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
-	       dup2(give, SMR_CHILD_FD) >= 0 && close_range(SMR_CHILD_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+	       (plan->give_fd < 0 || dup2(give, SMR_CHILD_FD) >= 0) &&
+	       close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
 static bool become(const struct smr_child_plan *plan)

@@ -16,7 +16,7 @@
 struct smr_child_plan {
 	int image; /* descriptor of the program */
 	char *const *argv;
-	int give_fd; /* becomes SMR_CHILD_FD; stdin is /dev/null, stdout and stderr are the parent's, no others */
+	int give_fd; /* becomes SMR_CHILD_FD; -1: none; stdin is /dev/null, stdout and stderr are the parent's, no others */
 	uid_t uid;
 	gid_t gid;
 	gid_t extra_group; /* one supplementary group; equal to gid: none */

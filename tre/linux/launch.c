@@ -154,21 +154,36 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 	const struct smr_m2me_config *c = &l->config;
 	char group[24];
 	char fd[] = {'0' + SMR_CHILD_FD, '\0'};
+	const bool tpm = c->tpm[0] != '\0'; /* it measures, then, not we */
 	char name[] = "samara-tre", dir[] = "--dir", socket[] = "--socket", socket_group[] = "--socket-group",
-	     measurement_fd[] = "--measurement-fd";
-	char *argv[] = {name, dir, c->tre_dir, socket, c->tre_socket, socket_group, group, measurement_fd, fd, NULL};
-	struct smr_child_plan plan = {.image = l->measured.tre.fd,
-				      .argv = argv,
-				      .uid = user_of(c->tre_user),
-				      .gid = group_of(c->tre_group),
-				      .extra_group = group_of(c->agent_group),
-				      .no_network = true};
+	     measurement_fd[] = "--measurement-fd", tpm_option[] = "--tpm";
+	char *argv[] = {name,
+			dir,
+			c->tre_dir,
+			socket,
+			c->tre_socket,
+			socket_group,
+			group,
+			tpm ? tpm_option : measurement_fd,
+			tpm ? c->tpm : fd,
+			NULL};
+	struct smr_child_plan plan = {
+		.image = l->measured.tre.fd,
+		.argv = argv,
+		.uid = user_of(c->tre_user),
+		.gid = group_of(c->tre_group),
+		.extra_group = group_of(c->agent_group),
+		.give_fd = -1,
+		/* A software TPM is reached over loopback, once, before the TRE confines itself. */
+		.no_network = strncmp(c->tpm, "swtpm:", strlen("swtpm:")) != 0};
 	enum smr_err err;
 
 	(void)snprintf(group, sizeof(group), "%u", (unsigned)plan.extra_group);
-	SMR_TRY(measurement_pipe(l, &plan.give_fd));
+	if (!tpm)
+		SMR_TRY(measurement_pipe(l, &plan.give_fd));
 	err = smr_child_start(&l->tre, &plan, now_ms);
-	(void)close(plan.give_fd);
+	if (!tpm)
+		(void)close(plan.give_fd);
 	l->tre_answered = false;
 	return err;
 }

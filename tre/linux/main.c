@@ -18,6 +18,9 @@
 #include "tre/linux/confine.h"
 #include "tre/linux/port.h"
 #include "tre/linux/serve.h"
+#ifdef SMR_WITH_TPM
+#include "tre/linux/tpm_port.h"
+#endif
 
 #define BACKLOG 8
 
@@ -26,7 +29,11 @@ struct program {
 	const char *socket;
 	gid_t group;
 	uint8_t measurement[SMR_HASH_LEN];
+	const char *tpm; /* NULL: without one */
 	struct smr_tre_linux linux_port;
+#ifdef SMR_WITH_TPM
+	struct smr_tre_tpm tpm_port;
+#endif
 	struct smr_tre_port port;
 	struct smr_tre *tre;
 	int signals;
@@ -83,32 +90,71 @@ static enum smr_err harden(struct smr_problem *problem)
 	return SMR_OK;
 }
 
-/* A TRE that refuses still serves STATE, so that whoever asks can learn why. */
-static void explain_health(enum smr_err health, const char *dir)
+static void explain_files(enum smr_err health, const char *dir, char *words, size_t room)
 {
-	char words[SMR_PROBLEM_MAX];
-
 	switch (health) {
 	case SMR_E_ROLLBACK:
 		(void)snprintf(
-			words, sizeof(words),
+			words, room,
 			"%s holds an older record than its counter says: put the newest record back; when it is lost, "
 			"move the directory away and have the supplier enrol the device anew",
 			dir);
 		break;
 	case SMR_E_TAMPERED:
 		(void)snprintf(
-			words, sizeof(words),
+			words, room,
 			"record, counter or storage.key in %s was altered, exchanged or removed: put all three back as "
 			"they were; when they are lost, move the directory away and have the supplier enrol the device "
 			"anew",
 			dir);
 		break;
 	default:
-		(void)snprintf(words, sizeof(words), "%s cannot be used: repair the cause and restart", dir);
+		(void)snprintf(words, room, "%s cannot be used: repair the cause and restart", dir);
 		break;
 	}
+}
+
+/* A TRE that refuses still serves STATE, so that whoever asks can learn why. */
+static void explain_health(const struct program *p, enum smr_err health)
+{
+	char words[SMR_PROBLEM_MAX];
+
+#ifdef SMR_WITH_TPM
+	if (p->tpm != NULL)
+		smr_tre_tpm_explain(health, p->dir, words, sizeof(words));
+	else
+#endif
+		explain_files(health, p->dir, words, sizeof(words));
 	smr_log_error(SMR_LOG_ERROR, "state.refused", health, words);
+}
+
+/* Directory, and TPM where there is one. */
+static enum smr_err open_port(struct program *p, struct smr_problem *problem)
+{
+	if (p->tpm == NULL) {
+		SMR_TRY(smr_tre_linux_open(&p->linux_port, p->dir, p->measurement, problem));
+		p->port = smr_tre_linux_port(&p->linux_port);
+		return SMR_OK;
+	}
+#ifdef SMR_WITH_TPM
+	SMR_TRY(smr_tre_tpm_open(&p->tpm_port, p->dir, p->tpm, SMR_TRE_TPM_PCRS, problem));
+	p->port = smr_tre_tpm_port(&p->tpm_port);
+	return SMR_OK;
+#else
+	return smr_problem(problem, SMR_E_UNSUPPORTED,
+			   "--tpm: this program was built without tpm2-tss (meson setup -Dtpm=enabled)");
+#endif
+}
+
+static void close_port(struct program *p)
+{
+#ifdef SMR_WITH_TPM
+	if (p->tpm != NULL) {
+		smr_tre_tpm_close(&p->tpm_port);
+		return;
+	}
+#endif
+	smr_tre_linux_close(&p->linux_port);
 }
 
 static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
@@ -116,8 +162,7 @@ static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
 	size_t size = smr_tre_size();
 	enum smr_err health;
 
-	SMR_TRY(smr_tre_linux_open(&p->linux_port, p->dir, p->measurement, problem));
-	p->port = smr_tre_linux_port(&p->linux_port);
+	SMR_TRY(open_port(p, problem));
 	/* Pages of its own, locked even where the limit is too small for the whole process. */
 	p->tre = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p->tre == MAP_FAILED) {
@@ -130,7 +175,7 @@ static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
 			      "the state itself cannot be locked in memory");
 	health = smr_tre_start(p->tre, &p->port);
 	if (health != SMR_OK)
-		explain_health(health, p->dir);
+		explain_health(p, health);
 	return SMR_OK;
 }
 
@@ -211,13 +256,17 @@ static void stop(struct program *p)
 		(void)unlink(p->socket);
 	if (p->tre != NULL)
 		smr_tre_stop(p->tre);
-	smr_tre_linux_close(&p->linux_port);
+	close_port(p);
 }
 
 static int run(const struct smr_args *args)
 {
 	struct program p = {.dir = args->dir,
 			    .socket = smr_arg(args, "socket"),
+			    .tpm = smr_arg(args, "tpm"),
+#ifdef SMR_WITH_TPM
+			    .tpm_port.place.lock_fd = -1,
+#endif
 			    .linux_port.place.lock_fd = -1,
 			    .signals = -1,
 			    .listener = -1};
@@ -231,7 +280,11 @@ static int run(const struct smr_args *args)
 		return 2;
 	p.group = (gid_t)group;
 	smr_log_init("samara-tre", SMR_LOG_INFO, false);
-	err = read_measurement((int)fd, p.measurement, &problem);
+	if ((p.tpm == NULL) == (smr_arg(args, "measurement-fd") == NULL)) {
+		(void)fprintf(stderr, "samara-tre: give one of --measurement-fd and --tpm\n");
+		return 2;
+	}
+	err = p.tpm != NULL ? SMR_OK : read_measurement((int)fd, p.measurement, &problem);
 	if (err == SMR_OK)
 		err = start(&p, &problem);
 	if (err == SMR_OK) {
@@ -249,7 +302,9 @@ static int run(const struct smr_args *args)
 static const struct smr_option options[] = {
 	{"socket", 0, "PATH", SMR_OPT_REQUIRED, "socket to serve, mode 0660"},
 	{"socket-group", 0, "GID", 0, "group that may use it (default: that of the process)"},
-	{"measurement-fd", 0, "FD", SMR_OPT_REQUIRED, "descriptor that delivers the 32 octets of the measurement"},
+	{"measurement-fd", 0, "FD", 0, "descriptor that delivers the 32 octets of the measurement"},
+	{"tpm", 0, "TCTI", 0,
+	 "TPM that keeps keys and counter and measures: device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=N"},
 };
 
 static const struct smr_subcommand commands[] = {{
@@ -262,7 +317,9 @@ static const struct smr_subcommand commands[] = {{
 	.details =
 		"Started by samara-launch, which measures it. DIR (mode 0700) holds the sealed state, its counter and\n"
 		"key; one process per directory. With a state that was rolled back or altered it serves nothing but\n"
-		"the question for it. SIGTERM ends it.",
+		"the question for it. With --tpm, counter and keys are in the TPM, which opens the state only under "
+		"the\n"
+		"software that it was sealed to, and the measurement is the TPM's. SIGTERM ends it.",
 	.example = "samara-tre --dir /var/lib/samara/tre --socket /run/samara/tre.sock --socket-group 4011 "
 		   "--measurement-fd 3",
 }};

@@ -2,52 +2,9 @@
 /* Connection and sessions. */
 #include <stdlib.h>
 
-#include <tss2/tss2_tcti_device.h>
-#include <tss2/tss2_tcti_swtpm.h>
-
 #include "tpm/inside.h"
 #include "tpm/keys.h"
-
-/* ---- the way to the TPM ---- */
-
-/* Named here and linked, not loaded by name at run time: a TRE loads no code that was not measured. */
-static const struct transport {
-	const char *prefix;
-	TSS2_RC (*init)(TSS2_TCTI_CONTEXT *context, size_t *size, const char *conf);
-} transports[] = {
-	{"device:", Tss2_Tcti_Device_Init},
-	{"swtpm:", Tss2_Tcti_Swtpm_Init},
-};
-
-static const struct transport *transport_of(const char *tcti)
-{
-	for (size_t i = 0; i < SMR_COUNT(transports); i++)
-		if (strncmp(tcti, transports[i].prefix, strlen(transports[i].prefix)) == 0)
-			return &transports[i];
-	return NULL;
-}
-
-static enum smr_err connect_to(struct smr_tpm *tpm, const struct transport *transport, const char *tcti)
-{
-	const char *conf = tcti + strlen(transport->prefix);
-	TSS2_TCTI_CONTEXT *context;
-	size_t size = 0;
-	TSS2_RC rc = transport->init(NULL, &size, NULL);
-
-	if (rc != TSS2_RC_SUCCESS)
-		return smr_tpm_err(rc); /* uncovered: asking for the size cannot fail */
-	context = calloc(1, size);
-	if (context == NULL)
-		return SMR_E_NO_MEMORY;
-	rc = transport->init(context, &size, conf);
-	if (rc != TSS2_RC_SUCCESS) {
-		free(context);
-		/* A device that this user may not open, a port where nobody listens: whatever the reason, there is no TPM. */
-		return SMR_E_TPM_ABSENT;
-	}
-	tpm->tcti = context;
-	return smr_tpm_err(Esys_Initialize(&tpm->esys, context, NULL));
-}
+#include "tpm/tcti.h"
 
 /** The platform's firmware has done so on a real device, or nobody yet after a reset. */
 static enum smr_err start_up(struct smr_tpm *tpm)
@@ -177,15 +134,17 @@ static enum smr_err prepare(struct smr_tpm *tpm)
 	return start_session(tpm, TPM2_SE_HMAC, &tpm->session);
 }
 
-static enum smr_err open_with(const struct transport *transport, const char *tcti, struct smr_tpm **out)
+static enum smr_err open_at(const char *where, struct smr_tpm **out)
 {
 	struct smr_tpm *tpm = malloc(sizeof(*tpm));
 	enum smr_err err;
 
 	if (tpm == NULL)
-		return SMR_E_NO_MEMORY;
+		return SMR_E_NO_MEMORY; /* uncovered: out of memory */
 	*tpm = (struct smr_tpm){.parent = ESYS_TR_NONE, .session = ESYS_TR_NONE, .d = ESYS_TR_NONE, .t = ESYS_TR_NONE};
-	err = connect_to(tpm, transport, tcti);
+	err = smr_tcti_open(where, &tpm->tcti);
+	if (err == SMR_OK)
+		err = smr_tpm_err(Esys_Initialize(&tpm->esys, tpm->tcti, NULL));
 	if (err == SMR_OK)
 		err = prepare(tpm);
 	if (err != SMR_OK) {
@@ -198,19 +157,18 @@ static enum smr_err open_with(const struct transport *transport, const char *tct
 
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem)
 {
-	const struct transport *transport = transport_of(tcti);
 	const char *advice;
 	enum smr_err err;
 
 	*out = NULL;
-	if (transport == NULL)
-		return smr_problem(problem, SMR_E_INVALID,
-				   "tpm «%s»: write device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=2321", tcti);
 	/* The library would write its own lines to stderr; the errors below say what it would. */
 	(void)setenv("TSS2_LOG", "all+NONE", 0);
-	err = open_with(transport, tcti, out);
+	err = open_at(tcti, out);
 	if (err == SMR_OK)
 		return SMR_OK;
+	if (err == SMR_E_INVALID)
+		return smr_problem(problem, err,
+				   "tpm «%s»: write device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=2321", tcti);
 	advice = smr_tpm_advice(err);
 	return smr_problem(problem, err, "tpm %s: %s%s%s", tcti, smr_err_text(err), advice != NULL ? ": " : "",
 			   advice != NULL ? advice : "");
@@ -227,10 +185,7 @@ void smr_tpm_close(struct smr_tpm *tpm)
 		smr_tpm_flush(tpm, &tpm->parent);
 		Esys_Finalize(&tpm->esys);
 	}
-	if (tpm->tcti != NULL) {
-		Tss2_Tcti_Finalize(tpm->tcti);
-		free(tpm->tcti);
-	}
+	smr_tcti_close(tpm->tcti);
 	smr_wipe(tpm, sizeof(*tpm));
 	free(tpm);
 }

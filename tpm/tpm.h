@@ -30,7 +30,7 @@ struct smr_tpm;
  * Connect, start the TPM up if nobody has yet, open the session.
  *
  * @param out   [out] release with smr_tpm_close; NULL unless SMR_OK.
- * @param tcti  «device:/dev/tpmrm0», or «swtpm:host=127.0.0.1,port=2321» (the software TPM; its control channel is on the next port).
+ * @param tcti  «device:/dev/tpmrm0», or «swtpm:host=127.0.0.1,port=2321»; see tpm/tcti.h.
  * @return SMR_E_INVALID: no such form; the errors above. @p problem says what to do.
  */
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem) SMR_MUST_USE;

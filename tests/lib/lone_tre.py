@@ -31,9 +31,10 @@ OTHER_ICCID = wire.packed(luhn("898821100000000002"), 10)
 class Tre:
     """The real TRE with a directory of its own, enrolled by keys that the test holds."""
 
-    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True, gate=None):
-        """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it. @gate: the shipment's gate key."""
-        self.eid = eid
+    def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True, gate=None, tpm=None):
+        """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it. @gate: the shipment's gate key.
+        @tpm: one with a .tcti, which keeps its keys."""
+        self.eid, self.tpm = eid, tpm
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
         os.chmod(self.base, 0o755)
         self.program = copy_program(program, os.path.join(self.base, "samara-tre"))
@@ -56,7 +57,8 @@ class Tre:
         os.close(writer)
         who = {"user": UID, "group": GID, "extra_groups": []} if ROOT else {}
         with open(os.path.join(self.base, "log"), "ab") as log:
-            process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, "--measurement-fd", str(reader)],
+            measured = ["--tpm", self.tpm.tcti] if self.tpm else ["--measurement-fd", str(reader)]
+            process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, *measured],
                                        pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
         os.close(reader)
         return process
@@ -68,9 +70,12 @@ class Tre:
             try:
                 return self.ask(STATE)
             except OSError:
+                if self.process.poll() is not None:
+                    break
                 time.sleep(0.01)
         self.kill()
-        raise AssertionError("samara-tre did not start")
+        with open(os.path.join(self.base, "log"), encoding="utf-8") as f:
+            raise AssertionError("samara-tre did not start: " + f.read()[-1000:])
 
     def kill(self):
         self.process.kill()
@@ -109,8 +114,13 @@ class Tre:
 
     def enrol(self):
         challenge = os.urandom(32)
-        err, self.d, self.t, _, proof, _ = self.ask(ENROL_BEGIN, self.eid, challenge)
-        assert err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([self.eid, self.d, self.t]), proof)
+        err, self.d, self.t, self.measurement, proof, numbers = self.ask(ENROL_BEGIN, self.eid, challenge)
+        payload = wire.dumps([self.eid, self.d, self.t])
+        assert err == OK
+        if self.tpm:
+            assert wire.tpm.holds(self.d, numbers, wire.sha256(wire.sig_structure("samara1 enrol", challenge, payload)), self.measurement, proof)
+        else:
+            assert numbers is None and wire.verify(self.d, "samara1 enrol", challenge, payload, proof)
         answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, self.eid, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), self.owner.point if self.owner_bound else None,
                           self.anchors, self.gate,
@@ -129,7 +139,7 @@ class Tre:
         err, m1 = self.ask(FLIGHT_START, False)
         assert err == OK
         self.server.open_m1(m1)
-        assert self.server.evidence_holds(self.d)
+        assert self.server.evidence_quoted(self.d) if self.tpm else self.server.evidence_holds(self.d)
         return m1
 
     def fly(self, package=None):

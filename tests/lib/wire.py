@@ -8,7 +8,7 @@ import sys
 import cbor2
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from oracle import checkin, coap, flight  # noqa: E402
+from oracle import checkin, coap, flight, tpm  # noqa: E402
 from oracle.cbor import array_head, decode, encode  # noqa: E402,F401
 from oracle.checkin import ticket_open, ticket_seal  # noqa: E402,F401
 from oracle.hpke import KEM, SUITE, hpke_open, hpke_schedule, hpke_seal, labeled_expand, labeled_extract  # noqa: E402,F401
@@ -93,6 +93,10 @@ class Server:
 
     def evidence_holds(self, d):
         return verify(d, flight.EVIDENCE, self.e + self.q.point, self.evidence[2], self.evidence[3])
+
+    def evidence_quoted(self, d):
+        payload, numbers, sig = self.evidence
+        return tpm.holds(d, numbers, self.hash_ev, self.ev[2], sig)
 
     def m2(self, content, with_ticket=True):
         f = Key()

@@ -568,8 +568,8 @@ class Directory(Case):
             self.tre.start()
             self.assertEqual(self.tre.health(), OK)
 
-    def test_whole_directory_restored_is_accepted_an_open_hole_until_the_tpm_port(self):
-        """docs/threat-model.md says so openly: a counter in a file goes back with the file. The TPM port has to turn this test round."""
+    def test_whole_directory_restored_is_accepted_without_a_tpm(self):
+        """docs/threat-model.md says so openly: a counter in a file goes back with the file. With a TPM it is refused (test_tre_tpm.py)."""
         self.tre.enrol_begin()
         self.tre.stop()
         backup = os.path.join(self.tre.base, "backup")

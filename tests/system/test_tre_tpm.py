@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""samara-tre with a TPM, as a black box: what it notices about its directory, its TPM and the measured state, and what stays then."""
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import lone_tre  # noqa: E402
+from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, STATE  # noqa: E402
+from swtpm import Between, SoftwareTpm  # noqa: E402
+
+ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
+M1_BY_REFERENCE, M1_WITH_CERTIFICATE = 512, 640  # octets at most (UDP payload, of which CoAP takes 40 at most)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.base = tempfile.mkdtemp(prefix="samara-tpm-")
+        self.addCleanup(shutil.rmtree, self.base)
+        self.tpm = self.machine("tpm")
+
+    def with_tre(self, tpm):
+        self.tre = lone_tre.Tre(tpm=tpm)
+        self.addCleanup(self.tre.close)
+
+    def machine(self, name):
+        tpm = SoftwareTpm(os.path.join(self.base, name))
+        self.addCleanup(tpm.stop)
+        return tpm
+
+    def health(self):
+        return self.tre.ask(STATE)[1]
+
+    def said(self):
+        with open(os.path.join(self.tre.base, "log"), encoding="utf-8") as f:
+            return f.read()
+
+    def assert_refuses(self, health, words):
+        """It serves the question for its state and nothing else, and its log says what to do."""
+        self.assertEqual(self.health(), health)
+        self.assertEqual(self.tre.ask(FLIGHT_START, False), [health])
+        self.assertEqual(self.tre.ask(AUTHENTICATE, bytes(16), bytes(16)), [health])
+        self.assertIn(words, self.said())
+
+
+class Meanwhile(Case):
+    """The measured state changes while it runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.between = Between(self.tpm)
+        self.addCleanup(self.between.close)
+        self.with_tre(self.between)
+
+    def test_state_changed_between_m1_and_m2_closes_the_request(self):
+        self.tre.request()
+        m2 = self.tre.server.m2({1: self.tre.package()})
+        self.between.extend(9)
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2), [E_STATE])
+        self.assertEqual(self.tre.mcims(), [])
+        before = self.tre.measurement
+        self.tre.request()  # its evidence says what runs now
+        self.assertNotEqual(self.tre.server.ev[2], before)
+
+    def test_state_changed_between_c1_and_c2_ends_the_lineage(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        err, c1 = self.tre.ask(CHECKIN_START)
+        self.assertEqual(err, OK)
+        self.tre.server.open_c1(c1)
+        c2 = self.tre.server.c2({})
+        self.between.extend(8)
+        self.assertNotEqual(self.tre.ask(CHECKIN_COMPLETE, c2)[0], OK)
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])  # a flight is due
+        self.assertEqual(len(self.tre.mcims()), 1)
+
+
+class Alone(Case):
+    def setUp(self):
+        super().setUp()
+        self.with_tre(self.tpm)
+
+    def test_flight_and_check_in_with_keys_in_the_tpm(self):
+        err, m1 = self.tre.ask(FLIGHT_START, True)
+        self.assertEqual(err, OK)
+        self.assertLessEqual(len(m1) + 40, M1_WITH_CERTIFICATE)
+        self.assertLessEqual(len(self.tre.request()) + 40, M1_BY_REFERENCE)
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.assertEqual(len(self.tre.mcims()), 1)
+        self.tre.check_in()
+        self.tre.restart()
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.check_in()
+
+    def test_state_changed_while_it_was_off_is_refused_until_it_is_back(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.kill()
+        self.tpm.extend(8)
+        self.tre.start()
+        self.assert_refuses(MEASUREMENT, "boot the approved software again")
+        self.tre.kill()
+        self.tpm.stop()
+        self.tpm.start()
+        self.tre.start()
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+
+    # ---- the TPM ----
+
+    def test_reset_in_the_middle_is_told(self):
+        self.tre.request()
+        m2 = self.tre.server.m2({1: self.tre.package()})
+        self.tpm.reset()
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2), [TPM_RESET])
+        self.assertEqual(self.tre.ask(FLIGHT_START, False), [TPM_RESET])
+        self.tre.restart()
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2), [E_STATE])
+
+    def test_absent_tpm_ends_the_start_with_words(self):
+        self.tre.kill()
+        self.tre.tpm = lambda: None
+        self.tre.tpm.tcti = "swtpm:host=127.0.0.1,port=1"
+        self.assertEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 4)
+        self.assertIn("see that the TPM is there", self.said())
+        self.tre.tpm = self.tpm
+        self.tre.start()
+        self.assertEqual(self.health(), OK)
+
+    def test_directory_on_a_second_machine_is_refused(self):
+        self.tre.kill()
+        self.tre.tpm = self.machine("second")
+        self.tre.start()
+        self.assert_refuses(TPM_CLEARED, "enrol the device anew")
+
+    def test_second_directory_of_the_machine_is_refused_and_the_first_goes_on(self):
+        self.tre.kill()
+        home = os.path.join(self.tre.run, "tre")
+        os.rename(home, home + ".first")
+        self.tre.start()
+        self.assert_refuses(TPM_EXISTS, "serves another directory")
+        self.tre.kill()
+        shutil.rmtree(home)
+        os.rename(home + ".first", home)
+        self.tre.start()
+        self.assertEqual(self.health(), OK)
+
+    # ---- the directory ----
+
+    def test_whole_directory_restored_is_refused(self):
+        """What a TRE without a TPM accepts (test_tre_process.py, test_lives_restored.py)."""
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        copy = self.tre.backup()
+        self.tre.check_in()
+        newest = self.tre.backup()
+        self.tre.roll_back(copy)
+        self.assert_refuses(ROLLBACK, "older record than the TPM's counter")
+        self.tre.roll_back(newest)
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.check_in()
+
+    def test_sealed_secret_altered_or_removed_is_tampered(self):
+        sealed = os.path.join(self.tre.run, "tre", "storage.sealed")
+        copy = self.tre.backup()
+        self.tre.kill()
+        with open(sealed, "r+b") as f:
+            first = f.read(1)[0]
+            f.seek(0)
+            f.write(bytes([first ^ 1]))
+        self.tre.start()
+        self.assert_refuses(TAMPERED, "storage.sealed")
+        self.tre.kill()
+        os.remove(sealed)
+        self.tre.start()
+        self.assert_refuses(TAMPERED, "storage.sealed")
+        self.tre.roll_back(copy)
+        self.assertEqual(self.health(), OK)
+
+
+if __name__ == "__main__":
+    unittest.main()

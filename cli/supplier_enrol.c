@@ -142,6 +142,12 @@ static enum smr_err take_identity(struct enrolling *e, struct smr_tre_client *tr
 				   e->eid_text);
 	if (err != SMR_OK)
 		return said(e, err, "the TRE did not make its keys");
+	if (e->identity.proof.quoted != (e->shipment.platform == SMR_PLATFORM_TPM))
+		return smr_problem(e->problem, SMR_E_UNTRUSTED_KEY,
+				   "device %s: its keys are in %s, but the shipment is of devices with %s: enrol it "
+				   "into one of its own kind",
+				   e->eid_text, e->identity.proof.quoted ? "a TPM" : "software",
+				   e->shipment.platform == SMR_PLATFORM_TPM ? "a TPM" : "keys in software");
 	err = check_proof(e, challenge);
 	return err == SMR_OK ? SMR_OK : said(e, err, "the TRE does not prove that it has its signature key");
 }

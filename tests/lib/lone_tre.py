@@ -179,7 +179,7 @@ class Tre:
         return copy
 
     def roll_back(self, copy):
-        """The whole directory as it was, counter and all: open until the TPM port (docs/threat-model.md)."""
+        """The whole directory as it was, counter and all: open without a TPM (docs/threat-model.md)."""
         self.kill()
         for name in os.listdir(copy):
             target = os.path.join(self.run, "tre", name)

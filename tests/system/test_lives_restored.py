@@ -109,7 +109,7 @@ class Restored(unittest.TestCase):
         self.assertEqual(self.live.subscription(self.device)["state"], "active")
 
     def test_whole_directory_with_an_older_sqn_array_takes_a_vector_twice(self):
-        """OPEN until the TPM port: an AUTN that was used before is taken again, so that whoever recorded it can have its keys used again. The
+        """OPEN without a TPM: an AUTN that was used before is taken again, so that whoever recorded it can have its keys used again. The
         network's own counter goes on; the device ends with the subscription that it has."""
         self.power()
         self.live.install(self.device)

@@ -24,6 +24,7 @@
 #include "sys/text.h"
 
 #define FD_PATH_ROOM 32u
+#define TCTI_ROOM 256u
 
 struct boot {
 	const struct smr_args *args;
@@ -129,6 +130,7 @@ static enum smr_err pass_on(const struct smr_image *image, char path[FD_PATH_ROO
 static enum smr_err make_config(struct boot *b, struct smr_image *out)
 {
 	struct smr_m2me_config config = b->stages.config;
+	char tpm[TCTI_ROOM];
 	char tre[FD_PATH_ROOM];
 	char agent[FD_PATH_ROOM];
 
@@ -137,6 +139,10 @@ static enum smr_err make_config(struct boot *b, struct smr_image *out)
 	config.tre_binary = tre;
 	config.agent_binary = agent;
 	config.measure = (struct smr_ini_list){0};
+	/* Which TPM the TRE goes by is as little for that file to say as which this program measured into. */
+	if ((size_t)snprintf(tpm, sizeof(tpm), "%s", smr_arg(b->args, "tpm")) >= sizeof(tpm))
+		return SMR_E_NO_ROOM;
+	config.tpm = tpm;
 	return smr_image_of_config(&config, out, NULL);
 }
 

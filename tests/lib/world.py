@@ -139,6 +139,10 @@ class Process:
             f.seek(since)
             return text in f.read().decode(errors="replace")
 
+    def count_logged(self, text):
+        with open(self.log, "rb") as f:
+            return f.read().count(text.encode())
+
     def wait_logged(self, text, timeout=20.0, since=0):
         """@since: octets of the log to leave out, for a log that is continued."""
         def ready():
@@ -277,6 +281,9 @@ class Device:
         os.close(read)
         wait_until("the TRE's socket", lambda: self.is_answering() or not tre.alive())
         return tre
+
+    def wait_answering(self):
+        wait_until("the TRE's socket", lambda: self.is_answering() or not self.process.alive())
 
     def is_answering(self):
         """A socket may be there that nobody listens at: not yet, or not any more."""

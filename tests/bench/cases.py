@@ -359,18 +359,26 @@ def large(b):
     """Rate on a large store over that on one of 100,000 devices, in turns, devices in random order; warm, and from a cold start."""
     f = b.figures
     small, big = (stocked(b, devices) for devices in (min(100_000, b.size.devices // 2), b.size.devices))
-    rates = {ro: [] for ro in (small, big)}
+    runs = {ro: [] for ro in (small, big)}
     for _ in range(b.size.rounds + 1):
-        for ro, of in rates.items():
+        for ro, of in runs.items():
             of.append(one_round(b, ro))
     f.set("large.devices", big.devices)
     # The first round brings pages into memory and does not count.
-    f.median("large.rate_small", rates[small][1:])
-    f.median("large.rate", rates[big][1:])
+    large_figures(f, "_small", runs[small][1:])
+    large_figures(f, "", runs[big][1:])
     f.set("large.rate_ratio", f.values["large.rate"] / f.values["large.rate_small"])
     big.chill()
-    f.set("large.rate_cold", one_round(b, big))
+    large_figures(f, "_cold", [one_round(b, big)])
     f.set("large.rate_ratio_cold", f.values["large.rate_cold"] / f.values["large.rate_small"])
+
+
+def large_figures(f, which, runs):
+    """The rate, and what a flight costs: processor time of samarad's core, which has nothing else to do, and octets of the disk."""
+    f.median(f"large.rate{which}", [r["rate"] for r in runs])
+    f.median(f"large.cpu_us{which}", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
+    for name in ("disk_read", "disk_written"):
+        f.median(f"large.{name}{which}", [r[name] / r["accepted"] for r in runs])
 
 
 def stocked(b, devices):
@@ -383,4 +391,4 @@ def stocked(b, devices):
 
 def one_round(b, ro):
     with b.server(ro) as server:
-        return b.closed(server, b.size.count)["rate"]
+        return b.closed(server, b.size.count)

@@ -28,6 +28,13 @@ def processor_seconds(pid):
     return time.clock_gettime((~pid << 3) | CLOCK_SCHED)
 
 
+def disk_bytes(pid):
+    """What a process has read from storage and made storage write, so far."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as f:
+        io = dict(line.split(": ") for line in f)
+    return int(io["read_bytes"]), int(io["write_bytes"])
+
+
 def resident_bytes(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return int(re.search(r"^VmRSS:\s+(\d+) kB", f.read(), re.M)[1]) * 1024
@@ -200,6 +207,9 @@ class Server:
     def rss(self):
         return resident_bytes(self.child.pid)
 
+    def disk(self):
+        return disk_bytes(self.child.pid)
+
     def settle(self):
         """Wait until it has nothing left to do."""
         before = -1.0
@@ -210,7 +220,7 @@ class Server:
     def fleet(self, do, *options):
         """One run of the fleet against this server: its report, with what samarad spent and counted meanwhile. How an overloaded server
         treats a fleet is what is measured: that some go unanswered is no failure."""
-        before, cpu = self.counters(), self.cpu()
+        before, cpu, disk = self.counters(), self.cpu(), self.disk()
         argv = [self.ground.tool("samara-fleet"), "run", "--fleet", self.ro.fleet_file, "--server", f"127.0.0.1:{self.port}", "--do", do,
                 "--cpu", str(self.ground.load_cpu), "--json", "--quiet", *map(str, options)]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
@@ -219,6 +229,7 @@ class Server:
         except ValueError:
             raise Failed(f"{' '.join(argv)}\nended with {done.returncode}\n{done.stdout}{done.stderr}") from None
         result["server_cpu_s"] = self.cpu() - cpu
+        result["disk_read"], result["disk_written"] = (now - then for now, then in zip(self.disk(), disk))
         after = self.counters()
         result["counted"] = {name: after[name] - before[name] for name in after}
         return result

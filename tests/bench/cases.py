@@ -43,17 +43,18 @@ class Size:
     tail_s: float = 6         # for the percentiles at 70 % of the peak
     overload_s: float = 4
     attack_s: float = 2
+    least_rate: int = 0       # live devices are stocked for at least so many a second: what little is measured at first may be far too low
     config: dict = dataclasses.field(default_factory=dict)  # of samarad, where it is not to be overloaded
 
     def live(self, rate):
         """How many devices all cases need that can fly, each once, at so many a second."""
         seconds = sum(percent / 100 * (self.tail_s if percent == 70 else self.load_s) for percent in self.loads)
         seconds += self.overload_s + 2 * FLOODS * self.attack_s
-        return self.count * (self.rounds + 1) + self.batch_count * len(self.batches) + round(1.3 * rate * seconds)
+        return self.count * (self.rounds + 1) + self.batch_count * len(self.batches) + round(1.3 * max(rate, self.least_rate) * seconds)
 
 
 QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
-             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.1,
+             batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, overload_s=0.1, attack_s=0.1, least_rate=8000,
              config={"overload__demand": "never", "overload__target_ms": 10000})  # however busy the machine is
 
 

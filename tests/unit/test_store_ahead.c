@@ -33,7 +33,10 @@ static sem_t release;
 static sem_t has_read;		/* posted for each read of a reader */
 static atomic_int threads_left; /* that may be created; negative: any number */
 
-ssize_t pread64(int fd, void *buf, size_t nbytes, off_t offset)
+/* Under a name of its own in C: <unistd.h> may have an inline pread64 for checked buffers. */
+ssize_t read_in_place_of_sqlite(int fd, void *buf, size_t nbytes, off_t offset) __asm__("pread64");
+
+ssize_t read_in_place_of_sqlite(int fd, void *buf, size_t nbytes, off_t offset)
 {
 	const struct timespec moment = {0, 1000};
 

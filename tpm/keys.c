@@ -173,7 +173,7 @@ enum smr_err smr_tpm_keys_load(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_A
 /** What the TPM says of itself in a quote. The rest a verifier knows. */
 static enum smr_err read_quote(const TPM2B_ATTEST *attest, struct smr_tpm_quote *out, uint8_t pcr_digest[SMR_HASH_LEN])
 {
-	TPMS_ATTEST a;
+	TPMS_ATTEST a = {0};
 	size_t offset = 0;
 
 	if (Tss2_MU_TPMS_ATTEST_Unmarshal(attest->attestationData, attest->size, &offset, &a) != TSS2_RC_SUCCESS ||

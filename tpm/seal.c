@@ -165,8 +165,8 @@ static enum smr_err unseal_loaded(struct smr_tpm *tpm, uint32_t pcrs, ESYS_TR ob
 static enum smr_err load_sealed(struct smr_tpm *tpm, struct smr_bytes sealed, ESYS_TR *object)
 {
 	uint8_t name[SMR_TPM_NAME_LEN];
-	TPM2B_PRIVATE private;
-	TPM2B_PUBLIC public;
+	TPM2B_PRIVATE private = {0};
+	TPM2B_PUBLIC public = {0}; /* the library reads into one of size 0 alone */
 	enum smr_err err;
 
 	SMR_TRY(get_sealed(sealed, &private, &public));

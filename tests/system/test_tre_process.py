@@ -371,6 +371,10 @@ class Starting(Case):
         result = subprocess.run([self.tre.program, "--dir", self.tre.dir], stderr=subprocess.PIPE, check=False)
         self.assertEqual(result.returncode, 2)
 
+    def test_measurement_and_tpm_at_once_is_wrong_usage(self):
+        self.tre.stop()
+        self.fails(self.tre.spawn(arguments=["--tpm", "device:/dev/tpmrm0"]), 2, "give one of --measurement-fd and --tpm")
+
     def refused(self, words, **options):
         """The exit status of one that does not start, and says why."""
         process = self.tre.spawn(**options)

@@ -32,7 +32,7 @@ static enum smr_err advance_counter(void *context, uint64_t to)
 
 	SMR_TRY(read_counter(port, &now));
 	if (to == now)
-		return SMR_OK;
+		return SMR_OK; /* uncovered: the engine asks for one more than the counter has */
 	if (to != now + 1)
 		return SMR_E_INVALID;
 	return smr_tpm_counter_advance(port->tpm, port->counter_auth);

@@ -247,6 +247,10 @@ void smr_tre_tpm_close(struct smr_tre_tpm *port)
 	port->place.lock_fd = -1;
 }
 
+/* What makes room for another directory; the index is SMR_TPM_INDEX_COUNTER. */
+#define ENROL_ANEW \
+	"remove the TPM's counter (tpm2_nvundefine -C o 0x1805301) and have the supplier enrol the device anew"
+
 void smr_tre_tpm_explain(enum smr_err health, const char *dir, char *words, size_t room)
 {
 	const char *advice = smr_tpm_advice(health);
@@ -255,26 +259,20 @@ void smr_tre_tpm_explain(enum smr_err health, const char *dir, char *words, size
 	case SMR_E_ROLLBACK:
 		(void)snprintf(words, room,
 			       "%s holds an older record than the TPM's counter says: put the newest record back; when "
-			       "it is lost, move the "
-			       "directory away, remove the counter (tpm2_nvundefine -C o 0x1805301) and have the "
-			       "supplier enrol the device anew",
+			       "it is lost, move the directory away, " ENROL_ANEW,
 			       dir);
 		break;
 	case SMR_E_TAMPERED:
 		(void)snprintf(words, room,
 			       "record or storage.sealed in %s was altered, exchanged or removed: put both back as "
-			       "they were; when they are lost, "
-			       "move the directory away, remove the TPM's counter (tpm2_nvundefine -C o 0x1805301) and "
-			       "have the supplier enrol "
-			       "the device anew",
+			       "they were; when they are lost, move the directory away, " ENROL_ANEW,
 			       dir);
 		break;
 	case SMR_E_EXISTS:
-		(void)snprintf(words, room,
-			       "the TPM serves another directory than %s: put that one here; when it is lost, remove "
-			       "the TPM's counter "
-			       "(tpm2_nvundefine -C o 0x1805301) and have the supplier enrol the device anew",
-			       dir);
+		(void)snprintf(
+			words, room,
+			"the TPM serves another directory than %s: put that one here; when it is lost, " ENROL_ANEW,
+			dir);
 		break;
 	default:
 		(void)snprintf(words, room, "%s", advice != NULL ? advice : "repair the cause and restart");

@@ -6,13 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "store/ring.h"
 #include "sys/fsio.h"
+#include "tests/unit/scratch.h"
 
 static const struct smr_eid eid = {{0x89, 0x04}};
 static const struct smr_eid another = {{0x89, 0x05}};
@@ -20,7 +16,7 @@ static const uint8_t x[] = "what only the device may read";
 #define SEALED_LEN (sizeof(x) + SMR_RING_OVERHEAD)
 
 struct place {
-	char dir[64];
+	const char *dir;
 	struct smr_package_ring *ring;
 };
 
@@ -40,27 +36,15 @@ static const char *path_of(const struct place *place, uint64_t epoch)
 	return path;
 }
 
-static void new_place(struct place *place)
+static void new_place(struct place *place, const char *name)
 {
 	char keys[80];
 
-	snprintf(place->dir, sizeof(place->dir), "/tmp/samara-ring-XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(keys, sizeof(keys), "%s/keys", place->dir);
+	place->dir = name;
+	assert_int_equal(mkdir(name, 0700), 0);
+	snprintf(keys, sizeof(keys), "%s/keys", name);
 	assert_int_equal(mkdir(keys, 0700), 0);
-	place->ring = open_ring(place->dir);
-}
-
-static void end_place(struct place *place)
-{
-	char keys[80];
-
-	smr_package_ring_close(place->ring);
-	for (uint64_t epoch = 1; epoch < 16; epoch++)
-		(void)unlink(path_of(place, epoch));
-	snprintf(keys, sizeof(keys), "%s/keys", place->dir);
-	assert_int_equal(rmdir(keys), 0);
-	assert_int_equal(rmdir(place->dir), 0);
+	place->ring = open_ring(name);
 }
 
 static int setup(void **state)
@@ -68,7 +52,8 @@ static int setup(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 
 	assert_non_null(place);
-	new_place(place);
+	assert_int_equal(scratch_enter(NULL), 0);
+	new_place(place, "ro");
 	assert_int_equal(smr_package_ring_make(place->ring, 3, NULL), SMR_OK);
 	*state = place;
 	return 0;
@@ -76,9 +61,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	end_place(*state);
-	free(*state);
-	return 0;
+	struct place *place = *state;
+
+	smr_package_ring_close(place->ring);
+	free(place);
+	return scratch_leave(NULL);
 }
 
 static void seal(const struct place *place, uint64_t epoch, uint8_t sealed[SEALED_LEN])
@@ -135,7 +122,7 @@ static void test_another_front_end_with_the_same_file_goes_the_same_way(void **s
 	uint8_t tag[SMR_RING_TAG_LEN];
 	struct smr_blob file;
 
-	new_place(&second);
+	new_place(&second, "second");
 	assert_int_equal(smr_fs_read(path_of(place, 3), 1000, &file), SMR_OK);
 	assert_int_equal(smr_fs_write(path_of(&second, 3), smr_bytes_of(file.ptr, file.len), 0600), SMR_OK);
 	smr_blob_wipe(&file);
@@ -143,7 +130,7 @@ static void test_another_front_end_with_the_same_file_goes_the_same_way(void **s
 	tag_of(place->ring, 9, tag);
 	assert_int_equal(smr_package_ring_fit(second.ring, 9, tag, NULL), SMR_OK);
 	assert_int_equal(unseal(second.ring, 9, sealed), SMR_OK);
-	end_place(&second);
+	smr_package_ring_close(second.ring);
 }
 
 static void test_what_is_forgotten_is_in_no_file_and_no_memory(void **state)
@@ -220,7 +207,7 @@ static void test_keys_that_are_missing_or_of_another_store_are_named(void **stat
 	struct smr_problem problem = {{0}};
 	uint8_t tag[SMR_RING_TAG_LEN];
 
-	new_place(&second);
+	new_place(&second, "second");
 	tag_of(place->ring, 4, tag);
 	assert_int_equal(smr_package_ring_fit(second.ring, 4, tag, &problem), SMR_E_NOT_FOUND);
 	assert_non_null(strstr(problem.text, "holds no package key of epoch 4"));
@@ -229,7 +216,7 @@ static void test_keys_that_are_missing_or_of_another_store_are_named(void **stat
 	assert_int_equal(smr_package_ring_make(second.ring, 2, NULL), SMR_OK);
 	assert_int_equal(smr_package_ring_fit(second.ring, 4, tag, &problem), SMR_E_UNTRUSTED_KEY);
 	assert_non_null(strstr(problem.text, "not those of this store"));
-	end_place(&second);
+	smr_package_ring_close(second.ring);
 }
 
 /* An attempt that was killed has left its file: nobody knows whether it was used. */

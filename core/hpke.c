@@ -8,6 +8,9 @@ static const uint8_t hpke_suite[] = {'H', 'P', 'K', 'E', 0x00, 0x10, 0x00, 0x01,
 
 #define VERSION SMR_TEXT("HPKE-v1")
 #define MODE_BASE 0x00u
+#define MODE_PSK 0x01u
+
+static const struct smr_hpke_psk no_psk; /* default_psk and default_psk_id of section 5.1: empty */
 
 struct shared_secret {
 	uint8_t octets[SMR_HASH_LEN];
@@ -18,7 +21,7 @@ struct message_key {
 	uint8_t nonce[SMR_AEAD_NONCE_LEN];
 };
 
-/* key_schedule_context of section 5.1: public, fixed but for info. */
+/* key_schedule_context of section 5.1: public. */
 struct schedule_context {
 	uint8_t mode;
 	uint8_t psk_id_hash[SMR_HASH_LEN];
@@ -72,19 +75,21 @@ static enum smr_err kem_secret(const struct smr_agreer *own, const struct smr_pu
 	return labeled_expand(&prk, SMR_ARRAY(kem_suite), SMR_TEXT("shared_secret"), kem_context, room);
 }
 
-static enum smr_err schedule_context(struct smr_bytes info, struct schedule_context *out)
+static enum smr_err schedule_context(const struct smr_hpke_psk *psk, struct smr_bytes info,
+				     struct schedule_context *out)
 {
 	const struct smr_bytes suite = SMR_ARRAY(hpke_suite);
 
 	_Static_assert(sizeof(struct schedule_context) == 1 + 2 * SMR_HASH_LEN, "it is hashed as it lies in memory");
-	out->mode = MODE_BASE;
-	SMR_TRY(labeled_extract(SMR_NONE, suite, SMR_TEXT("psk_id_hash"), SMR_NONE, out->psk_id_hash));
+	out->mode = (uint8_t)(psk == &no_psk ? MODE_BASE : MODE_PSK);
+	SMR_TRY(labeled_extract(SMR_NONE, suite, SMR_TEXT("psk_id_hash"), psk->id, out->psk_id_hash));
 	return labeled_extract(SMR_NONE, suite, SMR_TEXT("info_hash"), info, out->info_hash);
 }
 
-/* KeySchedule of section 5.1 in base mode, as far as one message needs it: at sequence number 0 the nonce is
- * base_nonce itself (section 5.2). */
-static enum smr_err key_schedule(const struct shared_secret *shared, struct smr_bytes info, struct message_key *out)
+/* KeySchedule of section 5.1, as far as one message needs it: at sequence number 0 the nonce is base_nonce itself
+ * (section 5.2). */
+static enum smr_err key_schedule(const struct shared_secret *shared, const struct smr_hpke_psk *psk,
+				 struct smr_bytes info, struct message_key *out)
 {
 	const struct smr_bytes suite = SMR_ARRAY(hpke_suite);
 	const struct smr_space key = {out->key, sizeof(out->key)};
@@ -93,24 +98,28 @@ static enum smr_err key_schedule(const struct shared_secret *shared, struct smr_
 	struct schedule_context ctx;
 	const struct smr_bytes ctx_parts[2] = {smr_bytes_of(&ctx, sizeof(ctx)), SMR_NONE};
 
-	SMR_TRY(schedule_context(info, &ctx));
-	SMR_TRY(labeled_extract(SMR_ARRAY(shared->octets), suite, SMR_TEXT("secret"), SMR_NONE, secret.octets));
+	SMR_TRY(schedule_context(psk, info, &ctx));
+	SMR_TRY(labeled_extract(SMR_ARRAY(shared->octets), suite, SMR_TEXT("secret"), psk->psk, secret.octets));
 	SMR_TRY(labeled_expand(&secret, suite, SMR_TEXT("key"), ctx_parts, key));
 	return labeled_expand(&secret, suite, SMR_TEXT("base_nonce"), ctx_parts, nonce);
 }
 
 static enum smr_err message_key(const struct smr_agreer *own, const struct smr_pubkey *peer,
 				const uint8_t enc[SMR_POINT_LEN], const uint8_t recipient[SMR_POINT_LEN],
-				struct smr_bytes info, struct message_key *out)
+				const struct smr_hpke_psk *psk, struct smr_bytes info, struct message_key *out)
 {
 	__attribute__((cleanup(wipe_secret))) struct shared_secret shared;
 
+	/* VerifyPSKInputs of section 5.1, and section 9.5: a short one could be guessed. */
+	if (psk != NULL && (psk->psk.len < SMR_HPKE_PSK_MIN || psk->id.len == 0))
+		return SMR_E_INVALID;
 	SMR_TRY(kem_secret(own, peer, enc, recipient, &shared));
-	return key_schedule(&shared, info, out);
+	return key_schedule(&shared, psk == NULL ? &no_psk : psk, info, out);
 }
 
-enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struct smr_pubkey *to, struct smr_bytes info,
-				struct smr_bytes ad, struct smr_bytes plain, struct smr_space *out)
+enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struct smr_pubkey *to,
+				const struct smr_hpke_psk *psk, struct smr_bytes info, struct smr_bytes ad,
+				struct smr_bytes plain, struct smr_space *out)
 {
 	const struct smr_agreer own = {.key = ephemeral};
 	__attribute__((cleanup(wipe_message_key))) struct message_key mk;
@@ -118,7 +127,7 @@ enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struc
 	/* Subtracted on the side that cannot wrap: the first test makes the second's difference non-negative. */
 	if (out->len < SMR_HPKE_OVERHEAD || out->len - SMR_HPKE_OVERHEAD < plain.len)
 		return SMR_E_NO_ROOM;
-	SMR_TRY(message_key(&own, to, ephemeral->point, to->point, info, &mk));
+	SMR_TRY(message_key(&own, to, ephemeral->point, to->point, psk, info, &mk));
 	SMR_TRY(smr_aead_seal(mk.key, mk.nonce, ad, plain, out->ptr + SMR_POINT_LEN));
 	memcpy(out->ptr, ephemeral->point, SMR_POINT_LEN);
 	out->len = plain.len + SMR_HPKE_OVERHEAD;
@@ -133,11 +142,11 @@ enum smr_err smr_hpke_seal(const struct smr_pubkey *to, struct smr_bytes info, s
 	if (out->len < SMR_HPKE_OVERHEAD || out->len - SMR_HPKE_OVERHEAD < plain.len)
 		return SMR_E_NO_ROOM; /* before a key is spent on it */
 	SMR_TRY(smr_privkey_generate(&ephemeral));
-	return smr_hpke_seal_with(&ephemeral, to, info, ad, plain, out);
+	return smr_hpke_seal_with(&ephemeral, to, NULL, info, ad, plain, out);
 }
 
-enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, struct smr_bytes ad,
-			   struct smr_bytes sealed, struct smr_space *out)
+enum smr_err smr_hpke_open(const struct smr_agreer *own, const struct smr_hpke_psk *psk, struct smr_bytes info,
+			   struct smr_bytes ad, struct smr_bytes sealed, struct smr_space *out)
 {
 	__attribute__((cleanup(smr_pubkey_wipe))) struct smr_pubkey enc = {0};
 	__attribute__((cleanup(wipe_message_key))) struct message_key mk;
@@ -147,7 +156,7 @@ enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, 
 	if (out->len < sealed.len - SMR_HPKE_OVERHEAD)
 		return SMR_E_NO_ROOM;
 	SMR_TRY(smr_pubkey_import(&enc, smr_bytes_of(sealed.ptr, SMR_POINT_LEN)));
-	SMR_TRY(message_key(own, &enc, enc.point, smr_agreer_point(own), info, &mk));
+	SMR_TRY(message_key(own, &enc, enc.point, smr_agreer_point(own), psk, info, &mk));
 	SMR_TRY(smr_aead_open(mk.key, mk.nonce, ad,
 			      smr_bytes_of(sealed.ptr + SMR_POINT_LEN, sealed.len - SMR_POINT_LEN), out->ptr));
 	out->len = sealed.len - SMR_HPKE_OVERHEAD;

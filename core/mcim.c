@@ -124,7 +124,7 @@ enum smr_err smr_mcim_open(const struct smr_agreer *t, const struct smr_mcim_bin
 	if (x.len > SMR_X_MAX)
 		return SMR_E_MALFORMED;
 	SMR_TRY(encode_binding(binding, (struct smr_space){ad_room, sizeof(ad_room)}, &ad));
-	err = smr_hpke_open(t, SMR_TEXT("samara1 mcim"), ad, x, &room);
+	err = smr_hpke_open(t, NULL, SMR_TEXT("samara1 mcim"), ad, x, &room);
 	if (err == SMR_OK)
 		err = get_mcim(smr_bytes_of(room.ptr, room.len), out);
 	SMR_WIPE(plain);

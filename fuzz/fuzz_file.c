@@ -124,7 +124,7 @@ static void put_sealed_header(struct smr_writer *w, const struct smr_file_info *
 	struct smr_bytes ad;
 
 	FUZZ_CHECK(smr_file_seal_ad(info, (struct smr_space){ad_room, sizeof(ad_room)}, &ad) == SMR_OK);
-	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_READER)->pub,
+	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_READER)->pub, NULL,
 				      SMR_TEXT(SMR_LABEL_FILE_SEAL), ad, smr_bytes_of(key, SMR_FILE_KEY_LEN),
 				      &seal) == SMR_OK);
 	smr_put_array(w, 7);

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_again(&mcim);
 	if (len > SMR_X_MAX)
 		return 0;
-	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_T)->pub, SMR_TEXT("samara1 mcim"),
+	FUZZ_CHECK(smr_hpke_seal_with(&fuzz_key(FUZZ_E)->own, &fuzz_key(FUZZ_T)->pub, NULL, SMR_TEXT("samara1 mcim"),
 				      associated_data(ad_room), octets, &x) == SMR_OK);
 	if (smr_mcim_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, &binding, smr_bytes_of(x.ptr, x.len),
 			  &mcim) == SMR_OK)

@@ -22,6 +22,16 @@
 #define PLAIN "4265617574792069732074727574682c20747275746820626561757479"
 #define CIPHER "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434"
 
+/* Appendix A.3.2: the same in mode_psk. */
+#define PSK_SK_EPHEMERAL "57427244f6cc016cddf1c19c8973b4060aa13579b4c067fd5d93a5d74e32a90f"
+#define PSK_SK_RECIPIENT "438d8bcef33b89e0e9ae5eb0957c353c25a94584b0dd59c991372a75b43cb661"
+#define PSK_ENC                                                              \
+	"04305d35563527bce037773d79a13deabed0e8e7cde61eecee403496959e89e4d0" \
+	"ca701726696d1485137ccb5341b3c1c7aaee90a4a02449725e744b1193b53b5f"
+#define PSK_CIPHER "90c4deb5b75318530194e4bb62f890b019b1397bbf9d0d6eb918890e1fb2be1ac2603193b60a49c2126b75d0eb"
+#define PSK "0247fd33b913760fa1fa51e1892d9f307fbe65eb171e8132c2af18555a738b82"
+#define PSK_ID "456e6e796e20447572696e206172616e204d6f726961"
+
 #define PLAIN_LEN 29
 #define SEALED_LEN (PLAIN_LEN + SMR_HPKE_OVERHEAD)
 
@@ -71,7 +81,7 @@ static int tear_down(void **state)
 
 static enum smr_err open_fixture(const struct fixture *f, struct smr_space *out)
 {
-	return smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+	return smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
 			     SMR_ARRAY(f->sealed), out);
 }
 
@@ -83,7 +93,7 @@ static void test_seal_with_rfc9180_vector_matches(void **state)
 
 	assert_hex(f->recipient.point, SMR_POINT_LEN, PK_RECIPIENT);
 	memset(room, 0xee, sizeof(room));
-	assert_int_equal(smr_hpke_seal_with(&f->ephemeral, &f->to, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+	assert_int_equal(smr_hpke_seal_with(&f->ephemeral, &f->to, NULL, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
 					    SMR_ARRAY(f->plain), &out),
 			 SMR_OK);
 	assert_hex(out.ptr, out.len, ENC CIPHER);
@@ -107,8 +117,8 @@ static void test_open_in_place_matches(void **state)
 	struct smr_space out = {room + SMR_POINT_LEN, PLAIN_LEN};
 
 	memcpy(room, f->sealed, sizeof(room));
-	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
-				       SMR_ARRAY(room), &out),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info),
+				       SMR_ARRAY(f->ad), SMR_ARRAY(room), &out),
 			 SMR_OK);
 	assert_hex(out.ptr, out.len, PLAIN);
 }
@@ -129,7 +139,7 @@ static void test_seal_every_length_opens_again(void **state)
 		assert_int_equal(sealed.len, len + SMR_HPKE_OVERHEAD);
 		assert_memory_not_equal(last, room, SMR_POINT_LEN); /* a fresh ephemeral key for each */
 		memcpy(last, room, SMR_POINT_LEN);
-		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_NONE, SMR_NONE,
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_NONE, SMR_NONE,
 					       smr_bytes_of(room, sealed.len), &out),
 				 SMR_OK);
 		assert_int_equal(out.len, len);
@@ -148,7 +158,7 @@ static void test_seal_every_smaller_room_is_refused_untouched(void **state)
 		memset(room, 0xee, sizeof(room));
 		assert_int_equal(smr_hpke_seal(&f->to, SMR_NONE, SMR_NONE, SMR_ARRAY(f->plain), &out), SMR_E_NO_ROOM);
 		assert_int_equal(
-			smr_hpke_seal_with(&f->ephemeral, &f->to, SMR_NONE, SMR_NONE, SMR_ARRAY(f->plain), &out),
+			smr_hpke_seal_with(&f->ephemeral, &f->to, NULL, SMR_NONE, SMR_NONE, SMR_ARRAY(f->plain), &out),
 			SMR_E_NO_ROOM);
 		assert_int_equal(out.len, len);
 		for (size_t i = 0; i < sizeof(room); i++)
@@ -187,7 +197,7 @@ static void test_open_every_shorter_length_is_refused_without_plaintext(void **s
 		const uint8_t zero[PLAIN_LEN] = {0};
 		struct smr_space out = {room, sizeof(room)};
 
-		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info),
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info),
 					       SMR_ARRAY(f->ad), smr_bytes_of(f->sealed, len), &out),
 				 SMR_E_UNOPENED);
 		assert_memory_equal(room, zero, sizeof(room));
@@ -246,7 +256,7 @@ static void test_open_by_another_key_is_refused(void **state)
 	struct smr_space out = {room, sizeof(room)};
 
 	assert_int_equal(smr_privkey_generate(&other), SMR_OK);
-	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &other}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &other}, NULL, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
 				       SMR_ARRAY(f->sealed), &out),
 			 SMR_E_UNOPENED);
 	smr_privkey_wipe(&other);
@@ -261,6 +271,121 @@ static void test_seal_to_a_wiped_key_fails(void **state)
 
 	assert_int_equal(smr_hpke_seal(&none, SMR_NONE, SMR_NONE, SMR_ARRAY(f->plain), &out), SMR_E_CRYPTO);
 	assert_int_equal(out.len, sizeof(room));
+}
+
+/* ---- mode_psk ---- */
+
+struct psk_fixture {
+	struct smr_privkey ephemeral;
+	struct smr_privkey recipient;
+	struct smr_pubkey to;
+	uint8_t key[32];
+	uint8_t id[22];
+	uint8_t sealed[SEALED_LEN];
+};
+
+static void open_psk_fixture(struct psk_fixture *p)
+{
+	import_private(&p->ephemeral, PSK_SK_EPHEMERAL);
+	import_private(&p->recipient, PSK_SK_RECIPIENT);
+	assert_int_equal(smr_pubkey_import(&p->to, SMR_ARRAY(p->recipient.point)), SMR_OK);
+	hex(PSK, p->key, sizeof(p->key));
+	hex(PSK_ID, p->id, sizeof(p->id));
+	hex(PSK_ENC PSK_CIPHER, p->sealed, sizeof(p->sealed));
+}
+
+static void close_psk_fixture(struct psk_fixture *p)
+{
+	smr_privkey_wipe(&p->ephemeral);
+	smr_privkey_wipe(&p->recipient);
+	smr_pubkey_wipe(&p->to);
+}
+
+static enum smr_err open_with(const struct psk_fixture *p, const struct fixture *f, const struct smr_hpke_psk *psk)
+{
+	uint8_t room[PLAIN_LEN] = {0};
+	struct smr_space out = {room, sizeof(room)};
+	enum smr_err err = smr_hpke_open(&(struct smr_agreer){.key = &p->recipient}, psk, SMR_ARRAY(f->info),
+					 SMR_ARRAY(f->ad), SMR_ARRAY(p->sealed), &out);
+
+	if (err == SMR_OK)
+		assert_hex(room, sizeof(room), PLAIN);
+	return err;
+}
+
+static void test_psk_rfc9180_vector_matches_both_ways(void **state)
+{
+	const struct fixture *f = *state;
+	struct psk_fixture p = {0};
+	const struct smr_hpke_psk psk = {SMR_ARRAY(p.key), SMR_ARRAY(p.id)};
+	uint8_t room[SEALED_LEN];
+	struct smr_space out = {room, sizeof(room)};
+
+	open_psk_fixture(&p);
+	assert_int_equal(open_with(&p, f, &psk), SMR_OK);
+	assert_int_equal(smr_hpke_seal_with(&p.ephemeral, &p.to, &psk, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+					    SMR_ARRAY(f->plain), &out),
+			 SMR_OK);
+	assert_hex(out.ptr, out.len, PSK_ENC PSK_CIPHER);
+	close_psk_fixture(&p);
+}
+
+/* Without the pre-shared key, with another one or under another name it does not open: so nobody is talked into base mode. */
+static void test_psk_sealed_opens_neither_without_it_nor_with_another(void **state)
+{
+	const struct fixture *f = *state;
+	struct psk_fixture p = {0};
+	const struct smr_hpke_psk psk = {SMR_ARRAY(p.key), SMR_ARRAY(p.id)};
+	const struct smr_hpke_psk renamed = {SMR_ARRAY(p.key), SMR_TEXT("samara1 tpm")};
+
+	open_psk_fixture(&p);
+	assert_int_equal(open_with(&p, f, NULL), SMR_E_UNOPENED);
+	assert_int_equal(open_with(&p, f, &renamed), SMR_E_UNOPENED);
+	for (size_t bit = 0; bit < 8 * sizeof(p.key); bit++) {
+		p.key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(open_with(&p, f, &psk), SMR_E_UNOPENED);
+		p.key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_int_equal(open_with(&p, f, &psk), SMR_OK);
+	close_psk_fixture(&p);
+}
+
+static void test_base_sealed_does_not_open_with_a_psk(void **state)
+{
+	const struct fixture *f = *state;
+	uint8_t key[32] = {0};
+	const struct smr_hpke_psk psk = {SMR_ARRAY(key), SMR_TEXT("samara1 tpm")};
+	uint8_t room[PLAIN_LEN];
+	struct smr_space out = {room, sizeof(room)};
+
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, &psk, SMR_ARRAY(f->info),
+				       SMR_ARRAY(f->ad), SMR_ARRAY(f->sealed), &out),
+			 SMR_E_UNOPENED);
+}
+
+/* Section 9.5: 32 octets at least; section 5.1: a key and a name, or neither. */
+static void test_psk_too_short_or_without_name_is_invalid(void **state)
+{
+	const struct fixture *f = *state;
+	const uint8_t key[32] = {0};
+	const struct smr_hpke_psk bad[] = {
+		{smr_bytes_of(key, 31), SMR_TEXT("samara1 tpm")},
+		{SMR_NONE, SMR_TEXT("samara1 tpm")},
+		{SMR_ARRAY(key), SMR_NONE},
+		{SMR_NONE, SMR_NONE},
+	};
+
+	for (size_t i = 0; i < SMR_COUNT(bad); i++) {
+		uint8_t room[SEALED_LEN];
+		struct smr_space out = {room, sizeof(room)};
+
+		assert_int_equal(smr_hpke_seal_with(&f->ephemeral, &f->to, &bad[i], SMR_NONE, SMR_NONE,
+						    SMR_ARRAY(f->plain), &out),
+				 SMR_E_INVALID);
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, &bad[i], SMR_NONE, SMR_NONE,
+					       SMR_ARRAY(f->sealed), &out),
+				 SMR_E_INVALID);
+	}
 }
 
 #define HPKE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -280,6 +405,10 @@ int main(void)
 		HPKE_TEST(test_open_mirrored_enc_is_refused),
 		HPKE_TEST(test_open_by_another_key_is_refused),
 		HPKE_TEST(test_seal_to_a_wiped_key_fails),
+		HPKE_TEST(test_psk_rfc9180_vector_matches_both_ways),
+		HPKE_TEST(test_psk_sealed_opens_neither_without_it_nor_with_another),
+		HPKE_TEST(test_base_sealed_does_not_open_with_a_psk),
+		HPKE_TEST(test_psk_too_short_or_without_name_is_invalid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

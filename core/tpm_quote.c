@@ -3,13 +3,21 @@
 
 /* Constants of TPM 2.0 library, part 2. */
 #define TPM_GENERATED_VALUE 0xff544347u
+#define TPM_ST_ATTEST_CERTIFY 0x8017u
 #define TPM_ST_ATTEST_QUOTE 0x8018u
+#define TPM_RH_OWNER 0x40000001u
 #define TPM_RH_ENDORSEMENT 0x4000000bu
 #define TPM_ALG_SHA256 0x000bu
 
-/* TPMT_PUBLIC up to the point: ECC, SHA-256, attributes, empty authPolicy, symmetric NULL, ECDSA with SHA-256, P-256, kdf NULL. */
-static const uint8_t template[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x05, 0x04, 0x72, 0x00, 0x00,
-				   0x00, 0x10, 0x00, 0x18, 0x00, 0x0b, 0x00, 0x03, 0x00, 0x10};
+/* TPMS_ATTEST of a certification. */
+#define CERTIFY_LEN 173u
+
+/* TPMT_PUBLIC up to the point: ECC, SHA-256, attributes, empty authPolicy, symmetric NULL, scheme (ECDSA with SHA-256, or NULL), P-256, kdf
+ * NULL. */
+static const uint8_t template_d[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x05, 0x04, 0x72, 0x00, 0x00,
+				     0x00, 0x10, 0x00, 0x18, 0x00, 0x0b, 0x00, 0x03, 0x00, 0x10};
+static const uint8_t template_t[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x02, 0x04, 0x72, 0x00,
+				     0x00, 0x00, 0x10, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10};
 
 static void put_be16(struct smr_writer *w, uint16_t value)
 {
@@ -47,27 +55,40 @@ static void put_sized(struct smr_writer *w, struct smr_bytes bytes)
 	smr_put_raw(w, bytes);
 }
 
-enum smr_err smr_tpm_name(const uint8_t d[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN])
+static enum smr_err name_of(struct smr_bytes template, const uint8_t point[SMR_POINT_LEN],
+			    uint8_t out[SMR_TPM_NAME_LEN])
 {
 	static const uint8_t length[2] = {0, 32}; /* of each coordinate */
 	const struct smr_bytes parts[] = {
-		SMR_ARRAY(template), SMR_ARRAY(length),	       smr_bytes_of(d + 1, 32),
-		SMR_ARRAY(length),   smr_bytes_of(d + 33, 32),
+		template,
+		SMR_ARRAY(length),
+		smr_bytes_of(point + 1, 32),
+		SMR_ARRAY(length),
+		smr_bytes_of(point + 33, 32),
 	};
 
 	smr_put_be16(out, TPM_ALG_SHA256);
 	return smr_sha256(parts, SMR_COUNT(parts), out + 2);
 }
 
-/* Part 1, 26.5: a primary key's parent is its hierarchy, whose name is its handle. */
-static enum smr_err qualified_name(const uint8_t d[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN])
+enum smr_err smr_tpm_name(const uint8_t d[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN])
 {
-	uint8_t hierarchy[4];
-	uint8_t name[SMR_TPM_NAME_LEN];
-	const struct smr_bytes parts[] = {SMR_ARRAY(hierarchy), SMR_ARRAY(name)};
+	return name_of(SMR_ARRAY(template_d), d, out);
+}
 
-	smr_put_be32(hierarchy, TPM_RH_ENDORSEMENT);
-	SMR_TRY(smr_tpm_name(d, name));
+enum smr_err smr_tpm_name_t(const uint8_t t[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN])
+{
+	return name_of(SMR_ARRAY(template_t), t, out);
+}
+
+/* Part 1, 26.5: a primary key's parent is its hierarchy, whose name is its handle. */
+static enum smr_err qualified_name(uint32_t hierarchy, const uint8_t name[SMR_TPM_NAME_LEN],
+				   uint8_t out[SMR_TPM_NAME_LEN])
+{
+	uint8_t handle[4];
+	const struct smr_bytes parts[] = {SMR_ARRAY(handle), smr_bytes_of(name, SMR_TPM_NAME_LEN)};
+
+	smr_put_be32(handle, hierarchy);
 	smr_put_be16(out, TPM_ALG_SHA256);
 	return smr_sha256(parts, SMR_COUNT(parts), out + 2);
 }
@@ -92,21 +113,32 @@ static void put_selection(struct smr_writer *w, uint32_t pcrs)
 		put_octet(w, (uint8_t)(pcrs >> shift));
 }
 
+/* What every TPMS_ATTEST by @p d begins with. */
+static enum smr_err put_head(struct smr_writer *w, uint16_t type, const uint8_t d[SMR_POINT_LEN],
+			     const uint8_t extra[SMR_HASH_LEN], const struct smr_tpm_quote *said)
+{
+	uint8_t name[SMR_TPM_NAME_LEN];
+	uint8_t signer[SMR_TPM_NAME_LEN];
+
+	SMR_TRY(smr_tpm_name(d, name));
+	SMR_TRY(qualified_name(TPM_RH_ENDORSEMENT, name, signer));
+	put_be32(w, TPM_GENERATED_VALUE);
+	put_be16(w, type);
+	put_sized(w, SMR_ARRAY(signer));
+	put_sized(w, smr_bytes_of(extra, SMR_HASH_LEN));
+	put_clock(w, said);
+	return SMR_OK;
+}
+
 enum smr_err smr_tpm_attest_rebuild(const uint8_t d[SMR_POINT_LEN], const struct smr_tpm_quote *quote,
 				    const uint8_t extra[SMR_HASH_LEN], const uint8_t pcr_digest[SMR_HASH_LEN],
 				    uint8_t out[SMR_TPM_ATTEST_LEN])
 {
 	struct smr_writer w = smr_writer_init((struct smr_space){out, SMR_TPM_ATTEST_LEN});
-	uint8_t signer[SMR_TPM_NAME_LEN];
 
 	if (quote->pcrs >> SMR_TPM_PCRS != 0)
 		return SMR_E_INVALID;
-	SMR_TRY(qualified_name(d, signer));
-	put_be32(&w, TPM_GENERATED_VALUE);
-	put_be16(&w, TPM_ST_ATTEST_QUOTE);
-	put_sized(&w, SMR_ARRAY(signer));
-	put_sized(&w, smr_bytes_of(extra, SMR_HASH_LEN));
-	put_clock(&w, quote);
+	SMR_TRY(put_head(&w, TPM_ST_ATTEST_QUOTE, d, extra, quote));
 	put_selection(&w, quote->pcrs);
 	put_sized(&w, smr_bytes_of(pcr_digest, SMR_HASH_LEN));
 	return smr_writer_done(&w, NULL);
@@ -130,6 +162,35 @@ enum smr_err smr_tpm_quote_verify(const struct smr_pubkey *d, const struct smr_t
 	uint8_t hash[SMR_HASH_LEN];
 
 	SMR_TRY(smr_tpm_attest_hash(d->point, quote, extra, pcr_digest, hash));
+	return smr_ecdsa_verify(d, hash, sig);
+}
+
+/* TPMS_CERTIFY_INFO: name and qualified name of what is certified. */
+static enum smr_err put_certified(struct smr_writer *w, const uint8_t t[SMR_POINT_LEN])
+{
+	uint8_t name[SMR_TPM_NAME_LEN];
+	uint8_t qualified[SMR_TPM_NAME_LEN];
+
+	SMR_TRY(smr_tpm_name_t(t, name));
+	SMR_TRY(qualified_name(TPM_RH_OWNER, name, qualified));
+	put_sized(w, SMR_ARRAY(name));
+	put_sized(w, SMR_ARRAY(qualified));
+	return SMR_OK;
+}
+
+enum smr_err smr_tpm_certify_verify(const struct smr_pubkey *d, const uint8_t t[SMR_POINT_LEN],
+				    const struct smr_tpm_quote *said, const uint8_t extra[SMR_HASH_LEN],
+				    const uint8_t sig[SMR_SIG_LEN])
+{
+	uint8_t attest[CERTIFY_LEN];
+	uint8_t hash[SMR_HASH_LEN];
+	struct smr_writer w = smr_writer_init((struct smr_space){attest, sizeof(attest)});
+	struct smr_bytes whole;
+
+	SMR_TRY(put_head(&w, TPM_ST_ATTEST_CERTIFY, d->point, extra, said));
+	SMR_TRY(put_certified(&w, t));
+	SMR_TRY(smr_writer_done(&w, &whole));
+	SMR_TRY(smr_sha256(&whole, 1, hash));
 	return smr_ecdsa_verify(d, hash, sig);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file tpm_quote.h
- * What a TPM 2.0 signs when it quotes its PCRs (TPM 2.0 library, part 2, 10.12.8 TPMS_ATTEST), made from what a verifier
- * knows, and the replay of a boot log.
+ * What a TPM 2.0 signs when it quotes its PCRs or certifies a key (TPM 2.0 library, part 2, 10.12 TPMS_ATTEST), made from what a
+ * verifier knows, and the replay of a boot log.
  *
  * A quote is rebuilt, never parsed: every octet that the TPM signed comes from the signer's public key, the hash that was to
  * be quoted, the digest that is claimed, and the few numbers of smr_tpm_quote, so that no octet has a meaning that its
@@ -19,8 +19,9 @@
 #include "core/cbor.h"
 #include "crypto/crypto.h"
 
-/** objectAttributes of the template above. */
+/** objectAttributes of the templates of d, above, and of t, below. */
 #define SMR_TPM_ATTESTER_ATTRIBUTES 0x00050472u
+#define SMR_TPM_AGREER_ATTRIBUTES 0x00020472u
 /** A name: algorithm (2 octets) and SHA-256. */
 #define SMR_TPM_NAME_LEN (2u + SMR_HASH_LEN)
 /** TPMS_ATTEST of a quote over one selection of the SHA-256 bank. */
@@ -53,6 +54,12 @@ void smr_get_tpm_quote(struct smr_reader *r, struct smr_tpm_quote *out);
 enum smr_err smr_tpm_name(const uint8_t d[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN]) SMR_MUST_USE;
 
 /**
+ * The same for the key that agrees, @p t, a primary key of the owner's hierarchy with one template too: ECC P-256, nameAlg SHA-256;
+ * fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, decrypt; no authPolicy; symmetric, scheme and kdf NULL.
+ */
+enum smr_err smr_tpm_name_t(const uint8_t t[SMR_POINT_LEN], uint8_t out[SMR_TPM_NAME_LEN]) SMR_MUST_USE;
+
+/**
  * The TPMS_ATTEST that a quote by @p d signs.
  *
  * @param extra       the qualifying data.
@@ -72,6 +79,16 @@ enum smr_err smr_tpm_attest_hash(const uint8_t d[SMR_POINT_LEN], const struct sm
 enum smr_err smr_tpm_quote_verify(const struct smr_pubkey *d, const struct smr_tpm_quote *quote,
 				  const uint8_t extra[SMR_HASH_LEN], const uint8_t pcr_digest[SMR_HASH_LEN],
 				  const uint8_t sig[SMR_SIG_LEN]) SMR_MUST_USE;
+
+/**
+ * Is @p sig (r | s) the signature of TPM2_Certify by @p d over @p t? Then t is in the TPM that d is in, with the template of
+ * smr_tpm_name_t.
+ * @param said  what the TPM added; its PCRs do not count.
+ * @return SMR_E_SIGNATURE: no; SMR_E_CRYPTO.
+ */
+enum smr_err smr_tpm_certify_verify(const struct smr_pubkey *d, const uint8_t t[SMR_POINT_LEN],
+				    const struct smr_tpm_quote *said, const uint8_t extra[SMR_HASH_LEN],
+				    const uint8_t sig[SMR_SIG_LEN]) SMR_MUST_USE;
 
 /**
  * A state of the PCRs as it is approved: SHA-256("samara1 pcrs" | be32(pcrs) | digest). The set belongs to it: PCRs that software can

@@ -36,6 +36,10 @@ TSS2_RC smr_tpm_code(TSS2_RC rc);
 ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes);
 /** A policy session, salted like the other; release with smr_tpm_flush. */
 enum smr_err smr_tpm_policy(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session) SMR_MUST_USE;
+/** A second session like the first, for a command that two keys authorise; release with smr_tpm_flush. */
+enum smr_err smr_tpm_second(struct smr_tpm *tpm, ESYS_TR *session) SMR_MUST_USE;
+/** The vendor's key (tpm/endorsement.h): the same every time. Transient: release with smr_tpm_flush. */
+enum smr_err smr_tpm_ek(struct smr_tpm *tpm, ESYS_TR *ek) SMR_MUST_USE;
 /** Flush a transient object or a session; ESYS_TR_NONE is allowed. */
 void smr_tpm_flush(struct smr_tpm *tpm, ESYS_TR *object);
 /** An existing persistent object or index. SMR_E_NOT_FOUND. Release with smr_tpm_forget. */

@@ -11,6 +11,7 @@
 
 _Static_assert((COMMON | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT) == SMR_TPM_ATTESTER_ATTRIBUTES,
 	       "d has the template that verifiers rebuild");
+_Static_assert((COMMON | TPMA_OBJECT_DECRYPT) == SMR_TPM_AGREER_ATTRIBUTES, "and t");
 
 /** What tells the two keys apart. */
 struct kind {
@@ -170,22 +171,27 @@ enum smr_err smr_tpm_keys_load(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_A
 
 /* ---- use ---- */
 
-/** What the TPM says of itself in a quote. The rest a verifier knows. */
-static enum smr_err read_quote(const TPM2B_ATTEST *attest, struct smr_tpm_quote *out, uint8_t pcr_digest[SMR_HASH_LEN])
+static enum smr_err read_attest(const TPM2B_ATTEST *octets, TPMI_ST_ATTEST type, TPMS_ATTEST *out)
 {
-	TPMS_ATTEST a = {0};
 	size_t offset = 0;
 
-	if (Tss2_MU_TPMS_ATTEST_Unmarshal(attest->attestationData, attest->size, &offset, &a) != TSS2_RC_SUCCESS ||
-	    a.type != TPM2_ST_ATTEST_QUOTE || a.attested.quote.pcrDigest.size != SMR_HASH_LEN)
+	*out = (TPMS_ATTEST){0};
+	if (Tss2_MU_TPMS_ATTEST_Unmarshal(octets->attestationData, octets->size, &offset, out) != TSS2_RC_SUCCESS ||
+	    out->type != type)
 		return SMR_E_MALFORMED;
-	out->clock_ms = a.clockInfo.clock;
-	out->resets = a.clockInfo.resetCount;
-	out->restarts = a.clockInfo.restartCount;
-	out->safe = a.clockInfo.safe == TPM2_YES;
-	out->firmware = a.firmwareVersion;
-	memcpy(pcr_digest, a.attested.quote.pcrDigest.buffer, SMR_HASH_LEN);
 	return SMR_OK;
+}
+
+/** What the TPM says of itself, and its signature. The rest a verifier knows. */
+static void take_attestation(const TPMS_ATTEST *attest, const TPMT_SIGNATURE *signature, struct smr_attestation *out)
+{
+	out->quote.clock_ms = attest->clockInfo.clock;
+	out->quote.resets = attest->clockInfo.resetCount;
+	out->quote.restarts = attest->clockInfo.restartCount;
+	out->quote.safe = attest->clockInfo.safe == TPM2_YES;
+	out->quote.firmware = attest->firmwareVersion;
+	put_coordinate(&signature->signature.ecdsa.signatureR, out->sig);
+	put_coordinate(&signature->signature.ecdsa.signatureS, out->sig + SMR_SCALAR_LEN);
 }
 
 enum smr_err smr_tpm_quote(struct smr_tpm *tpm, uint32_t pcrs, const uint8_t hash[SMR_HASH_LEN],
@@ -194,24 +200,65 @@ enum smr_err smr_tpm_quote(struct smr_tpm *tpm, uint32_t pcrs, const uint8_t has
 	const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL}; /* the key's own */
 	TPML_PCR_SELECTION selection = smr_tpm_selection(pcrs);
 	TPM2B_DATA extra = {.size = SMR_HASH_LEN};
-	TPM2B_ATTEST *attest = NULL;
+	TPM2B_ATTEST *octets = NULL;
 	TPMT_SIGNATURE *signature = NULL;
+	TPMS_ATTEST attest;
 	enum smr_err err;
 
 	if (tpm->d == ESYS_TR_NONE)
 		return SMR_E_STATE;
 	memcpy(extra.buffer, hash, SMR_HASH_LEN);
 	err = smr_tpm_err(Esys_Quote(tpm->esys, tpm->d, smr_tpm_session(tpm, 0), ESYS_TR_NONE, ESYS_TR_NONE, &extra,
-				     &scheme, &selection, &attest, &signature));
+				     &scheme, &selection, &octets, &signature));
 	*out = (struct smr_attestation){.quoted = true, .quote.pcrs = pcrs};
 	if (err == SMR_OK)
-		err = read_quote(attest, &out->quote, pcr_digest);
+		err = read_attest(octets, TPM2_ST_ATTEST_QUOTE, &attest);
+	if (err == SMR_OK && attest.attested.quote.pcrDigest.size != SMR_HASH_LEN)
+		err = SMR_E_MALFORMED;
 	if (err == SMR_OK) {
-		put_coordinate(&signature->signature.ecdsa.signatureR, out->sig);
-		put_coordinate(&signature->signature.ecdsa.signatureS, out->sig + SMR_SCALAR_LEN);
+		take_attestation(&attest, signature, out);
+		memcpy(pcr_digest, attest.attested.quote.pcrDigest.buffer, SMR_HASH_LEN);
 	}
-	Esys_Free(attest);
+	Esys_Free(octets);
 	Esys_Free(signature);
+	return err;
+}
+
+/** No session serves twice in one command: t is authorised by the first, d by @p second. */
+static enum smr_err certify(struct smr_tpm *tpm, ESYS_TR second, const uint8_t hash[SMR_HASH_LEN],
+			    struct smr_attestation *out)
+{
+	const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL}; /* the key's own */
+	TPM2B_DATA extra = {.size = SMR_HASH_LEN};
+	TPM2B_ATTEST *octets = NULL;
+	TPMT_SIGNATURE *signature = NULL;
+	TPMS_ATTEST attest;
+	enum smr_err err;
+
+	memcpy(extra.buffer, hash, SMR_HASH_LEN);
+	err = smr_tpm_err(Esys_Certify(tpm->esys, tpm->t, tpm->d, smr_tpm_session(tpm, 0), second, ESYS_TR_NONE, &extra,
+				       &scheme, &octets, &signature));
+	*out = (struct smr_attestation){.quoted = true};
+	if (err == SMR_OK)
+		err = read_attest(octets, TPM2_ST_ATTEST_CERTIFY, &attest);
+	if (err == SMR_OK)
+		take_attestation(&attest, signature, out);
+	Esys_Free(octets);
+	Esys_Free(signature);
+	return err;
+}
+
+enum smr_err smr_tpm_certify(struct smr_tpm *tpm, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out)
+{
+	ESYS_TR second = ESYS_TR_NONE;
+	enum smr_err err;
+
+	if (tpm->d == ESYS_TR_NONE || tpm->t == ESYS_TR_NONE)
+		return SMR_E_STATE;
+	err = smr_tpm_second(tpm, &second);
+	if (err == SMR_OK)
+		err = certify(tpm, second, hash, out);
+	smr_tpm_flush(tpm, &second);
 	return err;
 }
 

@@ -42,6 +42,13 @@ enum smr_err smr_tpm_keys_load(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_A
  */
 enum smr_err smr_tpm_quote(struct smr_tpm *tpm, uint32_t pcrs, const uint8_t hash[SMR_HASH_LEN],
 			   struct smr_attestation *out, uint8_t pcr_digest[SMR_HASH_LEN]) SMR_MUST_USE;
+/**
+ * d certifies t: TPM2_Certify, for smr_tpm_certify_verify.
+ * @param hash  qualifying data.
+ * @return SMR_E_STATE: no keys are loaded; SMR_E_TPM_CLEARED: they are another's.
+ */
+enum smr_err smr_tpm_certify(struct smr_tpm *tpm, const uint8_t hash[SMR_HASH_LEN],
+			     struct smr_attestation *out) SMR_MUST_USE;
 /** t agrees: x coordinate, secret. SMR_E_STATE; SMR_E_TPM_CLEARED. */
 enum smr_err smr_tpm_agree(struct smr_tpm *tpm, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN]) SMR_MUST_USE;
 

@@ -108,6 +108,11 @@ enum smr_err smr_tpm_policy(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session)
 	return start_session(tpm, kind, session);
 }
 
+enum smr_err smr_tpm_second(struct smr_tpm *tpm, ESYS_TR *session)
+{
+	return start_session(tpm, TPM2_SE_HMAC, session);
+}
+
 ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes)
 {
 	/* Fails only for what is no session. */

@@ -149,6 +149,38 @@ enum smr_err smr_tre_client_enrol_begin(struct smr_tre_client *client, const str
 	return SMR_OK;
 }
 
+enum smr_err smr_tre_client_enrol_endorse(struct smr_tre_client *client, const uint8_t challenge[SMR_HASH_LEN],
+					  struct smr_space out_room, struct smr_tre_endorsement *out)
+{
+	struct smr_tre_request request = {.op = SMR_TRE_ENROL_ENDORSE};
+	uint8_t room[SMR_TRE_PACKET_MAX];
+	struct smr_tre_answer answer;
+	struct smr_bytes certificate;
+
+	memcpy(request.u.challenge, challenge, SMR_HASH_LEN);
+	SMR_TRY(exchange(client, &request, (struct smr_space){room, sizeof(room)}, &answer));
+	SMR_TRY(answer.err);
+	certificate = answer.u.endorsement.certificate;
+	if (certificate.len > out_room.len)
+		return SMR_E_NO_ROOM;
+	*out = answer.u.endorsement;
+	memcpy(out_room.ptr, certificate.ptr, certificate.len);
+	out->certificate = smr_bytes_of(out_room.ptr, certificate.len);
+	return SMR_OK;
+}
+
+enum smr_err smr_tre_client_enrol_activate(struct smr_tre_client *client, struct smr_bytes credential,
+					   uint8_t secret[SMR_ACTIVATED_LEN])
+{
+	const struct smr_tre_request request = {.op = SMR_TRE_ENROL_ACTIVATE, .u.message = credential};
+	struct smr_tre_answer answer;
+
+	SMR_TRY(call(client, &request, &answer));
+	memcpy(secret, answer.u.activated, SMR_ACTIVATED_LEN);
+	SMR_WIPE(answer);
+	return SMR_OK;
+}
+
 enum smr_err smr_tre_client_enrol_finish(struct smr_tre_client *client, const struct smr_tre_enrolment *enrolment,
 					 uint8_t answer[SMR_HASH_LEN])
 {

@@ -23,7 +23,9 @@ enum smr_tre_op {
 	SMR_TRE_CHECKIN_START = 7,
 	SMR_TRE_CHECKIN_COMPLETE = 8,
 	SMR_TRE_AUTHENTICATE = 9,
-	SMR_TRE_FLIGHT_GATE = 10
+	SMR_TRE_FLIGHT_GATE = 10,
+	SMR_TRE_ENROL_ENDORSE = 11,
+	SMR_TRE_ENROL_ACTIVATE = 12
 };
 
 struct smr_tre_client {
@@ -36,6 +38,10 @@ enum smr_err smr_tre_client_state(struct smr_tre_client *client, struct smr_tre_
 enum smr_err smr_tre_client_enrol_begin(struct smr_tre_client *client, const struct smr_eid *eid,
 					const uint8_t challenge[SMR_HASH_LEN],
 					struct smr_tre_identity *out) SMR_MUST_USE;
+enum smr_err smr_tre_client_enrol_endorse(struct smr_tre_client *client, const uint8_t challenge[SMR_HASH_LEN],
+					  struct smr_space room, struct smr_tre_endorsement *out) SMR_MUST_USE;
+enum smr_err smr_tre_client_enrol_activate(struct smr_tre_client *client, struct smr_bytes credential,
+					   uint8_t secret[SMR_ACTIVATED_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_enrol_finish(struct smr_tre_client *client, const struct smr_tre_enrolment *enrolment,
 					 uint8_t answer[SMR_HASH_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_flight_start(struct smr_tre_client *client, bool with_certificate,

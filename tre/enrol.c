@@ -20,24 +20,36 @@ static enum smr_err make_keys(struct smr_tre *tre, struct smr_tre_durable *draft
 	return SMR_OK;
 }
 
+/** What d signs to prove itself, and certifies t over: the challenge, and who says that it has these keys. */
+static enum smr_err hash_of(const struct smr_tre *tre, const struct smr_eid *eid, const uint8_t *challenge,
+			    uint8_t hash[SMR_HASH_LEN])
+{
+	uint8_t room[160];
+	uint8_t d[SMR_POINT_COMPRESSED_LEN];
+	uint8_t t[SMR_POINT_COMPRESSED_LEN];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes payload;
+
+	smr_point_compress(tre->d.point, d);
+	smr_point_compress(tre->t.point, t);
+	smr_put_array(&w, 3);
+	smr_put_bytes(&w, smr_eid_bytes(eid));
+	smr_put_bytes(&w, SMR_ARRAY(d));
+	smr_put_bytes(&w, SMR_ARRAY(t));
+	SMR_TRY(smr_writer_done(&w, &payload));
+	return smr_cose_hash(SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, hash);
+}
+
 static enum smr_err prove(const struct smr_tre *tre, const struct smr_eid *eid, const uint8_t *challenge,
 			  struct smr_tre_identity *out)
 {
 	const struct smr_attester d = smr_tre_attester(tre);
-	uint8_t room[160];
 	uint8_t hash[SMR_HASH_LEN];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_bytes payload;
 
 	smr_point_compress(tre->d.point, out->d);
 	smr_point_compress(tre->t.point, out->t);
 	memcpy(out->measurement, tre->measurement, sizeof(out->measurement));
-	smr_put_array(&w, 3);
-	smr_put_bytes(&w, smr_eid_bytes(eid));
-	smr_put_bytes(&w, SMR_ARRAY(out->d));
-	smr_put_bytes(&w, SMR_ARRAY(out->t));
-	SMR_TRY(smr_writer_done(&w, &payload));
-	SMR_TRY(smr_cose_hash(SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, hash));
+	SMR_TRY(hash_of(tre, eid, challenge, hash));
 	return smr_attest(&d, hash, &out->proof);
 }
 
@@ -61,6 +73,33 @@ enum smr_err smr_tre_enrol_begin(struct smr_tre *tre, const struct smr_eid *eid,
 		return err;
 	}
 	return smr_tre_keep(tre);
+}
+
+/** Keys are made, and not enrolled yet: whoever has the socket later opens nothing with them here. */
+static enum smr_err ready_to_show(struct smr_tre *tre)
+{
+	SMR_TRY(smr_tre_ready(tre));
+	if (tre->now.enrolled || !tre->now.has_keys)
+		return SMR_E_STATE;
+	return tre->now.keys_in_platform ? SMR_OK : SMR_E_UNSUPPORTED;
+}
+
+enum smr_err smr_tre_enrol_endorse(struct smr_tre *tre, const uint8_t challenge[SMR_HASH_LEN], struct smr_space room,
+				   struct smr_tre_endorsement *out)
+{
+	uint8_t hash[SMR_HASH_LEN];
+
+	SMR_TRY(ready_to_show(tre));
+	SMR_TRY(hash_of(tre, &tre->now.eid, challenge, hash));
+	SMR_TRY(tre->port->keys->endorse(tre->port->context, hash, &room, &out->certification));
+	out->certificate = smr_bytes_of(room.ptr, room.len);
+	return SMR_OK;
+}
+
+enum smr_err smr_tre_enrol_activate(struct smr_tre *tre, struct smr_bytes credential, uint8_t secret[SMR_ACTIVATED_LEN])
+{
+	SMR_TRY(ready_to_show(tre));
+	return tre->port->keys->activate(tre->port->context, SMR_OWN_D, credential, secret);
 }
 
 /** The certificate is the supplier's, and about this device and its keys. */

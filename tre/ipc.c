@@ -15,6 +15,8 @@ static size_t request_items(enum smr_tre_op op)
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_FLIGHT_KEY:
 	case SMR_TRE_CHECKIN_COMPLETE:
+	case SMR_TRE_ENROL_ENDORSE:
+	case SMR_TRE_ENROL_ACTIVATE:
 		return 2;
 	case SMR_TRE_ENROL_BEGIN:
 	case SMR_TRE_AUTHENTICATE:
@@ -29,7 +31,8 @@ const char *smr_tre_op_name(enum smr_tre_op op)
 {
 	static const char *const names[] = {"unknown",		"state",	   "enrol-begin", "enrol-finish",
 					    "flight-start",	"flight-complete", "flight-key",  "checkin-start",
-					    "checkin-complete", "authenticate",	   "flight-gate"};
+					    "checkin-complete", "authenticate",	   "flight-gate", "enrol-endorse",
+					    "enrol-activate"};
 
 	return names[(size_t)op < SMR_COUNT(names) ? (size_t)op : 0];
 }
@@ -78,7 +81,11 @@ static void put_arguments(struct smr_writer *w, const struct smr_tre_request *re
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_FLIGHT_KEY:
 	case SMR_TRE_CHECKIN_COMPLETE:
+	case SMR_TRE_ENROL_ACTIVATE:
 		smr_put_bytes(w, request->u.message);
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		smr_put_bytes(w, SMR_ARRAY(request->u.challenge));
 		break;
 	case SMR_TRE_AUTHENTICATE:
 		smr_put_bytes(w, SMR_ARRAY(request->u.authenticate.rand));
@@ -140,8 +147,12 @@ static void get_arguments(struct smr_reader *r, struct smr_tre_request *out)
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_FLIGHT_KEY:
 	case SMR_TRE_CHECKIN_COMPLETE:
-		/* Octets from the network: the engine judges them, empty ones too. */
+	case SMR_TRE_ENROL_ACTIVATE:
+		/* Octets from elsewhere: the engine, or its platform, judges them, empty ones too. */
 		out->u.message = smr_get_bytes(r, 0, SMR_TRE_PACKET_MAX);
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		smr_get_fixed(r, out->u.challenge, sizeof(out->u.challenge));
 		break;
 	case SMR_TRE_AUTHENTICATE:
 		smr_get_fixed(r, out->u.authenticate.rand, sizeof(out->u.authenticate.rand));
@@ -196,7 +207,10 @@ static size_t answer_items(enum smr_tre_op op, enum smr_err err)
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:
 	case SMR_TRE_FLIGHT_GATE:
+	case SMR_TRE_ENROL_ACTIVATE:
 		return 2;
+	case SMR_TRE_ENROL_ENDORSE:
+		return 4;
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_CHECKIN_COMPLETE:
 		return 7;
@@ -258,23 +272,21 @@ static void put_aka(struct smr_writer *w, enum smr_err err, const struct smr_aka
 
 static void put_identity(struct smr_writer *w, const struct smr_tre_identity *identity)
 {
-	const struct smr_tpm_quote *quote = &identity->proof.quote;
-
 	smr_put_bytes(w, SMR_ARRAY(identity->d));
 	smr_put_bytes(w, SMR_ARRAY(identity->t));
 	smr_put_bytes(w, SMR_ARRAY(identity->measurement));
 	smr_put_bytes(w, SMR_ARRAY(identity->proof.sig));
-	if (!identity->proof.quoted) {
+	if (identity->proof.quoted)
+		smr_put_tpm_quote(w, &identity->proof.quote);
+	else
 		smr_put_null(w);
-		return;
-	}
-	smr_put_array(w, 6);
-	smr_put_uint(w, quote->clock_ms);
-	smr_put_uint(w, quote->resets);
-	smr_put_uint(w, quote->restarts);
-	smr_put_bool(w, quote->safe);
-	smr_put_uint(w, quote->firmware);
-	smr_put_uint(w, quote->pcrs);
+}
+
+static void put_endorsement(struct smr_writer *w, const struct smr_tre_endorsement *endorsement)
+{
+	smr_put_bytes(w, endorsement->certificate);
+	smr_put_bytes(w, SMR_ARRAY(endorsement->certification.sig));
+	smr_put_tpm_quote(w, &endorsement->certification.quote);
 }
 
 static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct smr_tre_answer *answer)
@@ -285,6 +297,12 @@ static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct s
 		break;
 	case SMR_TRE_ENROL_BEGIN:
 		put_identity(w, &answer->u.identity);
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		put_endorsement(w, &answer->u.endorsement);
+		break;
+	case SMR_TRE_ENROL_ACTIVATE:
+		smr_put_bytes(w, SMR_ARRAY(answer->u.activated));
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		smr_put_bytes(w, SMR_ARRAY(answer->u.enrolled));
@@ -410,22 +428,21 @@ static void get_aka(struct smr_reader *r, enum smr_err err, struct smr_aka_resul
 
 static void get_identity(struct smr_reader *r, struct smr_tre_identity *identity)
 {
-	struct smr_tpm_quote *quote = &identity->proof.quote;
-
 	smr_get_fixed(r, identity->d, sizeof(identity->d));
 	smr_get_fixed(r, identity->t, sizeof(identity->t));
 	smr_get_fixed(r, identity->measurement, sizeof(identity->measurement));
 	smr_get_fixed(r, identity->proof.sig, sizeof(identity->proof.sig));
 	identity->proof.quoted = !smr_get_null(r);
-	if (!identity->proof.quoted)
-		return;
-	smr_get_array(r, 6, 6);
-	quote->clock_ms = smr_get_uint(r, UINT64_MAX);
-	quote->resets = (uint32_t)smr_get_uint(r, UINT32_MAX);
-	quote->restarts = (uint32_t)smr_get_uint(r, UINT32_MAX);
-	quote->safe = smr_get_bool(r);
-	quote->firmware = smr_get_uint(r, UINT64_MAX);
-	quote->pcrs = (uint32_t)smr_get_uint(r, UINT32_MAX);
+	if (identity->proof.quoted)
+		smr_get_tpm_quote(r, &identity->proof.quote);
+}
+
+static void get_endorsement(struct smr_reader *r, struct smr_tre_endorsement *out)
+{
+	out->certificate = smr_get_bytes(r, 1, SMR_ENDORSEMENT_MAX);
+	smr_get_fixed(r, out->certification.sig, sizeof(out->certification.sig));
+	out->certification.quoted = true;
+	smr_get_tpm_quote(r, &out->certification.quote);
 }
 
 static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre_answer *out)
@@ -436,6 +453,12 @@ static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre
 		break;
 	case SMR_TRE_ENROL_BEGIN:
 		get_identity(r, &out->u.identity);
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		get_endorsement(r, &out->u.endorsement);
+		break;
+	case SMR_TRE_ENROL_ACTIVATE:
+		smr_get_fixed(r, out->u.activated, sizeof(out->u.activated));
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		smr_get_fixed(r, out->u.enrolled, sizeof(out->u.enrolled));

@@ -19,6 +19,8 @@
  *     CHECKIN_COMPLETE  c2 → outcome
  *     AUTHENTICATE      rand, autn → res, ck, ik, amf, separation
  *     FLIGHT_GATE       → gate MAC
+ *     ENROL_ENDORSE     challenge → certificate, signature, [clock, resets, restarts, safe, firmware, 0]
+ *     ENROL_ACTIVATE    credential → secret
  *
  * outcome: refusal, package (smr_err), commands done, has receipts, flight needed, interval.
  *
@@ -40,7 +42,8 @@ struct smr_tre_request {
 		} enrol_begin;
 		struct smr_tre_enrolment enrolment;
 		bool with_certificate;
-		struct smr_bytes message; /* m2, c2 or signed flight key */
+		struct smr_bytes message;	 /* m2, c2, signed flight key or credential */
+		uint8_t challenge[SMR_HASH_LEN]; /* of ENROL_ENDORSE */
 		struct {
 			uint8_t rand[SMR_AKA_RAND_LEN];
 			uint8_t autn[SMR_AKA_AUTN_LEN];
@@ -54,6 +57,8 @@ struct smr_tre_answer {
 	union {
 		struct smr_tre_state state;
 		struct smr_tre_identity identity;
+		struct smr_tre_endorsement endorsement;
+		uint8_t activated[SMR_ACTIVATED_LEN];
 		uint8_t enrolled[SMR_HASH_LEN];
 		struct smr_bytes message; /* m1 or c1 */
 		uint8_t gate_mac[SMR_GATE_MAC_LEN];

@@ -25,6 +25,17 @@ struct smr_tre_keys {
 	enum smr_err (*attest)(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_attestation *out);
 	/** t agrees with @p peer: x coordinate, secret. */
 	enum smr_err (*agree)(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN]);
+	/**
+	 * What shows an outsider where the keys are.
+	 * @param certificate    [in,out] room of SMR_ENDORSEMENT_MAX: of the place's endorsement key, by its vendor. SMR_E_NOT_FOUND: none.
+	 * @param certification  [out] by d, of t, over @p hash.
+	 */
+	enum smr_err (*endorse)(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_space *certificate,
+				struct smr_attestation *certification);
+	/** Open a credential that was made for the endorsement key and @p key. SMR_E_UNOPENED, _MALFORMED. @p secret is wiped unless
+	 * SMR_OK. */
+	enum smr_err (*activate)(void *context, enum smr_own_key key, struct smr_bytes credential,
+				 uint8_t secret[SMR_ACTIVATED_LEN]);
 };
 
 struct smr_tre_port {

@@ -57,6 +57,25 @@ struct smr_tre_identity {
 enum smr_err smr_tre_enrol_begin(struct smr_tre *tre, const struct smr_eid *eid, const uint8_t challenge[SMR_HASH_LEN],
 				 struct smr_tre_identity *out) SMR_MUST_USE;
 
+/** Where the keys are, for a supplier that does not take the platform's word for it; between begin and finish alone. */
+struct smr_tre_endorsement {
+	struct smr_bytes certificate;	      /* of the TPM's endorsement key, by its vendor: X.509, DER */
+	struct smr_attestation certification; /* TPM2_Certify of t by d, over the same hash as the proof */
+};
+/**
+ * @param challenge  that of enrol_begin.
+ * @param room       of SMR_ENDORSEMENT_MAX, for the certificate.
+ * @return SMR_E_UNSUPPORTED: the keys are in software; SMR_E_NOT_FOUND: the vendor left no certificate; SMR_E_STATE: not between begin and finish.
+ */
+enum smr_err smr_tre_enrol_endorse(struct smr_tre *tre, const uint8_t challenge[SMR_HASH_LEN], struct smr_space room,
+				   struct smr_tre_endorsement *out) SMR_MUST_USE;
+/**
+ * Open a credential that was made for the TPM's endorsement key and for d: so d is in that TPM.
+ * @return SMR_E_UNOPENED: made for another TPM or key; SMR_E_MALFORMED; SMR_E_UNSUPPORTED, SMR_E_STATE as above.
+ */
+enum smr_err smr_tre_enrol_activate(struct smr_tre *tre, struct smr_bytes credential,
+				    uint8_t secret[SMR_ACTIVATED_LEN]) SMR_MUST_USE;
+
 /** What the supplier writes into the TRE. Views into the caller's memory. */
 struct smr_tre_enrolment {
 	struct smr_bytes certificate;

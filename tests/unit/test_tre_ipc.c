@@ -14,7 +14,7 @@ static const uint8_t message_octets[300] = {0xde, 0xad};
 static const enum smr_tre_op all_ops[] = {SMR_TRE_STATE,	 SMR_TRE_ENROL_BEGIN,	   SMR_TRE_ENROL_FINISH,
 					  SMR_TRE_FLIGHT_START,	 SMR_TRE_FLIGHT_COMPLETE,  SMR_TRE_FLIGHT_KEY,
 					  SMR_TRE_CHECKIN_START, SMR_TRE_CHECKIN_COMPLETE, SMR_TRE_AUTHENTICATE,
-					  SMR_TRE_FLIGHT_GATE};
+					  SMR_TRE_FLIGHT_GATE,	 SMR_TRE_ENROL_ENDORSE,	   SMR_TRE_ENROL_ACTIVATE};
 
 struct packet {
 	uint8_t room[SMR_TRE_PACKET_MAX];
@@ -61,7 +61,11 @@ static struct smr_tre_request sample_request(enum smr_tre_op op)
 	case SMR_TRE_FLIGHT_COMPLETE:
 	case SMR_TRE_FLIGHT_KEY:
 	case SMR_TRE_CHECKIN_COMPLETE:
+	case SMR_TRE_ENROL_ACTIVATE:
 		request.u.message = SMR_ARRAY(message_octets);
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		fill(&request.u.challenge, sizeof(request.u.challenge), 8);
 		break;
 	case SMR_TRE_AUTHENTICATE:
 		fill(&request.u.authenticate, sizeof(request.u.authenticate), 9);
@@ -109,6 +113,16 @@ static struct smr_tre_answer sample_answer(enum smr_tre_op op)
 		fill(&answer.u.identity, sizeof(answer.u.identity), 1);
 		answer.u.identity.proof.quoted = true;
 		answer.u.identity.proof.quote.safe = true;
+		answer.u.identity.proof.quote.pcrs = 1u << 8 | 1u << 9;
+		break;
+	case SMR_TRE_ENROL_ENDORSE:
+		fill(&answer.u.endorsement.certification, sizeof(answer.u.endorsement.certification), 1);
+		answer.u.endorsement.certification.quote.safe = true;
+		answer.u.endorsement.certification.quote.pcrs = 0;
+		answer.u.endorsement.certificate = SMR_ARRAY(message_octets);
+		break;
+	case SMR_TRE_ENROL_ACTIVATE:
+		fill(answer.u.activated, sizeof(answer.u.activated), 4);
 		break;
 	case SMR_TRE_ENROL_FINISH:
 		fill(answer.u.enrolled, sizeof(answer.u.enrolled), 2);
@@ -270,17 +284,17 @@ static void test_request_room_one_short_is_no_room(void **state)
 static void test_request_of_unknown_kind_is_unsupported(void **state)
 {
 	static const uint8_t op_0[] = {0x81, 0x00};
-	static const uint8_t op_11[] = {0x81, 0x0b};
+	static const uint8_t op_13[] = {0x81, 0x0d};
 	static const uint8_t op_65535[] = {0x82, 0x19, 0xff, 0xff, 0xf4};
 	static const uint8_t op_65536[] = {0x81, 0x1a, 0x00, 0x01, 0x00, 0x00};
-	struct smr_tre_request request = {.op = (enum smr_tre_op)11};
+	struct smr_tre_request request = {.op = (enum smr_tre_op)13};
 	struct smr_bytes out;
 	uint8_t room[16];
 
 	(void)state;
 	assert_int_equal(smr_tre_request_encode(&request, (struct smr_space){room, sizeof(room)}, &out), SMR_E_INVALID);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_0), &request), SMR_E_UNSUPPORTED);
-	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_11), &request), SMR_E_UNSUPPORTED);
+	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_13), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65535), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65536), &request), SMR_E_MALFORMED);
 }
@@ -334,7 +348,7 @@ static void test_garbage_is_never_taken_for_more_than_it_says(void **state)
 		/* Every other time with a head that gets past the first look. */
 		if (len > 2 && round % 2 == 0) {
 			octets[0] = (uint8_t)(0x80 + 1 + rng_below(&random, 13));
-			octets[1] = (uint8_t)rng_below(&random, 12);
+			octets[1] = (uint8_t)rng_below(&random, 14);
 		}
 		(void)request_is_strict(smr_bytes_of(octets, len));
 		(void)answer_is_strict(op, smr_bytes_of(octets, len));

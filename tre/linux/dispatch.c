@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tre/linux/dispatch.h"
 
-/* Room for a message that an answer refers to. */
+/* Room for what an answer refers to: M1, C1 or a certificate. */
 struct message {
-	uint8_t octets[SMR_M1_MAX > SMR_C1_MAX ? SMR_M1_MAX : SMR_C1_MAX];
+	uint8_t octets[SMR_ENDORSEMENT_MAX];
 	struct smr_space space;
 };
+
+_Static_assert(SMR_M1_MAX <= SMR_ENDORSEMENT_MAX && SMR_C1_MAX <= SMR_ENDORSEMENT_MAX, "there is room for each");
 
 static enum smr_err start(struct smr_tre *tre, const struct smr_tre_request *request, struct message *message,
 			  struct smr_tre_answer *answer)
@@ -34,6 +36,12 @@ static enum smr_err act(struct smr_tre *tre, const struct smr_tre_request *reque
 					   &answer->u.identity);
 	case SMR_TRE_ENROL_FINISH:
 		return smr_tre_enrol_finish(tre, &request->u.enrolment, answer->u.enrolled);
+	case SMR_TRE_ENROL_ENDORSE:
+		return smr_tre_enrol_endorse(tre, request->u.challenge,
+					     (struct smr_space){message->octets, sizeof(message->octets)},
+					     &answer->u.endorsement);
+	case SMR_TRE_ENROL_ACTIVATE:
+		return smr_tre_enrol_activate(tre, request->u.message, answer->u.activated);
 	case SMR_TRE_FLIGHT_START:
 	case SMR_TRE_CHECKIN_START:
 		return start(tre, request, message, answer);

@@ -87,6 +87,21 @@ static enum smr_err agree(void *context, const struct smr_pubkey *peer, uint8_t 
 	return smr_tpm_agree(((struct smr_tre_tpm *)context)->tpm, peer, out);
 }
 
+static enum smr_err endorse(void *context, const uint8_t hash[SMR_HASH_LEN], struct smr_space *certificate,
+			    struct smr_attestation *certification)
+{
+	struct smr_tpm *tpm = ((struct smr_tre_tpm *)context)->tpm;
+
+	SMR_TRY(smr_tpm_ek_certificate(tpm, certificate));
+	return smr_tpm_certify(tpm, hash, certification);
+}
+
+static enum smr_err activate(void *context, enum smr_own_key key, struct smr_bytes credential,
+			     uint8_t secret[SMR_ACTIVATED_LEN])
+{
+	return smr_tpm_activate(((struct smr_tre_tpm *)context)->tpm, key, credential, secret);
+}
+
 /* ---- storage ---- */
 
 static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN])
@@ -115,7 +130,7 @@ static enum smr_err read_tamper(void *context, uint32_t *events)
 
 struct smr_tre_port smr_tre_tpm_port(struct smr_tre_tpm *port)
 {
-	static const struct smr_tre_keys keys = {create_keys, load_keys, attest, agree};
+	static const struct smr_tre_keys keys = {create_keys, load_keys, attest, agree, endorse, activate};
 
 	return (struct smr_tre_port){
 		.context = port,

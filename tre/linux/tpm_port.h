@@ -14,6 +14,7 @@
 #ifndef SMR_TRE_LINUX_TPM_PORT_H
 #define SMR_TRE_LINUX_TPM_PORT_H
 
+#include "tpm/endorsement.h"
 #include "tpm/keys.h"
 #include "tre/linux/place.h"
 

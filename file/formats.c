@@ -102,7 +102,7 @@ enum smr_err smr_get_shipment_about(struct smr_bytes encoded, struct smr_shipmen
 
 void smr_put_shipment_record(struct smr_writer *w, const struct smr_shipment_record *record)
 {
-	smr_put_array(w, 4);
+	smr_put_array(w, record->endorsement_len > 0 ? 5 : 4);
 	smr_put_bytes(w, smr_eid_bytes(&record->eid));
 	if (record->has_imei)
 		smr_put_bytes(w, SMR_ARRAY(record->imei.octets));
@@ -110,6 +110,8 @@ void smr_put_shipment_record(struct smr_writer *w, const struct smr_shipment_rec
 		smr_put_null(w);
 	smr_put_bytes(w, SMR_ARRAY(record->d));
 	smr_put_bytes(w, SMR_ARRAY(record->t));
+	if (record->endorsement_len > 0)
+		smr_put_bytes(w, smr_bytes_of(record->endorsement, record->endorsement_len));
 }
 
 /* By way of the text, whose parser knows the lengths and the check digit. */
@@ -126,12 +128,21 @@ static enum smr_err check_imei(const struct smr_imei *imei)
 	return memcmp(imei, &again, sizeof(again)) == 0 ? SMR_OK : SMR_E_MALFORMED;
 }
 
+static void get_endorsement(struct smr_reader *r, struct smr_shipment_record *record)
+{
+	struct smr_bytes der = smr_get_bytes(r, 1, sizeof(record->endorsement));
+
+	record->endorsement_len = der.len;
+	if (der.len > 0)
+		memcpy(record->endorsement, der.ptr, der.len);
+}
+
 enum smr_err smr_get_shipment_record(struct smr_bytes encoded, struct smr_shipment_record *out)
 {
 	struct smr_reader r = smr_reader_init(encoded);
 	struct smr_shipment_record record = {0};
+	size_t items = smr_get_array(&r, 4, 5);
 
-	(void)smr_get_array(&r, 4, 4);
 	smr_get_eid(&r, &record.eid);
 	record.has_imei = !smr_get_null(&r);
 	if (record.has_imei) {
@@ -140,6 +151,8 @@ enum smr_err smr_get_shipment_record(struct smr_bytes encoded, struct smr_shipme
 	}
 	smr_get_point(&r, record.d);
 	smr_get_point(&r, record.t);
+	if (items == 5)
+		get_endorsement(&r, &record);
 	SMR_TRY(smr_reader_done(&r));
 	*out = record;
 	return SMR_OK;

@@ -33,6 +33,9 @@ struct smr_shipment_record {
 	struct smr_imei imei;
 	uint8_t d[SMR_POINT_COMPRESSED_LEN];
 	uint8_t t[SMR_POINT_COMPRESSED_LEN];
+	/* Of a TPM: the certificate of its endorsement key (file/endorsement.h), for whoever does not take the supplier's word for it. */
+	size_t endorsement_len; /* 0: none */
+	uint8_t endorsement[SMR_ENDORSEMENT_MAX];
 };
 void smr_put_shipment_about(struct smr_writer *w, const struct smr_shipment_about *about);
 enum smr_err smr_get_shipment_about(struct smr_bytes encoded, struct smr_shipment_about *out) SMR_MUST_USE;

@@ -479,6 +479,10 @@ static void formats_of_shipments(void)
 	FUZZ_CHECK(smr_imei_parse(SMR_TEXT("490154203237518"), &record.imei) == SMR_OK);
 	smr_put_shipment_record(start(&room), &record);
 	save_format("shipment-imei", 1, &room);
+	record.endorsement_len = 2;
+	record.endorsement[0] = 0x30;
+	smr_put_shipment_record(start(&room), &record);
+	save_format("shipment-endorsement", 1, &room);
 	smr_put_reference_record(start(&room), &reference);
 	save_format("reference", 2, &room);
 	smr_put_reference_record(start(&room), &release);

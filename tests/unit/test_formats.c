@@ -3,7 +3,7 @@
 
 #include "file/formats.h"
 
-#define ROOM 1024u
+#define ROOM 2048u
 
 /*
  * Every format goes through the same mill. `decode` fills an object of the format's type and, when `again` is given,
@@ -46,13 +46,17 @@ static enum smr_err get_shipment_about(struct smr_bytes in, struct smr_writer *a
 static void put_shipment_record(struct smr_writer *w, unsigned variant)
 {
 	const struct smr_bytes imeis[] = {SMR_TEXT(PLAYER_IMEI), SMR_TEXT("4901542032375101")};
-	struct smr_shipment_record record = {.has_imei = variant > 0};
+	struct smr_shipment_record record = {.has_imei = variant == 1 || variant == 2};
 
 	player_eid(&record.eid);
-	if (variant > 0)
+	if (record.has_imei)
 		assert_int_equal(smr_imei_parse(imeis[variant - 1], &record.imei), SMR_OK);
 	player_point(record.d, 4);
 	player_point(record.t, 5);
+	if (variant == 3) {
+		record.endorsement_len = 300;
+		fill(record.endorsement, 300, 0x30);
+	}
 	smr_put_shipment_record(w, &record);
 }
 
@@ -326,7 +330,7 @@ static enum smr_err get_empty(struct smr_bytes in, struct smr_writer *again)
 
 static const struct format formats[] = {
 	{"shipment about", put_shipment_about, 8, get_shipment_about},
-	{"shipment record", put_shipment_record, 3, get_shipment_record},
+	{"shipment record", put_shipment_record, 4, get_shipment_record},
 	{"reference", put_reference, 4, get_reference},
 	{"batch about", put_batch_about, 1, get_batch_about},
 	{"batch record", put_batch_record, 5, get_batch_record},

@@ -660,7 +660,7 @@ static void tre_requests(void)
 {
 	static const char *const names[] = {"state",	       "enrol-begin", "enrol-finish",  "flight-start",
 					    "flight-complete", "flight-key",  "checkin-start", "checkin-complete",
-					    "authenticate",    "flight-gate"};
+					    "authenticate",    "flight-gate", "enrol-endorse", "enrol-activate"};
 	struct room room;
 	struct room steps;
 
@@ -669,7 +669,7 @@ static void tre_requests(void)
 		struct smr_tre_request request = {.op = (enum smr_tre_op)(i + 1)};
 
 		if (request.op == SMR_TRE_FLIGHT_COMPLETE || request.op == SMR_TRE_FLIGHT_KEY ||
-		    request.op == SMR_TRE_CHECKIN_COMPLETE)
+		    request.op == SMR_TRE_CHECKIN_COMPLETE || request.op == SMR_TRE_ENROL_ACTIVATE)
 			request.u.message = SMR_ARRAY(ticket);
 		if (request.op == SMR_TRE_ENROL_FINISH) {
 			request.u.enrolment.certificate = SMR_ARRAY(ticket);
@@ -699,6 +699,7 @@ static void tre_answers(void)
 	const struct smr_tre_answer message = {.u.message = SMR_ARRAY(ticket)};
 	const struct smr_tre_answer outcome = {.u.outcome = {.package = SMR_E_NOTHING, .interval_s = 60}};
 	const struct smr_tre_answer aka = {.u.aka = {.res_len = 8}};
+	const struct smr_tre_answer endorsement = {.u.endorsement.certificate = SMR_ARRAY(ticket)};
 	const struct smr_tre_answer refused = {.err = SMR_E_STATE};
 	const struct smr_tre_answer out_of_step = {.err = SMR_E_SQN, .u.aka = {.auts = {1}}};
 
@@ -711,6 +712,7 @@ static void tre_answers(void)
 	tre_answer("answer-outcome", SMR_TRE_FLIGHT_COMPLETE, &outcome);
 	tre_answer("answer-aka", SMR_TRE_AUTHENTICATE, &aka);
 	tre_answer("answer-auts", SMR_TRE_AUTHENTICATE, &out_of_step);
+	tre_answer("answer-endorsement", SMR_TRE_ENROL_ENDORSE, &endorsement);
 	tre_answer("answer-refused", SMR_TRE_STATE, &refused);
 }
 

@@ -14,10 +14,17 @@ static const char schema[] =
 	" eid BLOB NOT NULL, imei BLOB, d BLOB, t BLOB, PRIMARY KEY (number, position), UNIQUE (number, eid),"
 	" UNIQUE (number, imei), UNIQUE (number, d), UNIQUE (number, t)) WITHOUT ROWID;";
 
-/* Beside the tables of version 1, for the question whether a device is in an earlier shipment, and for shipments of devices without software keys. */
+/* Beside the tables of version 1: for the question whether a device is in an earlier shipment, for shipments of devices without software keys, and
+ * for what TPM vendors say of them. */
 static const char later[] = "CREATE INDEX IF NOT EXISTS device_eid ON device (eid);"
 			    "CREATE TABLE IF NOT EXISTS platform (number INTEGER PRIMARY KEY REFERENCES shipment,"
-			    " platform INTEGER NOT NULL);";
+			    " platform INTEGER NOT NULL);"
+			    "CREATE TABLE IF NOT EXISTS endorsement (number INTEGER NOT NULL REFERENCES shipment,"
+			    " eid BLOB NOT NULL, certificate BLOB NOT NULL, PRIMARY KEY (number, eid)) WITHOUT ROWID;";
+
+#define DEVICE_COLUMNS                                                             \
+	"SELECT eid, imei, d, t, (SELECT certificate FROM endorsement AS e WHERE " \
+	"e.number = device.number AND e.eid = device.eid) FROM device WHERE number = ?1 "
 
 #define SHIPMENT_COLUMNS                                                                                 \
 	"SELECT number, owner, gate, made, shipped, (SELECT count(*) FROM device WHERE device.number = " \
@@ -206,6 +213,21 @@ static const char *duplicate_field(sqlite3 *sql)
 	return "eid";
 }
 
+static enum smr_err put_endorsement(struct smr_supplier_db *db, uint64_t number,
+				    const struct smr_shipment_record *record)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(
+		db->sql, record->endorsement_len > 0
+				 ? "INSERT OR REPLACE INTO endorsement (number, eid, certificate) VALUES (?1, ?2, ?3)"
+				 : "DELETE FROM endorsement WHERE number = ?1 AND eid = ?2");
+
+	smr_db_bind_uint(s, 1, number);
+	smr_db_bind(s, 2, smr_eid_bytes(&record->eid));
+	if (record->endorsement_len > 0)
+		smr_db_bind(s, 3, smr_bytes_of(record->endorsement, record->endorsement_len));
+	return smr_db_run(s);
+}
+
 enum smr_err smr_supplier_db_add_device(struct smr_supplier_db *db, uint64_t number, uint64_t position,
 					const struct smr_supplier_device *device, const char **field)
 {
@@ -221,6 +243,8 @@ enum smr_err smr_supplier_db_add_device(struct smr_supplier_db *db, uint64_t num
 	err = smr_db_run(s);
 	if (err == SMR_E_DUPLICATE)
 		*field = duplicate_field(db->sql);
+	if (err == SMR_OK && device->record.endorsement_len > 0)
+		err = put_endorsement(db, number, &device->record);
 	return err;
 }
 
@@ -237,6 +261,18 @@ enum smr_err smr_supplier_db_earlier(struct smr_supplier_db *db, uint64_t number
 	return err;
 }
 
+static enum smr_err read_endorsement(sqlite3_stmt *s, int column, struct smr_shipment_record *record)
+{
+	struct smr_bytes certificate = smr_db_view(s, column);
+
+	if (certificate.len > sizeof(record->endorsement))
+		return SMR_E_TAMPERED;
+	record->endorsement_len = certificate.len;
+	if (certificate.len > 0)
+		memcpy(record->endorsement, certificate.ptr, certificate.len);
+	return SMR_OK;
+}
+
 static enum smr_err read_device(sqlite3_stmt *s, struct smr_supplier_device *out)
 {
 	*out = (struct smr_supplier_device){.enrolled = smr_db_view(s, 2).len > 0};
@@ -247,14 +283,14 @@ static enum smr_err read_device(sqlite3_stmt *s, struct smr_supplier_device *out
 	if (!out->enrolled)
 		return SMR_OK;
 	SMR_TRY(smr_db_octets(s, 2, out->record.d, sizeof(out->record.d)));
-	return smr_db_octets(s, 3, out->record.t, sizeof(out->record.t));
+	SMR_TRY(smr_db_octets(s, 3, out->record.t, sizeof(out->record.t)));
+	return read_endorsement(s, 4, &out->record);
 }
 
 enum smr_err smr_supplier_db_device(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
 				    struct smr_supplier_device *out)
 {
-	SMR_DB_STATEMENT *s =
-		smr_db_prepare(db->sql, "SELECT eid, imei, d, t FROM device WHERE number = ?1 AND eid = ?2");
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, DEVICE_COLUMNS "AND eid = ?2");
 	enum smr_err err;
 
 	smr_db_bind_uint(s, 1, number);
@@ -269,8 +305,7 @@ enum smr_err smr_supplier_db_devices(struct smr_supplier_db *db, uint64_t number
 				     enum smr_err (*each)(void *context, const struct smr_supplier_device *device),
 				     void *context)
 {
-	SMR_DB_STATEMENT *s =
-		smr_db_prepare(db->sql, "SELECT eid, imei, d, t FROM device WHERE number = ?1 ORDER BY position");
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, DEVICE_COLUMNS "ORDER BY position");
 	struct smr_supplier_device device;
 	enum smr_err err;
 
@@ -282,16 +317,29 @@ enum smr_err smr_supplier_db_devices(struct smr_supplier_db *db, uint64_t number
 	return err == SMR_E_NOTHING ? SMR_OK : err;
 }
 
-enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
-				   const uint8_t d[SMR_POINT_COMPRESSED_LEN], const uint8_t t[SMR_POINT_COMPRESSED_LEN])
+static enum smr_err put_keys(struct smr_supplier_db *db, uint64_t number, const struct smr_shipment_record *record)
 {
 	SMR_DB_STATEMENT *s =
 		smr_db_prepare(db->sql, "UPDATE device SET d = ?3, t = ?4 WHERE number = ?1 AND eid = ?2");
 
 	smr_db_bind_uint(s, 1, number);
-	smr_db_bind(s, 2, smr_eid_bytes(eid));
-	smr_db_bind(s, 3, smr_bytes_of(d, SMR_POINT_COMPRESSED_LEN));
-	smr_db_bind(s, 4, smr_bytes_of(t, SMR_POINT_COMPRESSED_LEN));
+	smr_db_bind(s, 2, smr_eid_bytes(&record->eid));
+	smr_db_bind(s, 3, SMR_ARRAY(record->d));
+	smr_db_bind(s, 4, SMR_ARRAY(record->t));
 	SMR_TRY(smr_db_run(s));
 	return sqlite3_changes(db->sql) == 1 ? SMR_OK : SMR_E_NOT_FOUND;
+}
+
+enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number,
+				   const struct smr_shipment_record *record)
+{
+	enum smr_err err;
+
+	SMR_TRY(smr_supplier_db_begin(db));
+	err = put_keys(db, number, record);
+	if (err == SMR_OK)
+		err = put_endorsement(db, number, record);
+	if (err == SMR_OK)
+		return smr_supplier_db_end(db, true);
+	return smr_supplier_db_end(db, false) == SMR_OK ? err : SMR_E_IO;
 }

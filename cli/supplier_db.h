@@ -50,7 +50,7 @@ enum smr_err smr_supplier_db_each(struct smr_supplier_db *db,
 enum smr_err smr_supplier_db_shipped(struct smr_supplier_db *db, uint64_t number, uint64_t now) SMR_MUST_USE;
 
 struct smr_supplier_device {
-	struct smr_shipment_record record; /* d and t are zero until it is enrolled */
+	struct smr_shipment_record record; /* d and t are zero, and there is no endorsement, until it is enrolled */
 	bool enrolled;
 };
 /**
@@ -68,9 +68,8 @@ enum smr_err smr_supplier_db_device(struct smr_supplier_db *db, uint64_t number,
 enum smr_err smr_supplier_db_devices(struct smr_supplier_db *db, uint64_t number,
 				     enum smr_err (*each)(void *context, const struct smr_supplier_device *device),
 				     void *context) SMR_MUST_USE;
-/** The device proved its keys. Durable on return. SMR_E_DUPLICATE: another device has one of them. */
-enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number, const struct smr_eid *eid,
-				   const uint8_t d[SMR_POINT_COMPRESSED_LEN],
-				   const uint8_t t[SMR_POINT_COMPRESSED_LEN]) SMR_MUST_USE;
+/** The device proved its keys: take them, and the endorsement, over. Durable on return. SMR_E_DUPLICATE: another device has one of them. */
+enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number,
+				   const struct smr_shipment_record *record) SMR_MUST_USE;
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * samara supplier enrol: one TRE on the production line. It makes its keys inside and proves that it has both, the
+ * samara supplier enrol: one TRE on the production line. It makes its keys inside and proves that it has both, and where they are, the
  * supplier certifies them and writes in what the device will trust; only then is the device noted as enrolled.
  */
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/supplier_db.h"
+#include "cli/supplier_endorse.h"
 #include "core/cose.h"
 #include "core/hpke.h"
 #include "sys/clock.h"
@@ -23,15 +24,19 @@ struct enrolling {
 	const struct smr_eid *eid;
 	const char *eid_text;
 	bool with_epoch;
+	struct smr_tpm_roots *roots; /* NULL: nobody is asked where the keys are */
 	struct smr_problem *problem;
 	/* What the TRE is given. */
 	uint8_t root[SMR_POINT_COMPRESSED_LEN];
 	struct picked_key shelf;
 	struct picked_key epoch;
 	uint8_t certificate[SMR_CERTIFICATE_MAX];
+	uint8_t asked[SMR_HASH_LEN];	 /* the challenge for d */
+	uint8_t proved[SMR_HASH_LEN];	 /* what d's proof is over */
 	uint8_t challenge[SMR_HASH_LEN]; /* sealed to t: secret until the TRE has answered */
 	uint8_t sealed[SMR_HASH_LEN + SMR_HPKE_OVERHEAD];
 	struct smr_tre_identity identity;
+	struct smr_shipment_record record; /* as it will be shipped */
 	struct smr_tre_enrolment enrolment;
 };
 
@@ -104,12 +109,11 @@ static enum smr_err read_flight_keys(struct enrolling *e, const char *path)
 
 /* ---- the TRE's keys ---- */
 
-static enum smr_err check_proof(struct enrolling *e, const uint8_t challenge[SMR_HASH_LEN])
+static enum smr_err check_proof(struct enrolling *e)
 {
 	uint8_t room[160];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	const struct smr_attestation *proof = &e->identity.proof;
-	uint8_t hash[SMR_HASH_LEN];
 	struct smr_pubkey d = {0};
 	struct smr_bytes payload;
 	enum smr_err err;
@@ -119,22 +123,22 @@ static enum smr_err check_proof(struct enrolling *e, const uint8_t challenge[SMR
 	smr_put_bytes(&w, SMR_ARRAY(e->identity.d));
 	smr_put_bytes(&w, SMR_ARRAY(e->identity.t));
 	SMR_TRY(smr_writer_done(&w, &payload));
-	SMR_TRY(smr_cose_hash(SMR_LABEL_ENROL, smr_bytes_of(challenge, SMR_HASH_LEN), payload, hash));
+	SMR_TRY(smr_cose_hash(SMR_LABEL_ENROL, SMR_ARRAY(e->asked), payload, e->proved));
 	err = smr_pubkey_import(&d, SMR_ARRAY(e->identity.d));
 	if (err == SMR_OK)
-		err = proof->quoted ? smr_tpm_quote_verify(&d, &proof->quote, hash, e->identity.measurement, proof->sig)
-				    : smr_ecdsa_verify(&d, hash, proof->sig);
+		err = proof->quoted
+			      ? smr_tpm_quote_verify(&d, &proof->quote, e->proved, e->identity.measurement, proof->sig)
+			      : smr_ecdsa_verify(&d, e->proved, proof->sig);
 	smr_pubkey_wipe(&d);
 	return err;
 }
 
 static enum smr_err take_identity(struct enrolling *e, struct smr_tre_client *tre)
 {
-	uint8_t challenge[SMR_HASH_LEN];
-	enum smr_err err = smr_random(challenge, sizeof(challenge));
+	enum smr_err err = smr_random(e->asked, sizeof(e->asked));
 
 	if (err == SMR_OK)
-		err = smr_tre_client_enrol_begin(tre, e->eid, challenge, &e->identity);
+		err = smr_tre_client_enrol_begin(tre, e->eid, e->asked, &e->identity);
 	if (err == SMR_E_STATE)
 		return smr_problem(e->problem, err,
 				   "device %s: this TRE is enrolled already; a TRE that was enrolled without being "
@@ -148,8 +152,22 @@ static enum smr_err take_identity(struct enrolling *e, struct smr_tre_client *tr
 				   "into one of its own kind",
 				   e->eid_text, e->identity.proof.quoted ? "a TPM" : "software",
 				   e->shipment.platform == SMR_PLATFORM_TPM ? "a TPM" : "keys in software");
-	err = check_proof(e, challenge);
+	err = check_proof(e);
 	return err == SMR_OK ? SMR_OK : said(e, err, "the TRE does not prove that it has its signature key");
+}
+
+/* What the shipment will say of the device, and whether that is so. */
+static enum smr_err make_record(struct enrolling *e, struct smr_tre_client *tre)
+{
+	enum smr_err err;
+
+	e->record.eid = *e->eid;
+	memcpy(e->record.d, e->identity.d, sizeof(e->record.d));
+	memcpy(e->record.t, e->identity.t, sizeof(e->record.t));
+	if (e->roots == NULL)
+		return SMR_OK;
+	err = smr_supplier_endorse(e->roots, tre, e->asked, e->proved, &e->record, e->problem);
+	return err == SMR_OK ? SMR_OK : smr_problem_prefix(e->problem, err, "device %s", e->eid_text);
 }
 
 static enum smr_err certify(struct enrolling *e)
@@ -232,7 +250,7 @@ static enum smr_err give_epoch_key(struct enrolling *e, struct smr_tre_client *t
 
 static enum smr_err note(struct smr_supplier_db *db, const struct enrolling *e)
 {
-	enum smr_err err = smr_supplier_db_enrol(db, e->shipment.number, e->eid, e->identity.d, e->identity.t);
+	enum smr_err err = smr_supplier_db_enrol(db, e->shipment.number, &e->record);
 
 	if (err == SMR_E_DUPLICATE)
 		return smr_problem(e->problem, err, "device %s shows the keys of another device of the shipment",
@@ -254,6 +272,8 @@ static enum smr_err enrol(struct enrolling *e, struct smr_supplier_db *db, const
 				   "no TRE answers at %s: %s (is samara-tre running, and may you use its socket?)",
 				   socket, smr_err_text(err));
 	err = take_identity(e, &tre);
+	if (err == SMR_OK)
+		err = make_record(e, &tre);
 	if (err == SMR_OK)
 		err = finish(e, &tre);
 	if (err == SMR_OK)
@@ -292,6 +312,26 @@ static enum smr_err find_device(struct smr_supplier_db *db, uint64_t number, str
 	return SMR_OK;
 }
 
+/* Whose word counts for where the keys are: that of the TPM's vendor, or nobody's but the supplier's own. */
+static enum smr_err open_roots(struct enrolling *e, const struct smr_args *args)
+{
+	bool given = smr_arg_given(args, "tpm-roots");
+	bool unendorsed = smr_arg_given(args, "unendorsed");
+
+	if (e->shipment.platform != SMR_PLATFORM_TPM)
+		return !given && !unendorsed ? SMR_OK
+					     : smr_problem(e->problem, SMR_E_INVALID,
+							   "--tpm-roots and --unendorsed are for devices with a TPM; "
+							   "shipment %llu is of devices with keys in software",
+							   (unsigned long long)e->shipment.number);
+	if (given == unendorsed)
+		return smr_problem(
+			e->problem, SMR_E_INVALID,
+			"give --tpm-roots FILE (certificates of the TPM vendors whose word you take), or, to "
+			"vouch yourself for it that the keys are in a TPM, --unendorsed");
+	return unendorsed ? SMR_OK : smr_tpm_roots_open(smr_arg(args, "tpm-roots"), &e->roots, e->problem);
+}
+
 static enum smr_err run_on(const struct smr_args *args, struct smr_supplier_db *db, struct enrolling *e)
 {
 	uint64_t number;
@@ -300,9 +340,13 @@ static enum smr_err run_on(const struct smr_args *args, struct smr_supplier_db *
 	SMR_TRY(smr_cli_uint(args, "number", 1, UINT32_MAX, 0, &number, e->problem));
 	err = find_device(db, number, e);
 	if (err == SMR_OK)
+		err = open_roots(e, args);
+	if (err == SMR_OK)
 		err = enrol(e, db, args);
 	if (err == SMR_OK && !args->quiet)
-		(void)printf("device %s: enrolled\n", e->eid_text);
+		(void)printf("device %s: enrolled%s\n", e->eid_text,
+			     e->record.endorsement_len > 0 ? ", its keys are in an endorsed TPM" : "");
+	smr_tpm_roots_close(e->roots);
 	SMR_WIPE(e->shipment);
 	SMR_WIPE(e->challenge);
 	SMR_WIPE(e->enrolment);
@@ -338,6 +382,9 @@ static const struct smr_option options[] = {
 	{"tre", 0, "SOCKET", SMR_OPT_REQUIRED, "socket of its samara-tre"},
 	{"flight-keys", 0, "FILE", SMR_OPT_REQUIRED, "flight-keys.smr of the RO"},
 	{"epoch-key", 0, NULL, 0, "give the TRE the present epoch key too"},
+	{"tpm-roots", 0, "FILE", 0,
+	 "certificates of TPM vendors (PEM): its keys have to be in a TPM that one of them endorses"},
+	{"unendorsed", 0, NULL, 0, "do not ask for the TPM's endorsement: you vouch for it yourself"},
 };
 
 const struct smr_subcommand smr_cmd_supplier_enrol = {
@@ -348,6 +395,9 @@ const struct smr_subcommand smr_cmd_supplier_enrol = {
 	.common = SMR_ARGS_DIR | SMR_ARGS_QUIET,
 	.summary = "Enrol the TRE of one device of a shipment.",
 	.details = "The TRE makes its keys inside and proves them; it is given its EID, its certificate,\n"
-		   "the RO's root and shelf key, and the owner or the operators that it will go by.",
+		   "the RO's root and shelf key, and the owner or the operators that it will go by.\n"
+		   "Of a device with a TPM the vendor's certificate of its endorsement key (ECC P-256, index\n"
+		   "0x1c0000a) is verified, the TPM has to show that it has that key and the device's keys,\n"
+		   "and the certificate goes into the shipment.",
 	.example = "samara supplier enrol --dir sup -n 1 --eid 8904… --tre tre.sock --flight-keys flight-keys.smr",
 };

@@ -7,9 +7,10 @@
 #include "sys/csv.h"
 #include "sys/text.h"
 
-enum column { EID, IMEI, D, T };
+enum column { EID, IMEI, D, T, ENDORSEMENT };
 
-static const struct smr_csv_column columns[] = {{"eid", true}, {"imei", false}, {"d", false}, {"t", false}};
+static const struct smr_csv_column columns[] = {
+	{"eid", true}, {"imei", false}, {"d", false}, {"t", false}, {"endorsement", false}};
 
 struct taking {
 	struct smr_supplier_db *db;
@@ -60,6 +61,24 @@ static enum smr_err take_keys(struct taking *t, struct smr_supplier_device *devi
 	return SMR_OK;
 }
 
+/* The vendor's certificate, where the production line collected it too; the operators verify it. */
+static enum smr_err take_endorsement(struct taking *t, struct smr_supplier_device *device)
+{
+	struct smr_bytes text = smr_csv_field(t->csv, ENDORSEMENT);
+	struct smr_space room = {device->record.endorsement, sizeof(device->record.endorsement)};
+
+	if (text.len == 0)
+		return SMR_OK;
+	if (!device->enrolled || t->shipment->platform != SMR_PLATFORM_TPM)
+		return smr_csv_problem(t->csv, ENDORSEMENT, SMR_E_INVALID, t->problem,
+				       "an endorsement stands with d and t of a device with a TPM (--platform tpm)");
+	if (smr_hex_decode(text, &room) != SMR_OK)
+		return smr_csv_problem(t->csv, ENDORSEMENT, SMR_E_MALFORMED, t->problem,
+				       "an endorsement is a certificate in DER, at most 1024 octets, in hex digits");
+	device->record.endorsement_len = room.len;
+	return SMR_OK;
+}
+
 static enum smr_err take_line(struct taking *t, struct smr_supplier_device *device)
 {
 	enum smr_err err = smr_eid_parse(smr_csv_field(t->csv, EID), &device->record.eid);
@@ -74,7 +93,8 @@ static enum smr_err take_line(struct taking *t, struct smr_supplier_device *devi
 			return smr_csv_problem(t->csv, IMEI, err, t->problem,
 					       err == SMR_E_MALFORMED ? "an IMEI has 15 digits, an IMEISV 16" : NULL);
 	}
-	return take_keys(t, device);
+	SMR_TRY(take_keys(t, device));
+	return take_endorsement(t, device);
 }
 
 static size_t column_of(const char *field)
@@ -284,6 +304,7 @@ const struct smr_subcommand smr_cmd_supplier_shipment = {
 	.summary = "Take the list of the devices of a new shipment.",
 	.details = "Columns of the CSV file: eid, imei (may be empty or missing) and, when the\n"
 		   "production line collected the keys itself, d and t (points of P-256 in hex,\n"
-		   "compressed or not). The list is taken whole or not at all.",
+		   "compressed or not), for devices with a TPM also endorsement (the certificate of the\n"
+		   "TPM's endorsement key, DER in hex). The list is taken whole or not at all.",
 	.example = "samara supplier shipment --dir sup -n 1 --csv devices.csv --owner owner.card",
 };

@@ -56,6 +56,7 @@ class Demo:
     def manufacture(self):
         """Every device boots what is released for it, with a TPM of its own, and is enrolled in that state; then it is switched off and shipped."""
         self.flight_keys = self.supplier.take(self.ro.path("flight-keys.smr"))
+        self.tpm_roots = self.supplier.take(self.world.tpm_roots)
         for members, _, _, known in SHIPMENTS.values():
             for member in members:
                 self.devices[member] = Device(self.world, member, "never" if known else "always", interval=INTERVAL)
@@ -97,8 +98,8 @@ class Demo:
     def enrol(self, number, device):
         device.wait_answering()
         more = ("--epoch-key",) if device.number == WITH_EPOCH_KEY else ()
-        self.supplier.run("enrol", "--number", str(number), "--eid", device.eid, "--tre", device.socket, "--flight-keys", self.flight_keys, *more,
-                          groups=(device.gid,))
+        self.supplier.run("enrol", "--number", str(number), "--eid", device.eid, "--tre", device.socket, "--flight-keys", self.flight_keys,
+                          "--tpm-roots", self.tpm_roots, *more, groups=(device.gid,))
         device.power_off()
 
     def booted(self):

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+from endorse import Vendor
 from swtpm import SoftwareTpm
 
 UID_BASE = 61000
@@ -293,8 +294,9 @@ class Device:
             return False
 
     def give_tpm(self):
-        """From now on it has a TPM of its own, as on its board: no other user reaches its state."""
+        """From now on it has a TPM of its own, as on its board: no other user reaches its state. Its vendor endorsed it."""
         self.tpm = SoftwareTpm(os.path.join(self.dir, "tpm"))
+        self.world.vendor.endorse(self.tpm)
         self.world.tpms.append(self.tpm)
 
     def stages(self):
@@ -374,6 +376,8 @@ class World:
         self.root = tempfile.mkdtemp(prefix="samara-", dir="/tmp")
         atexit.register(self.close)
         os.chmod(self.root, 0o711)
+        self.vendor = Vendor()  # of all TPMs
+        self.tpm_roots = self.vendor.write_roots(os.path.join(self.root, "tpm-roots.pem"))
         self.logs = os.path.join(self.root, "logs")
         os.mkdir(self.logs, 0o700)
         self.copy_programs()

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supplier's station and a real samara-tre with a TPM: what the TPM's vendor says of it is verified before the device is certified, and each lie has
+words of its own. Whatever is refused is not noted as enrolled."""
+import datetime
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import cbor2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import judged  # noqa: E402
+import lone_tre  # noqa: E402
+import wire  # noqa: E402
+from boot_rig import good  # noqa: E402
+from endorse import EK_CERTIFICATE, ObjectIdentifier, Vendor, ec, endorsement_key, put_certificate, serialization  # noqa: E402
+from oracle import files  # noqa: E402
+from oracle.cbor import encode  # noqa: E402
+from swtpm import SoftwareTpm  # noqa: E402
+from world import eid  # noqa: E402
+
+SAMARA = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "cli", "samara")
+STATE, ENROL_ENDORSE, ENROL_ACTIVATE = 1, 11, 12
+ATTESTATION_KEY = ObjectIdentifier("2.23.133.8.3")
+DAY = datetime.timedelta(days=1)
+
+
+class Middle:
+    """Between the station and a TRE: @tell(request, ask) gives the answer, with ask to ask the TRE."""
+
+    def __init__(self, tre, path, tell):
+        self.tre, self.path, self.tell = tre, path, tell
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        client, _ = self.listener.accept()
+        with client, self.tre.connection() as ask:
+            while octets := client.recv(8192):
+                client.send(encode(self.tell(cbor2.loads(octets), ask)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(lone_tre.PATIENCE)
+        self.listener.close()
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.base = tempfile.mkdtemp(prefix="samara-endorse-")
+        cls.addClassCleanup(shutil.rmtree, cls.base)
+        for role in ("supplier", "ro", "sho"):
+            good(SAMARA, role, "init", "--dir", cls.path(role), "--name", role)
+        good(SAMARA, "supplier", "trust", "--dir", cls.path("supplier"), "--yes", cls.path("ro", "ro.card"), cls.path("sho", "sho.card"))
+        cls.vendor = Vendor()
+        cls.roots = cls.vendor.write_roots(cls.path("roots.pem"))
+        cls.numbers = iter(range(1, 1000))
+
+    @classmethod
+    def path(cls, *names):
+        return os.path.join(cls.base, *names)
+
+    def setUp(self):
+        self.number = next(self.numbers)
+        self.eid = eid(self.number)
+        self.tpm = self.machine("tpm")
+        self.tre = None
+
+    def machine(self, name):
+        directory = tempfile.mkdtemp(prefix=name, dir=self.base)
+        tpm = SoftwareTpm(directory)
+        self.addCleanup(tpm.stop)
+        return tpm
+
+    def ship(self, platform="tpm"):
+        rows = self.path(f"devices-{self.number}.csv")
+        with open(rows, "w", encoding="utf-8") as f:
+            f.write(f"eid,imei\n{self.eid},\n")
+        good(SAMARA, "supplier", "shipment", "--dir", self.path("supplier"), "--number", str(self.number), "--platform", platform, "--csv", rows,
+             "--anchor", self.path("sho", "sho.card"))
+
+    def start(self, tpm=None):
+        tre = lone_tre.Tre(enrol=False, tpm=tpm or self.tpm)
+        self.addCleanup(tre.close)
+        return tre
+
+    def leave(self, der):
+        """Another certificate in the TPM, while the TRE is off."""
+        if self.tre:
+            self.tre.kill()
+        put_certificate(self.tpm, der)
+        if self.tre:
+            self.tre.start()
+
+    def enrol(self, *words, socket_path=None):
+        return subprocess.run([SAMARA, "supplier", "enrol", "--dir", self.path("supplier"), "--number", str(self.number), "--eid", self.eid, "--tre",
+                               socket_path or self.tre.path, "--flight-keys", self.path("ro", "flight-keys.smr"), *words],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+    def refused(self, code, words, *more, **kwargs):
+        done = self.enrol(*(more or ("--tpm-roots", self.roots)), **kwargs)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(words, done.stderr)
+        self.assertFalse(self.tre.ask(STATE)[2])
+        self.assertIn("not enrolled", good(SAMARA, "supplier", "status", "--dir", self.path("supplier"), "--number", str(self.number)))
+
+    def accepted(self):
+        done = self.enrol("--tpm-roots", self.roots)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(self.tre.ask(STATE)[2])
+
+    def shipped(self):
+        """The one record of the shipment."""
+        path = self.path(f"shipment-{self.number}.smr")
+        good(SAMARA, "supplier", "ship", "--dir", self.path("supplier"), "--number", str(self.number), "--out", path)
+        with open(path, "rb") as f:
+            content = files.File(f.read())
+        judged.DOC.check_encoded("record-1", content.records[0])
+        return content.values()[0]
+
+
+class Endorsed(Case):
+    """The certificate is the vendor's, and of this TPM."""
+
+    def setUp(self):
+        super().setUp()
+        self.der = self.vendor.endorse(self.tpm)
+        self.ship()
+        self.tre = self.start()
+
+    def test_certificate_goes_into_the_shipment(self):
+        self.accepted()
+        self.assertEqual(self.shipped()[4], self.der)
+
+    def test_whose_word_counts_has_to_be_said(self):
+        self.refused(2, "give --tpm-roots FILE", "--quiet")
+        self.refused(2, "give --tpm-roots FILE", "--tpm-roots", self.roots, "--unendorsed")
+        self.refused(1, "missing.pem", "--tpm-roots", self.path("missing.pem"))
+        done = self.enrol("--unendorsed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.shipped()), 4)
+
+    def test_certification_that_is_false_or_replayed_is_refused(self):
+        """t may be a key in software unless d, which is in the TPM, says now that it is there too."""
+        def altered(request, ask):
+            answer = ask(*request)
+            if request[0] == ENROL_ENDORSE:
+                answer[2] = answer[2][:-1] + bytes([answer[2][-1] ^ 1])
+            return answer
+
+        def replayed(request, ask):
+            return ask(ENROL_ENDORSE, bytes(32)) if request[0] == ENROL_ENDORSE else ask(*request)
+
+        for i, tell in enumerate((altered, replayed)):
+            path = self.path(f"middle-{self.number}-{i}.sock")
+            with Middle(self.tre, path, tell):
+                self.refused(3, "does not certify that the KEM key is in it too", socket_path=path)
+        self.accepted()
+
+    def test_tre_that_is_enrolled_opens_no_credential(self):
+        self.accepted()
+        for words in ((ENROL_ENDORSE, bytes(32)), (ENROL_ACTIVATE, bytes(140))):
+            self.assertEqual(self.tre.ask(*words), [lone_tre.E_STATE])
+
+
+class Lies(Case):
+    """The certificate is anything else. The TRE is an honest one."""
+
+    def setUp(self):
+        super().setUp()
+        self.ship()
+        self.key = endorsement_key(self.tpm)
+
+    def start_with(self, der):
+        put_certificate(self.tpm, der)
+        self.tre = self.start()
+
+    def test_certificate_by_an_unknown_vendor_or_in_a_known_ones_name(self):
+        self.start_with(Vendor("Nobody").certificate(self.key))
+        self.refused(3, "by «CN=Nobody», for whom nobody in")
+        self.leave(Vendor().certificate(self.key))
+        self.refused(3, "forged")
+        self.leave(self.vendor.certificate(self.key))
+        self.accepted()
+
+    def test_certificate_out_of_its_time(self):
+        now = datetime.datetime.utcnow()
+        self.start_with(self.vendor.certificate(self.key, begin=now - 3 * DAY, end=now - 2 * DAY))
+        self.refused(3, "expired on")
+        self.leave(self.vendor.certificate(self.key, begin=now + 2 * DAY, end=now + 3 * DAY))
+        self.refused(3, "is not valid before")
+
+    def test_certificate_that_the_vendor_gave_out_for_something_else(self):
+        self.start_with(self.vendor.certificate(self.key, usage=ATTESTATION_KEY))
+        self.refused(3, "for another purpose")
+        self.leave(self.vendor.certificate(ec.generate_private_key(ec.SECP384R1()).public_key()))
+        self.refused(1, "another kind than ECC P-256")
+        self.leave(b"\x30\x82\0\x10" + bytes(16))
+        self.refused(1, "cannot be read as X.509")
+
+    def test_certificate_of_another_tpm(self):
+        """A true one, of a key that this TPM does not have; also when that TPM's platform helps, as far as it can."""
+        other_tpm = self.machine("other")
+        other_der = self.vendor.endorse(other_tpm)
+        self.start_with(other_der)
+        self.refused(3, "is that of another TPM")
+        other = self.start(other_tpm)
+        self.assertEqual(other.ask(2, bytes.fromhex(eid(self.number + 500)), bytes(32))[0], 0)
+        path = self.path(f"middle-{self.number}.sock")
+        with Middle(self.tre, path, lambda request, ask: (other.ask if request[0] == ENROL_ACTIVATE else ask)(*request)):
+            self.refused(3, "is that of another TPM", socket_path=path)
+
+    def test_certificate_of_a_key_in_software(self):
+        self.start_with(self.vendor.certificate(ec.generate_private_key(ec.SECP256R1()).public_key()))
+        self.refused(3, "is that of another TPM")
+
+    def test_tpm_without_a_certificate(self):
+        self.tre = self.start()
+        self.refused(1, "no endorsement certificate for ECC P-256")
+
+
+class Issued(Case):
+    def test_certificate_by_debians_tool_for_software_tpms(self):
+        """swtpm_cert, which knows nothing of us, issues one for this key."""
+        public = endorsement_key(self.tpm).public_numbers()
+        key, root, out = self.path("vendor.key"), self.path("vendor.pem"), self.path("ek.der")
+        with open(key, "wb") as f:
+            f.write(self.vendor.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
+                                                  serialization.NoEncryption()))
+        self.vendor.write_roots(root)
+        good("swtpm_cert", "--type", "ek", "--ecc-x", f"{public.x:064x}", "--ecc-y", f"{public.y:064x}", "--ecc-curveid", "secp256r1", "--signkey", key,
+             "--issuercert", root, "--out-cert", out, "--days", "10", "--tpm2", "--tpm-manufacturer", "id:00001014", "--tpm-model", "swtpm",
+             "--tpm-version", "id:20191023", "--tpm-spec-family", "2.0", "--tpm-spec-level", "0", "--tpm-spec-revision", "164")
+        with open(out, "rb") as f:
+            put_certificate(self.tpm, f.read())
+        self.ship()
+        self.tre = self.start()
+        self.accepted()
+
+
+class Software(Case):
+    def test_options_are_for_devices_with_a_tpm(self):
+        self.ship("software")
+        self.tre = lone_tre.Tre(enrol=False)
+        self.addCleanup(self.tre.close)
+        for words in (("--tpm-roots", self.roots), ("--unendorsed",)):
+            self.refused(2, "keys in software", *words)
+        self.assertEqual(self.tre.ask(ENROL_ENDORSE, bytes(32)), [lone_tre.E_STATE])
+        self.assertEqual(self.tre.ask(2, bytes.fromhex(self.eid), bytes(32))[0], 0)
+        self.assertEqual(self.tre.ask(ENROL_ENDORSE, bytes(32)), [0x102])
+
+
+if __name__ == "__main__":
+    unittest.main()

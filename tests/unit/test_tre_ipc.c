@@ -284,17 +284,17 @@ static void test_request_room_one_short_is_no_room(void **state)
 static void test_request_of_unknown_kind_is_unsupported(void **state)
 {
 	static const uint8_t op_0[] = {0x81, 0x00};
-	static const uint8_t op_13[] = {0x81, 0x0d};
+	static const uint8_t op_23[] = {0x81, 0x17};
 	static const uint8_t op_65535[] = {0x82, 0x19, 0xff, 0xff, 0xf4};
 	static const uint8_t op_65536[] = {0x81, 0x1a, 0x00, 0x01, 0x00, 0x00};
-	struct smr_tre_request request = {.op = (enum smr_tre_op)13};
+	struct smr_tre_request request = {.op = (enum smr_tre_op)23};
 	struct smr_bytes out;
 	uint8_t room[16];
 
 	(void)state;
 	assert_int_equal(smr_tre_request_encode(&request, (struct smr_space){room, sizeof(room)}, &out), SMR_E_INVALID);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_0), &request), SMR_E_UNSUPPORTED);
-	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_13), &request), SMR_E_UNSUPPORTED);
+	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_23), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65535), &request), SMR_E_UNSUPPORTED);
 	assert_int_equal(smr_tre_request_decode(SMR_ARRAY(op_65536), &request), SMR_E_MALFORMED);
 }

@@ -21,6 +21,9 @@
 #define SMR_TICKET_MAX 128u
 #define SMR_TICKET_OVERHEAD 36u /* key id, salt and tag */
 #define SMR_EV_MAX 192u
+/** The tamper event of a TRE that was told, by an answer to its own request, that its TPM's state was copied or restored. It stays until the
+ * device is enrolled anew: else the copy would be let in once its clock has passed what the row remembers. */
+#define SMR_TAMPER_TPM_STATE (1u << 31)
 /** Encoded evidence: what a quote adds to ev is more than what COSE_Sign1 does. */
 #define SMR_EVIDENCE_MAX (SMR_EV_MAX + 104u)
 
@@ -47,7 +50,7 @@ struct smr_evidence {
 	struct smr_iccid failed_iccid;
 	uint64_t failed_serial;
 	uint32_t failed_reason; /* an smr_err */
-	uint32_t tamper;	/* tamper events latched, bit mask; 0 none */
+	uint32_t tamper; /* tamper events latched, bit mask; 0 none; of the platform but for SMR_TAMPER_TPM_STATE */
 };
 
 /** CBOR of ev, the claims that d attests. */
@@ -168,7 +171,10 @@ enum smr_err smr_evidence_hash(struct smr_bytes ev_payload, const uint8_t e[SMR_
 	X(TICKET_OLD, 6, "the ticket is too old: make a new flight")                                                  \
 	X(REVOKED, 7, "the device is revoked: ask the supplier")                                                      \
 	X(STORE, 8, "the server cannot store anything at present: try again later")                                   \
-	X(TAMPER, 9, "the device reports tampering: ask the supplier")
+	X(TAMPER, 9, "the device reports tampering: ask the supplier")                                                \
+	X(TPM_STATE, 11,                                                                                              \
+	  "the TPM's clock or the request counter went back: its state was copied or restored; only one copy goes "   \
+	  "on. Have the supplier enrol the device anew; the subscription that it has stays")
 
 enum smr_refusal {
 #define SMR_REFUSAL_MEMBER(name, value, text) SMR_REFUSAL_##name = (value),

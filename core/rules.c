@@ -21,6 +21,7 @@ static struct smr_verdict unchanged(const struct smr_row *row, enum smr_refusal 
 		.state = row->state,
 		.ctr = row->ctr,
 		.lineage = row->lineage,
+		.tpm = row->tpm,
 	};
 }
 
@@ -30,6 +31,34 @@ static bool is_package(const struct smr_row *row, const struct smr_iccid *iccid,
 }
 
 /* ---- flight ---- */
+
+#define CLOCK_LEN 12u /* of the memory: resets and clock, in the order in which they compare */
+
+static struct smr_tpm_memory memory_of(const struct smr_tpm_quote *quote, uint32_t ctr)
+{
+	struct smr_tpm_memory memory = {.known = quote != NULL};
+
+	if (quote == NULL)
+		return memory;
+	smr_put_be32(memory.octets, quote->resets);
+	smr_put_be64(memory.octets + 4, quote->clock_ms);
+	smr_put_be32(memory.octets + CLOCK_LEN, ctr);
+	return memory;
+}
+
+/*
+ * Is the TPM that made this request one whose state was copied or restored? Its own clock goes back then (TPM 2.0 part 1, 36: resets are
+ * counted at every reset, also after a loss of power that left the clock behind, so that the pair ascends even where «safe» is not
+ * said). Or it makes a second request with a counter that a flight had: it knows nothing of that flight, and must not be told to step
+ * past it. A counter that a check-in has pushed further is no such sign: whoever stole an rk can do that, and the device gets past it.
+ */
+static bool is_another_life(const struct smr_row *row, const struct smr_tpm_memory *now, enum contact contact)
+{
+	if (!now->known || !row->tpm.known || contact == CONTACT_RESEND)
+		return false;
+	return memcmp(now->octets, row->tpm.octets, CLOCK_LEN) <= 0 ||
+	       smr_get_be32(now->octets + CLOCK_LEN) <= smr_get_be32(row->tpm.octets + CLOCK_LEN);
+}
 
 /* What about the device itself forbids an answer, whatever its subscription. */
 static enum smr_refusal judge_device(const struct smr_row *row, const struct smr_evidence *evidence)
@@ -97,14 +126,19 @@ static void judge_subscription(const struct smr_row *row, const struct smr_evide
 }
 
 struct smr_verdict smr_rules_flight(const struct smr_row *row, const struct smr_evidence *evidence,
-				    const uint8_t hash_m1[SMR_HASH_LEN])
+				    const struct smr_tpm_quote *quote, const uint8_t hash_m1[SMR_HASH_LEN])
 {
 	enum contact contact = judge_ctr(row, evidence->ctr, hash_m1);
+	struct smr_tpm_memory tpm = memory_of(quote, evidence->ctr);
 	struct smr_verdict v = unchanged(row, SMR_REFUSAL_COUNTER);
 
+	/* Nothing is committed: what the original goes by is not for the other one to change. */
+	if (is_another_life(row, &tpm, contact) || (quote != NULL && evidence->tamper & SMR_TAMPER_TPM_STATE))
+		return unchanged(row, SMR_REFUSAL_TPM_STATE);
 	if (contact == CONTACT_STALE)
 		return v;
 	v.counted = contact == CONTACT_NEW;
+	v.tpm = v.counted ? tpm : row->tpm;
 	v.ctr = evidence->ctr;
 	v.refusal = judge_device(row, evidence);
 	if (v.refusal == SMR_REFUSAL_NONE)

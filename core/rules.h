@@ -26,6 +26,20 @@ enum smr_row_state {
 	SMR_ROW_RESEAL = 4     /* the operator has to seal anew */
 };
 
+/** Of the last flight of a device with a TPM that counted: be32(resets) | be64(clock, ms) | be32(ctr). A TPM shows each pair of resets and
+ * clock once, in ascending order, so that a flight with a lower one is from a state that was copied or restored. */
+#define SMR_TPM_MEMORY_LEN 16u
+struct smr_tpm_memory {
+	bool known;
+	uint8_t octets[SMR_TPM_MEMORY_LEN];
+};
+
+/** Empty: nothing is known. */
+static inline struct smr_bytes smr_tpm_memory_bytes(const struct smr_tpm_memory *memory)
+{
+	return smr_bytes_of(memory->octets, memory->known ? sizeof(memory->octets) : 0);
+}
+
 /** The part of a row that the rules look at. */
 struct smr_row {
 	enum smr_row_state state;
@@ -37,6 +51,7 @@ struct smr_row {
 	struct smr_shipment_id shipment; /* that the device's keys are from; zeros: unknown */
 	struct smr_iccid iccid;		 /* of the package, when state is not EMPTY */
 	uint64_t serial;
+	struct smr_tpm_memory tpm;
 };
 
 /** What to answer and what to make durable before answering. */
@@ -48,15 +63,17 @@ struct smr_verdict {
 	enum smr_row_state state;
 	uint32_t ctr;
 	uint32_t lineage;
+	struct smr_tpm_memory tpm;
 	bool keep_evidence; /* store this flight's evidence with the row for the operator */
 	bool missing; /* that evidence says that the device does not hold the package: it goes to the operator now */
 	bool purge_x; /* the receipt was accepted */
 	uint8_t receipts; /* bit i: receipt i of the report goes to the operator */
 };
 
-/** A verified request for a flight. Design section 2, «Server» and «Row of a device». */
+/** A verified request for a flight. Design section 2, «Server» and «Row of a device».
+ * @param quote  of a device with a TPM; NULL: it has none. */
 struct smr_verdict smr_rules_flight(const struct smr_row *row, const struct smr_evidence *evidence,
-				    const uint8_t hash_m1[SMR_HASH_LEN]);
+				    const struct smr_tpm_quote *quote, const uint8_t hash_m1[SMR_HASH_LEN]);
 
 /** A check-in that touches the store (receipts, pending objects). Design section 3. */
 struct smr_verdict smr_rules_checkin(const struct smr_row *row, const struct smr_ticket *ticket,

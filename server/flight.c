@@ -104,6 +104,14 @@ static enum smr_err verify(const struct smr_item *item, const struct smr_steps *
 	return err;
 }
 
+/** Verified evidence is a quote if, and only if, the device has a TPM. */
+static const struct smr_tpm_quote *quote_of(const struct smr_item *item)
+{
+	const struct smr_attestation *attestation = &item->m1.attested.attestation;
+
+	return attestation->quoted ? &attestation->quote : NULL;
+}
+
 static void fill_change(struct smr_item *item)
 {
 	smr_change_from(item->change, item->device, &item->verdict, item->m1.hash_m1);
@@ -133,7 +141,7 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 		item->stage = SMR_STAGE_ANSWER;
 		return;
 	}
-	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, item->m1.hash_m1);
+	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, quote_of(item), item->m1.hash_m1);
 	/* Our keys are at fault, not the row: nothing is changed by that. The keeper has said what to do. */
 	if (item->verdict.send_package && item->device->x_lost)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};

@@ -144,6 +144,7 @@ void smr_change_from(struct smr_store_change *change, const struct smr_store_dev
 	change->state = verdict->state;
 	change->ctr = verdict->ctr;
 	change->lineage = verdict->lineage;
+	change->tpm = verdict->tpm;
 	change->purge_x = verdict->purge_x;
 	memcpy(change->hash, hash, sizeof(change->hash));
 }

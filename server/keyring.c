@@ -26,6 +26,18 @@ struct class_entry {
 	const struct smr_ticket_key *current; /* of ring->tickets */
 };
 
+/* Of the suppliers' lists. Both compare octet by octet. */
+struct approved {
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint8_t measurement[SMR_HASH_LEN];
+};
+
+struct booted {
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
+	uint8_t pcr;
+	uint8_t digest[SMR_HASH_LEN];
+};
+
 struct smr_keyring {
 	atomic_uint references;
 	uint64_t generation;
@@ -36,8 +48,10 @@ struct smr_keyring {
 	const struct flight_entry *current;
 	struct smr_ticket_key tickets[SMR_STORE_TICKET_KEYS_MAX]; /* in ascending id */
 	size_t ticket_count;
-	struct smr_store_reference *measurements;
+	struct approved *measurements;
 	size_t measurement_count;
+	struct booted *events; /* of the boot logs that measurements come from */
+	size_t event_count;
 	struct smr_keyring_shipment *shipments;
 	size_t shipment_count;
 	struct smr_keyring_gate *gates;
@@ -75,14 +89,39 @@ static void *grow(struct smr_keyring *ring, void **array, size_t *count, size_t 
 	return (uint8_t *)*array + (*count)++ * size;
 }
 
+static struct booted booted_of(const uint8_t supplier[SMR_POINT_COMPRESSED_LEN], const struct smr_tpm_event *event)
+{
+	struct booted booted = {.pcr = event->pcr};
+
+	memcpy(booted.supplier, supplier, sizeof(booted.supplier));
+	memcpy(booted.digest, event->digest, sizeof(booted.digest));
+	return booted;
+}
+
+static void add_event(struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+		      const struct smr_tpm_event *event)
+{
+	struct booted *slot = grow(ring, (void **)&ring->events, &ring->event_count, sizeof(*slot));
+
+	if (slot != NULL)
+		*slot = booted_of(supplier, event);
+}
+
 static void add_measurement(void *context, const struct smr_store_reference *reference)
 {
 	struct smr_keyring *ring = context;
-	struct smr_store_reference *slot =
-		grow(ring, (void **)&ring->measurements, &ring->measurement_count, sizeof(*slot));
+	struct approved *slot = grow(ring, (void **)&ring->measurements, &ring->measurement_count, sizeof(*slot));
+	struct smr_reader r = smr_reader_init(reference->log);
+	struct smr_boot_log log = {0};
 
-	if (slot != NULL)
-		*slot = *reference;
+	if (slot == NULL)
+		return;
+	memcpy(slot->supplier, reference->supplier, sizeof(slot->supplier));
+	memcpy(slot->measurement, reference->measurement, sizeof(slot->measurement));
+	if (reference->log.len > 0)
+		smr_get_boot_log(&r, &log);
+	for (size_t i = 0; i < log.count; i++)
+		add_event(ring, reference->supplier, &log.events[i]);
 }
 
 static void add_gate(struct smr_keyring *ring, const struct smr_shipment_about *about)
@@ -126,9 +165,14 @@ static void add_supplier(void *context, const struct smr_store_party *party)
 	ring->err = smr_pubkey_import(&slot->key, SMR_ARRAY(slot->point));
 }
 
-static int compare_references(const void *a, const void *b)
+static int compare_approved(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct smr_store_reference));
+	return memcmp(a, b, sizeof(struct approved));
+}
+
+static int compare_booted(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct booted));
 }
 
 /** Also for gates: both begin with the shipment's id. */
@@ -144,7 +188,9 @@ static enum smr_err load_lists(struct smr_keyring *ring, struct smr_store *store
 	SMR_TRY(smr_store_parties(store, add_supplier, ring));
 	SMR_TRY(ring->err);
 	if (ring->measurement_count)
-		qsort(ring->measurements, ring->measurement_count, sizeof(*ring->measurements), compare_references);
+		qsort(ring->measurements, ring->measurement_count, sizeof(*ring->measurements), compare_approved);
+	if (ring->event_count)
+		qsort(ring->events, ring->event_count, sizeof(*ring->events), compare_booted);
 	if (ring->shipment_count)
 		qsort(ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
 	if (ring->gate_count)
@@ -293,6 +339,7 @@ void smr_keyring_release(struct smr_keyring *ring)
 		smr_wipe(ring->gates, ring->gate_count * sizeof(*ring->gates));
 	free(ring->gates);
 	free(ring->measurements);
+	free(ring->events);
 	free(ring->shipments);
 	free(ring->suppliers);
 	smr_wipe(ring, sizeof(*ring));
@@ -457,12 +504,21 @@ bool smr_keyring_gives_spare(const struct smr_keyring *ring, uint32_t class)
 bool smr_keyring_approves(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
 			  const uint8_t state[SMR_HASH_LEN])
 {
-	struct smr_store_reference key;
+	struct approved key;
 
 	memcpy(key.supplier, supplier, sizeof(key.supplier));
 	memcpy(key.measurement, state, sizeof(key.measurement));
 	return ring->measurement_count && bsearch(&key, ring->measurements, ring->measurement_count,
-						  sizeof(*ring->measurements), compare_references) != NULL;
+						  sizeof(*ring->measurements), compare_approved) != NULL;
+}
+
+bool smr_keyring_knows_event(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+			     const struct smr_tpm_event *event)
+{
+	const struct booted key = booted_of(supplier, event);
+
+	return ring->event_count &&
+	       bsearch(&key, ring->events, ring->event_count, sizeof(*ring->events), compare_booted) != NULL;
 }
 
 const struct smr_keyring_shipment *smr_keyring_shipment(const struct smr_keyring *ring,

@@ -71,6 +71,9 @@ const struct smr_keyring_shipment *smr_keyring_shipment(const struct smr_keyring
 /** Is this state (smr_evidence_state) on the list of the supplier? */
 bool smr_keyring_approves(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
 			  const uint8_t state[SMR_HASH_LEN]);
+/** Does any boot log on the list of the supplier have this event, by PCR and digest? */
+bool smr_keyring_knows_event(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
+			     const struct smr_tpm_event *event);
 /** Verify a certificate under the trusted suppliers. @param supplier  [out] whose it is; lives as long as the ring.
  * SMR_E_UNTRUSTED_KEY: no trusted supplier signed it. */
 enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,

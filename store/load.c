@@ -269,9 +269,24 @@ static struct smr_query reference_query(struct smr_store *store, enum smr_sql wh
 	return q;
 }
 
+/** A log that was read has its room, encoded. */
+static void bind_log(struct smr_query *q, const struct smr_boot_log *log, uint8_t room[SMR_BOOT_LOG_MAX])
+{
+	struct smr_writer w = smr_writer_init((struct smr_space){room, SMR_BOOT_LOG_MAX});
+	struct smr_bytes encoded = SMR_NONE;
+
+	if (log->count > 0) {
+		smr_put_boot_log(&w, log);
+		if (q->err == SMR_OK)
+			q->err = smr_writer_done(&w, &encoded);
+	}
+	smr_query_bytes(q, encoded);
+}
+
 static enum smr_err put_reference(struct smr_store *store, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
 				  const struct smr_reference_record *record)
 {
+	uint8_t room[SMR_BOOT_LOG_MAX];
 	struct smr_query q;
 	bool known;
 
@@ -285,6 +300,7 @@ static enum smr_err put_reference(struct smr_store *store, const uint8_t supplie
 		return smr_store_say(store, SMR_E_DUPLICATE, "this measurement is in the list twice");
 	q = reference_query(store, SMR_SQL_REFERENCE_PUT, supplier, record);
 	smr_query_text(&q, record->version);
+	bind_log(&q, &record->log, room);
 	return smr_query_run(&q);
 }
 

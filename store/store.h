@@ -132,6 +132,7 @@ struct smr_store_change {
 	uint32_t ctr;
 	uint8_t hash[SMR_HASH_LEN];
 	uint32_t lineage;
+	struct smr_tpm_memory tpm;
 	bool keep_evidence; /* evidence, e, q below replace the row's */
 	bool missing; /* and go into the relay at once, with no receipt: the device does not hold the row's package */
 	struct smr_bytes evidence;
@@ -242,6 +243,7 @@ enum smr_err smr_store_pending_since(struct smr_store *store, uint64_t *journal,
 struct smr_store_reference {
 	uint8_t supplier[SMR_POINT_COMPRESSED_LEN];
 	uint8_t measurement[SMR_HASH_LEN];
+	struct smr_bytes log; /* the boot log that it comes from, for the time of the call; empty: software */
 };
 enum smr_err smr_store_references(struct smr_store *store,
 				  void (*each)(void *context, const struct smr_store_reference *reference),

@@ -99,6 +99,7 @@ enum smr_err smr_store_references(struct smr_store *store,
 	while (smr_query_step(&q)) {
 		smr_column_fixed(&q, 0, reference.supplier, sizeof(reference.supplier));
 		smr_column_fixed(&q, 1, reference.measurement, sizeof(reference.measurement));
+		reference.log = smr_column_bytes(&q, 2);
 		if (q.err == SMR_OK)
 			each(context, &reference);
 	}

@@ -146,6 +146,28 @@ static enum smr_err step_ahead(struct smr_tre *tre)
 	return smr_tre_keep(tre);
 }
 
+/** Another life of this TPM's state has got ahead of ours: the row knows it by its clock. Neither counter nor ticket may be used to pass that one
+ * unnoticed, so the ticket goes and every further request says why. The subscription stays as it is. */
+static enum smr_err confess(struct smr_tre *tre)
+{
+	struct smr_tre_durable *draft = smr_tre_draft(tre);
+
+	memset(&draft->pending, 0, sizeof(draft->pending));
+	smr_tre_drop_contact(draft);
+	draft->tamper |= SMR_TAMPER_TPM_STATE;
+	return smr_tre_keep(tre);
+}
+
+/** What a refusal changes. */
+static enum smr_err take_refusal(struct smr_tre *tre, enum smr_refusal refusal)
+{
+	if (refusal == SMR_REFUSAL_COUNTER)
+		return step_ahead(tre);
+	if (refusal == SMR_REFUSAL_TPM_STATE && tre->now.keys_in_platform)
+		return confess(tre);
+	return SMR_OK;
+}
+
 enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datagram, struct smr_tre_outcome *outcome)
 {
 	uint8_t rk[SMR_RK_LEN];
@@ -170,8 +192,8 @@ enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datag
 			err = smr_tre_keep(tre);
 		else
 			smr_tre_discard(tre);
-	} else if (m2.refusal == SMR_REFUSAL_COUNTER) {
-		err = step_ahead(tre);
+	} else {
+		err = take_refusal(tre, m2.refusal);
 	}
 	smr_tre_close_flight(tre);
 	smr_tre_fill_outcome(&tre->now, outcome);

@@ -45,6 +45,14 @@ static uint64_t evidence_number(const struct item *item)
 	return item->effects.put_evidence ? item->change->revision + 1 : item->change->grip.evidence;
 }
 
+static void put_tpm(struct smr_pg_params *params, const struct smr_tpm_memory *tpm)
+{
+	if (tpm->known)
+		smr_pg_put_bytes(params, tpm->octets, sizeof(tpm->octets));
+	else
+		smr_pg_put_null(params, SMR_PG_BYTEA);
+}
+
 static enum smr_err send_devices(struct batch *b)
 {
 	struct smr_pg_params *params = &b->pg->params;
@@ -64,6 +72,7 @@ static enum smr_err send_devices(struct batch *b)
 		smr_pg_put_int(params, SMR_PG_INT8, change->lineage);
 		smr_pg_put_ref(params, item->effects.has_evidence ? evidence_number(item) : 0);
 		smr_pg_put_int(params, SMR_PG_INT2, item->effects.has_x);
+		put_tpm(params, &change->tpm);
 		smr_pg_rows_next(&rows);
 	}
 	return smr_pg_rows_end(&rows);

@@ -17,7 +17,7 @@ struct keys {
 static const char device_text[] =
 	"SELECT v.place, d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "
 	"coalesce(s.id, d.sealed_for), o.id, d.operator, d.has_x, d.evidence, p.sealed_x, p.w, p.\"order\", "
-	"d.interval_s, p.epoch "
+	"d.interval_s, p.epoch, d.tpm_state "
 	"FROM unnest($1::int4[], $2::bytea[], $3::int4[]) v (bucket, eid, place) "
 	"JOIN device d ON d.bucket = v.bucket AND d.eid = v.eid "
 	"LEFT JOIN package p ON p.bucket = d.bucket AND p.eid = d.eid AND d.has_x <> 0 AND v.place % 2 = 1 "
@@ -131,6 +131,9 @@ static void take_row(struct taking *t, const PGresult *r, int n, struct smr_stor
 		take_fixed(t, smr_pg_bytes(r, n, 7), row->iccid.octets, sizeof(row->iccid.octets));
 	row->serial = smr_pg_int(r, n, 8);
 	device->interval_s = (uint32_t)smr_pg_int(r, n, 18);
+	row->tpm.known = !smr_pg_null(r, n, 20);
+	if (row->tpm.known)
+		take_fixed(t, smr_pg_bytes(r, n, 20), row->tpm.octets, sizeof(row->tpm.octets));
 	device->known_d = !smr_pg_null(r, n, 9);
 	device->d[0] = 4;
 	if (device->known_d)

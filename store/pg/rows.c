@@ -20,17 +20,17 @@ _Static_assert(SMR_STORE_JOURNAL == 4096u, "the ring of the journal, in SQL");
 #define SAME_ROW(table) table ".bucket = v.bucket AND " table ".eid = v.eid"
 #define UPDATE_DEVICE                                                                                  \
 	"UPDATE device d SET revision = d.revision + 1, state = v.state, ctr = v.ctr, hash = v.hash, " \
-	"lineage = v.lineage, evidence = v.evidence, has_x = v.has_x FROM (VALUES "
-#define OF_DEVICE                                                                                  \
-	") v (bucket, eid, revision, state, ctr, hash, lineage, evidence, has_x) WHERE " SAME_ROW( \
-		"d") " AND "                                                                       \
+	"lineage = v.lineage, evidence = v.evidence, has_x = v.has_x, tpm_state = v.tpm_state FROM (VALUES "
+#define OF_DEVICE                                                                                             \
+	") v (bucket, eid, revision, state, ctr, hash, lineage, evidence, has_x, tpm_state) WHERE " SAME_ROW( \
+		"d") " AND "                                                                                  \
 		     "d.revision = v.revision "
 
 #define NO_HASH "'\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea"
 
 /* Column types: 4 int4, 2 int2, 8 int8, b bytea; + the next of relay_seq, # the number of the row, from 1. ROW_UPDATE fails unless all rows were still what they were. */
 static const struct shape shapes[SMR_PG_SHAPES] = {
-	[SMR_PG_ROW_UPDATE] = {"WITH u AS (" UPDATE_DEVICE, "4b828b882", NULL,
+	[SMR_PG_ROW_UPDATE] = {"WITH u AS (" UPDATE_DEVICE, "4b828b882b", NULL,
 			       OF_DEVICE "RETURNING 1) SELECT 1 / (count(*) = @)::int FROM u"},
 	[SMR_PG_EVIDENCE_PUT] = {"INSERT INTO evidence (bucket, eid, number, evidence, e, q) VALUES ", "4b8bbb", NULL,
 				 ""},

@@ -12,7 +12,7 @@
 
 #include "store/pg/local.h"
 
-#define PRESENT_VERSION 3u
+#define PRESENT_VERSION 4u
 #define APPLICATION_ID 1397576257u /* «SMRA» */
 #define LOCK_NUMBER "1397576257"   /* of the advisory lock against two upgrades at once */
 
@@ -75,8 +75,13 @@ static const char *const version_2[] = {
 /* platform: how the devices of a shipment attest */
 static const char *const version_3[] = {"ALTER TABLE shipment ADD COLUMN platform int2 NOT NULL DEFAULT 0", NULL};
 
+/* what the row remembers of its device's TPM (struct smr_tpm_memory), NULL: nothing; the boot log that an approved measurement comes from, NULL:
+ * software, or loaded before */
+static const char *const version_4[] = {"ALTER TABLE device ADD COLUMN tpm_state bytea",
+					"ALTER TABLE reference ADD COLUMN log bytea", NULL};
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3};
+static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3, version_4};
 
 static enum smr_err take_number(void *context, PGresult **result)
 {

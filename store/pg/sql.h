@@ -39,7 +39,7 @@
 	X(ROW_SET_KEY, "bbi", 1,                                                                                       \
 	  "UPDATE device SET revision = revision + 1, d = $2, shipment = $3 WHERE bucket = $4 AND eid = $1")           \
 	X(ROW_REENROL, "bbi", 1,                                                                                       \
-	  "UPDATE device SET revision = revision + 1, d = $2, shipment = $3, ctr = 0, lineage = 0, "                   \
+	  "UPDATE device SET revision = revision + 1, d = $2, shipment = $3, ctr = 0, lineage = 0, tpm_state = NULL, " \
 	  "hash = '\\x0000000000000000000000000000000000000000000000000000000000000000' "                              \
 	  "WHERE bucket = $4 AND eid = $1")                                                                            \
 	X(ROW_SET_RESEAL, "b", 1,                                                                                      \
@@ -141,8 +141,9 @@
 	X(SHIPMENTS, "", 0, "SELECT id, supplier, owner, gate, platform FROM shipment ORDER BY number")                \
 	X(REFERENCE_CLEAR, "b", 0, "DELETE FROM reference WHERE supplier = $1")                                        \
 	X(REFERENCE_GET, "bb", 0, "SELECT 1 FROM reference WHERE supplier = $1 AND measurement = $2")                  \
-	X(REFERENCE_PUT, "bbt", 0, "INSERT INTO reference (supplier, measurement, version) VALUES ($1, $2, $3)")       \
-	X(REFERENCES, "", 0, "SELECT supplier, measurement FROM reference")                                            \
+	X(REFERENCE_PUT, "bbtb", 0,                                                                                    \
+	  "INSERT INTO reference (supplier, measurement, version, log) VALUES ($1, $2, $3, $4)")                       \
+	X(REFERENCES, "", 0, "SELECT supplier, measurement, log FROM reference")                                       \
 	X(OPERATOR_PUT, "bttbb", 0,                                                                                    \
 	  "INSERT INTO operator (number, id, role, name, sign, kem) "                                                  \
 	  "SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5 FROM operator "                                     \

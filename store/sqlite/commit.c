@@ -68,6 +68,7 @@ static enum smr_err put_row(struct smr_store *store, const struct smr_store_chan
 	smr_query_int(&q, change->lineage);
 	smr_query_ref(&q, evidence);
 	smr_query_int(&q, has_x);
+	smr_query_bytes(&q, smr_tpm_memory_bytes(&change->tpm));
 	return smr_query_run(&q);
 }
 

@@ -41,6 +41,9 @@ static void read_row(struct smr_query *q, struct smr_store_device *device)
 	device->grip.evidence = smr_column_int(q, 13);
 	device->grip.operator_number = smr_column_int(q, 14);
 	device->interval_s = (uint32_t)smr_column_int(q, 15);
+	row->tpm.known = !smr_column_null(q, 16);
+	if (row->tpm.known)
+		smr_column_fixed(q, 16, row->tpm.octets, sizeof(row->tpm.octets));
 	device->grip.state = row->state;
 	device->grip.lineage = row->lineage;
 	device->grip.iccid = row->iccid;

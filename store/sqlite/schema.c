@@ -18,7 +18,7 @@
  */
 #include "store/sqlite/local.h"
 
-#define PRESENT_VERSION 5u
+#define PRESENT_VERSION 6u
 #define APPLICATION_ID 0x534d5241 /* «SMRA» */
 
 static const char version_1[] =
@@ -101,6 +101,11 @@ static const char version_4[] =
 /* How the devices of a shipment attest. */
 static const char version_5[] = "ALTER TABLE shipment ADD COLUMN platform INTEGER NOT NULL DEFAULT 0;";
 
+/* What the row remembers of its device's TPM (struct smr_tpm_memory), NULL: nothing; the boot log that an approved measurement comes from, NULL:
+ * software, or loaded before. */
+static const char version_6[] = "ALTER TABLE device ADD COLUMN tpm_state BLOB;"
+				"ALTER TABLE reference ADD COLUMN log BLOB;";
+
 static enum smr_err run_script(struct smr_store *store, const char *script)
 {
 	if (sqlite3_exec(smr_sqlite_of(store)->db, script, NULL, NULL, NULL) != SQLITE_OK)
@@ -133,9 +138,14 @@ static enum smr_err from_4(struct smr_store *store)
 	return run_script(store, version_5);
 }
 
+static enum smr_err from_5(struct smr_store *store)
+{
+	return run_script(store, version_6);
+}
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2, from_3,
-										   from_4};
+static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2,
+										   from_3,	 from_4, from_5};
 
 static enum smr_err pragma(struct smr_store *store, const char *text, uint64_t *out)
 {

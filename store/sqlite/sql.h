@@ -25,7 +25,7 @@
 	/* the hot path */                                                                                             \
 	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
 		  "coalesce(s.id, d.sealed_for), "                                                                     \
-		  "o.id, d.package, d.has_x, d.evidence, d.operator, d.interval_s FROM device d "                      \
+		  "o.id, d.package, d.has_x, d.evidence, d.operator, d.interval_s, d.tpm_state FROM device d "         \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
 		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
@@ -35,13 +35,13 @@
 	X(ROW_REVISION, "SELECT revision FROM device WHERE eid = ?1")                                                  \
 	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE eid = ?1")                                       \
 	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
-		      "evidence = ?6, has_x = ?7 WHERE eid = ?1")                                                      \
+		      "evidence = ?6, has_x = ?7, tpm_state = ?8 WHERE eid = ?1")                                      \
 	X(ROW_INSERT, "INSERT INTO device (eid, bucket, revision, state, revoked, ctr, hash, lineage, has_x, d, "      \
 		      "shipment) VALUES (?1, ?2, 1, 0, 0, 0, zeroblob(32), 0, 0, ?3, ?4)")                             \
 	X(ROW_SET_KEY, "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3 WHERE eid = ?1")              \
 	X(ROW_REENROL,                                                                                                 \
 	  "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3, ctr = 0, hash = zeroblob(32), "           \
-	  "lineage = 0 WHERE eid = ?1")                                                                                \
+	  "lineage = 0, tpm_state = NULL WHERE eid = ?1")                                                              \
 	X(ROW_SET_PACKAGE, "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "         \
 			   "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, "         \
 			   "sealed_for), interval_s = ?7 "                                                             \
@@ -124,8 +124,8 @@
 	X(SHIPMENTS, "SELECT id, supplier, owner, gate, platform FROM shipment ORDER BY number")                       \
 	X(REFERENCE_CLEAR, "DELETE FROM reference WHERE supplier = ?1")                                                \
 	X(REFERENCE_GET, "SELECT 1 FROM reference WHERE supplier = ?1 AND measurement = ?2")                           \
-	X(REFERENCE_PUT, "INSERT INTO reference (supplier, measurement, version) VALUES (?1, ?2, ?3)")                 \
-	X(REFERENCES, "SELECT supplier, measurement FROM reference")                                                   \
+	X(REFERENCE_PUT, "INSERT INTO reference (supplier, measurement, version, log) VALUES (?1, ?2, ?3, ?4)")        \
+	X(REFERENCES, "SELECT supplier, measurement, log FROM reference")                                              \
 	X(OPERATOR_PUT, "INSERT INTO operator (id, role, name, sign, kem) VALUES (?1, ?2, ?3, ?4, ?5) "                \
 			"ON CONFLICT (id) DO UPDATE SET role = ?2, name = ?3, sign = ?4, kem = ?5")                    \
 	X(OPERATOR_GET, "SELECT number, relay_number, relay_last, relay_reserved FROM operator WHERE id = ?1")         \

@@ -82,6 +82,8 @@ MUTANTS = [
            (("store/effects.c", "out->purge_x = grip->has_x && (change->purge_x || change->state == SMR_ROW_RESEAL);", "out->purge_x = false;"),)),
     Mutant("row_without_revision", "that a change is for the row it was judged by", ("samarad",),
            (("store/sqlite/commit.c", "smr_query_step(&q) && smr_column_int(&q, 0) == change->revision;", "smr_query_step(&q);"),)),
+    Mutant("row_without_tpm_clock", "the TPM's clock against the row", ("samarad",),
+           (("core/rules.c", "if (!now->known || !row->tpm.known || contact == CONTACT_RESEND)", "if (contact != CONTACT_STALE)"),)),
     Mutant("worker_commits_what_it_has", "nothing: a loaded worker does not receive on into its batch", ("samarad",),
            (("server/worker.c", "while (more && wants_more(w, b)) {", "while (more && wants_more(w, b) && false) {"),), control=True),
     Mutant("row_for_any_operator", "that a live row is its operator's alone", ("samara",),

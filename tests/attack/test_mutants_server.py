@@ -17,7 +17,7 @@ from secrets_search import Search, memory_can_be_walked, memory_of  # noqa: E402
 from world import wait_until  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
-MEASUREMENT, COUNTER, LINEAGE, TICKET_OLD = 2, 3, 5, 6
+MEASUREMENT, COUNTER, LINEAGE, TICKET_OLD, TPM_STATE = 2, 3, 5, 6, 11
 LIFETIME = 30  # epochs that a lineage lives, samarad's default
 EPOCH_S = 86400
 
@@ -117,7 +117,7 @@ class Flight(ServerBites):
 
 class FlightOfATpm(ServerBites):
     """Devices with a TPM; who has the main system has d sign what he likes, and quote PCRs that he can reset."""
-    DEVICES = 8
+    DEVICES = 12
     WORLD = {"boot_log": [[8, wire.sha256(b"launcher"), "launch"], [8, wire.sha256(b"tre"), "tre"], [9, wire.sha256(b"firmware"), "firmware"]]}
 
     def thief(self, device):
@@ -152,6 +152,24 @@ class FlightOfATpm(ServerBites):
             m2 = self.fly(self.thief(device), evidence=[claims, *server.evidence[1:]])
             return m2 is not None and 1 in m2
         self.bites("flight_tpm_quote_without_hash_ev", attack)
+
+    def test_row_without_tpm_clock(self):
+        """A software TPM was copied with its device: the copy asks later, with a counter beyond the original's, and its clock is behind."""
+        def attack(device, _):
+            self.assertIn(1, self.fly(device))
+            other = self.thief(device)
+            other.quote = [device.quote[0] - 100, *device.quote[1:]]
+            return self.granted(self.fly(other, ctr=device.ctr + 50), TPM_STATE)
+        self.bites("row_without_tpm_clock", attack)
+
+    def test_copy_of_a_tpm_that_was_told_is_refused_whatever_its_clock(self):
+        device = self.new()
+        self.assertIn(1, self.fly(device))
+        other = self.thief(device)
+        other.quote = [device.quote[0], device.quote[1] + 7, *device.quote[2:]]
+        for _ in range(2):
+            self.assertEqual(self.fly(other, extra={2: 1 << 31}), {0: TPM_STATE})
+        self.serves(device)
 
     def test_quote_over_another_state_is_refused_and_of_another_tpm_unanswered(self):
         device = self.new()

@@ -9,6 +9,7 @@ from world import Device, World, wait_until
 class Live:
     """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent].
     @replace: mutants, as for World. @gate: the shipments have gate keys."""
+    PLATFORM = ()  # words of «supplier shipment»: how the devices attest
 
     def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, gate=False, **agent):
         self.world, self.gate = World(build, replace=replace), gate
@@ -40,7 +41,7 @@ class Live:
         self.devices += new
         rows = self.write("devices.csv", "eid,imei\n" + "".join(f"{d.eid},{d.imei}\n" for d in new))
         self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(rows), "--anchor", self.supplier.take(self.op.card),
-                          *(["--gate"] if self.gate else []))
+                          *(["--gate"] if self.gate else []), *self.PLATFORM)
         keys = self.supplier.take(self.ro.path("flight-keys.smr"))
         for device in new:
             tre = device.start_tre_alone()

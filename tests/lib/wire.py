@@ -47,7 +47,8 @@ class Device:
         """@evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q. @extra_data: what is quoted instead of hash(ev)."""
         self.ctr = ctr if ctr is not None else self.ctr + 1
         ev = [eid or self.eid, self.ctr, measurement or self.measurement, freshness, have] + ([extra] if extra else [])
-        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, self.quote, extra_data)
+        quote = self.quote and [self.quote[0] + self.ctr, *self.quote[1:]]  # its clock goes on
+        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, quote, extra_data)
         self.e, self.q, self.dh_eq, self.evidence = request.e, request.q, request.dh_eq, request.evidence
         self.hash_m1, self.hash_ev = request.hash_m1, request.hash_ev
         return request.message

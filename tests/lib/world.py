@@ -274,7 +274,8 @@ class Device:
         read, write = os.pipe()
         os.write(write, bytes.fromhex(self.measurement()))
         os.close(write)
-        argv = [self.world.bin("samara-tre"), "--dir", self.tre_dir, "--socket", self.socket, "--measurement-fd", str(read)]
+        measured = ["--tpm", self.tpm.tcti] if self.tpm else ["--measurement-fd", str(read)]
+        argv = [self.world.bin("samara-tre"), "--dir", self.tre_dir, "--socket", self.socket, *measured]
         if self.world.root_user:
             argv += ["--socket-group", str(self.gid)]
         tre = Process(self.world, f"tre of m{self.number}", self.world.as_user(self.tre_uid, self.gid, argv),

@@ -12,6 +12,7 @@ from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLI
 from swtpm import Between, SoftwareTpm  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
+TPM_STATE = 11  # a refusal
 M1_BY_REFERENCE, M1_WITH_CERTIFICATE = 512, 640  # octets at most (UDP payload, of which CoAP takes 40 at most)
 
 
@@ -92,6 +93,27 @@ class Alone(Case):
         self.tre.restart()
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
         self.tre.check_in()
+
+    # ---- what the server says of its state ----
+
+    def refused(self, reason):
+        """A flight that ends so. What the evidence said beyond its plain members."""
+        self.tre.request()
+        extra = self.tre.server.ev[5:]
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, self.tre.server.m2({0: reason}))[:2], [OK, reason])
+        return extra
+
+    def test_copy_that_is_told_so_says_it_in_every_request_and_keeps_its_subscription(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        ctr = self.tre.ask(STATE)[5]
+        self.assertEqual(self.refused(TPM_STATE), [])
+        self.assertEqual(self.tre.ask(STATE)[5], ctr + 1)  # no step ahead
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])
+        self.tre.restart()
+        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31}])
+        self.assertEqual(self.tre.fly(), NOTHING)  # nor does an answer make it forget
+        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31}])
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
 
     def test_state_changed_while_it_was_off_is_refused_until_it_is_back(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)

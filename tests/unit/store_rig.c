@@ -298,6 +298,7 @@ struct smr_store_change rig_change(struct smr_store *store, uint64_t n)
 					  .state = device.row.state,
 					  .ctr = device.row.ctr + 1,
 					  .lineage = device.row.lineage,
+					  .tpm = device.row.tpm,
 					  .err = SMR_E_INVALID};
 
 	assert_int_equal(device.err, SMR_OK);

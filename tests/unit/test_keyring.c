@@ -411,7 +411,8 @@ static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, boo
 	struct smr_store_party party = rig_party("supplier", seed);
 	struct smr_store_shipment shipment = {
 		.about = {.id = {{seed}}, .platform = seed & 1 ? SMR_PLATFORM_TPM : SMR_PLATFORM_SOFTWARE}};
-	struct smr_reference_record reference = {.version = "1"};
+	struct smr_reference_record reference = {.version = "1",
+						 .log = {.count = 1, .events = {{8, {seed}, SMR_TEXT("tre")}}}};
 	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, seed);
 
 	assert_int_equal(smr_privkey_generate(&s->key), SMR_OK);
@@ -433,6 +434,7 @@ static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, boo
 	memcpy(reference.measurement, s->measurement, sizeof(reference.measurement));
 	assert_int_equal(smr_store_put_reference(rig->store, s->point, &reference), SMR_OK);
 	memset(reference.measurement, 0xcc, sizeof(reference.measurement)); /* approved by all */
+	reference.log.count = 0;
 	assert_int_equal(smr_store_put_reference(rig->store, s->point, &reference), SMR_OK);
 	assert_int_equal(smr_store_load_end(rig->store, true), SMR_OK);
 }
@@ -478,6 +480,35 @@ static void test_approvals_are_each_suppliers_own(void **state)
 		smr_privkey_wipe(&suppliers[i].key);
 	}
 	assert_null(smr_keyring_shipment(ring, &unknown));
+	smr_keyring_release(ring);
+}
+
+static void test_events_are_those_of_each_suppliers_boot_logs(void **state)
+{
+	struct rig *rig = *state;
+	struct supplier suppliers[SUPPLIERS];
+	struct smr_tpm_event event = {.pcr = 8};
+	struct smr_keyring *ring = load(rig, NOW);
+
+	assert_false(smr_keyring_knows_event(ring, rig->d, &event));
+	smr_keyring_release(ring);
+	for (uint8_t i = 0; i < SUPPLIERS; i++)
+		load_supplier(rig, &suppliers[i], (uint8_t)(0x40 - i), true);
+	ring = load(rig, NOW);
+	for (uint8_t i = 0; i < SUPPLIERS; i++) {
+		for (uint8_t j = 0; j < SUPPLIERS; j++) {
+			event.digest[0] = (uint8_t)(0x40 - j);
+			assert_int_equal(smr_keyring_knows_event(ring, suppliers[i].point, &event), i == j);
+		}
+		event.digest[0] = (uint8_t)(0x40 - i);
+		event.pcr = 9;
+		assert_false(smr_keyring_knows_event(ring, suppliers[i].point, &event));
+		event.pcr = 8;
+		event.digest[SMR_HASH_LEN - 1] = 1;
+		assert_false(smr_keyring_knows_event(ring, suppliers[i].point, &event));
+		event.digest[SMR_HASH_LEN - 1] = 0;
+		smr_privkey_wipe(&suppliers[i].key);
+	}
 	smr_keyring_release(ring);
 }
 
@@ -573,6 +604,7 @@ int main(void)
 		TEST(test_ticket_keys_early_in_time_do_not_underflow),
 		TEST(test_valid_until_is_the_next_beginning_or_end),
 		TEST(test_approvals_are_each_suppliers_own),
+		TEST(test_events_are_those_of_each_suppliers_boot_logs),
 		TEST(test_certificate_is_judged_under_each_trusted_supplier),
 		TEST(test_certificate_of_another_role_is_untrusted),
 		TEST(test_keyring_held_outlives_its_first_owner),

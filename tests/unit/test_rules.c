@@ -133,7 +133,7 @@ static void test_flight_new_contact_follows_the_table(void **unused)
 			if (want.refusal == SMR_REFUSAL_NONE)
 				want.lineage = ROW_CTR + 1;
 			want.keep_evidence = want.send_package || want.missing;
-			assert_verdict(smr_rules_flight(&row, &ev, new_hash), want, "state*10+claim",
+			assert_verdict(smr_rules_flight(&row, &ev, NULL, new_hash), want, "state*10+claim",
 				       state * 10 + claim);
 		}
 }
@@ -157,7 +157,7 @@ static void test_flight_resend_follows_the_table(void **unused)
 				want.lineage = ticket ? ROW_CTR : row.lineage;
 				want.commit = want.state != row.state || (ticket && !answered);
 				want.keep_evidence = (want.send_package || want.missing) && want.commit;
-				assert_verdict(smr_rules_flight(&row, &ev, old_hash), want, "state*10+claim",
+				assert_verdict(smr_rules_flight(&row, &ev, NULL, old_hash), want, "state*10+claim",
 					       state * 10 + claim);
 			}
 }
@@ -200,7 +200,7 @@ static void test_flight_counter_out_of_range_changes_nothing(void **unused)
 			row.revoked = !cases[i].accepted;
 			row.measurement_approved = cases[i].accepted;
 			ev.tamper = !cases[i].accepted;
-			v = smr_rules_flight(&row, &ev, cases[i].same_hash ? old_hash : new_hash);
+			v = smr_rules_flight(&row, &ev, NULL, cases[i].same_hash ? old_hash : new_hash);
 			if ((v.refusal != SMR_REFUSAL_COUNTER) != cases[i].accepted)
 				fail_msg("case %zu: refusal %u", i, v.refusal);
 			if (!cases[i].accepted)
@@ -235,7 +235,7 @@ static void test_flight_of_an_unfit_device_is_refused_in_order(void **unused)
 				want.refusal = faults & 1   ? SMR_REFUSAL_REVOKED
 					       : faults & 2 ? SMR_REFUSAL_TAMPER
 							    : SMR_REFUSAL_MEASUREMENT;
-				assert_verdict(smr_rules_flight(&row, &ev, resend ? old_hash : new_hash), want,
+				assert_verdict(smr_rules_flight(&row, &ev, NULL, resend ? old_hash : new_hash), want,
 					       "state*10+faults", state * 10 + faults);
 			}
 }
@@ -260,16 +260,126 @@ static void test_flight_first_reply_lost_offers_the_same_row_again(void **unused
 	struct smr_verdict v;
 
 	(void)unused;
-	v = smr_rules_flight(&row, &first, new_hash);
+	v = smr_rules_flight(&row, &first, NULL, new_hash);
 	apply(&row, &v, new_hash);
-	v = smr_rules_flight(&row, &first, new_hash); /* the same datagram */
+	v = smr_rules_flight(&row, &first, NULL, new_hash); /* the same datagram */
 	assert_true(v.send_package && !v.commit && !v.counted && !v.keep_evidence);
-	v = smr_rules_flight(&row, &restarted, third_hash); /* a new start */
+	v = smr_rules_flight(&row, &restarted, NULL, third_hash); /* a new start */
 	assert_true(v.send_package && v.commit && v.counted && v.keep_evidence);
 	apply(&row, &v, third_hash);
 	assert_int_equal(row.state, SMR_ROW_OFFERED);
-	v = smr_rules_flight(&row, &first, new_hash); /* the first one again: replayed */
+	v = smr_rules_flight(&row, &first, NULL, new_hash); /* the first one again: replayed */
 	assert_int_equal(v.refusal, SMR_REFUSAL_COUNTER);
+}
+
+/* ---- flight of a device with a TPM ---- */
+
+static struct smr_tpm_memory memory(uint32_t resets, uint64_t clock_ms, uint32_t ctr)
+{
+	struct smr_tpm_memory m = {.known = true};
+
+	smr_put_be32(m.octets, resets);
+	smr_put_be64(m.octets + 4, clock_ms);
+	smr_put_be32(m.octets + 12, ctr);
+	return m;
+}
+
+static void assert_memory(const struct smr_tpm_memory *got, struct smr_tpm_memory want)
+{
+	assert_int_equal(got->known, want.known);
+	assert_memory_equal(got->octets, want.octets, sizeof(want.octets));
+}
+
+#define FLIGHT_CTR (ROW_CTR - 10) /* check-ins have moved the row's counter since */
+
+static void test_flight_of_a_tpm_that_went_back_changes_nothing(void **unused)
+{
+	static const struct {
+		uint32_t ctr, resets;
+		uint64_t clock_ms;
+		enum smr_refusal refusal;
+	} cases[] = {
+		{ROW_CTR + 1, 5, 1001, SMR_REFUSAL_NONE},
+		{ROW_CTR + 1, 5, UINT64_MAX, SMR_REFUSAL_NONE},
+		{ROW_CTR + 1, 6, 0, SMR_REFUSAL_NONE}, /* lost its power, and with it some of its clock */
+		{ROW_CTR + 1, UINT32_MAX, 0, SMR_REFUSAL_NONE},
+		{ROW_CTR + 1, 5, 1000, SMR_REFUSAL_TPM_STATE},
+		{ROW_CTR + 1, 5, 0, SMR_REFUSAL_TPM_STATE},
+		{ROW_CTR + 1, 4, UINT64_MAX, SMR_REFUSAL_TPM_STATE},
+		{ROW_CTR + SMR_CTR_JUMP_MAX + 1, 5, 1001, SMR_REFUSAL_COUNTER},
+		{ROW_CTR + SMR_CTR_JUMP_MAX + 1, 5, 1000, SMR_REFUSAL_TPM_STATE},
+		{FLIGHT_CTR + 1, 5, 1001,
+		 SMR_REFUSAL_COUNTER}, /* a check-in of a stolen rk went further: it steps ahead */
+		{ROW_CTR, 6, 0, SMR_REFUSAL_COUNTER},
+		{FLIGHT_CTR, 5, 1001,
+		 SMR_REFUSAL_TPM_STATE}, /* a flight that it knows nothing of went further: it must not */
+		{FLIGHT_CTR - 1, 6, 0, SMR_REFUSAL_TPM_STATE},
+		{0, 6, 0, SMR_REFUSAL_TPM_STATE},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
+		const struct smr_tpm_quote quote = {.resets = cases[i].resets, .clock_ms = cases[i].clock_ms};
+		struct smr_evidence ev = evidence_of(HAVE_PACKAGE, cases[i].ctr);
+		struct smr_row row = row_in(SMR_ROW_INSTALLED);
+		struct smr_verdict v;
+
+		row.tpm = memory(5, 1000, FLIGHT_CTR);
+		v = smr_rules_flight(&row, &ev, &quote, new_hash);
+		if (v.refusal != cases[i].refusal)
+			fail_msg("case %zu: refusal %u", i, v.refusal);
+		assert_int_equal(v.commit, v.refusal == SMR_REFUSAL_NONE);
+		if (v.commit)
+			assert_memory(&v.tpm, memory(cases[i].resets, cases[i].clock_ms, cases[i].ctr));
+		else
+			assert_verdict(v,
+				       (struct smr_verdict){.refusal = cases[i].refusal,
+							    .state = SMR_ROW_INSTALLED,
+							    .ctr = ROW_CTR,
+							    .lineage = ROW_LINEAGE},
+				       "case", i);
+	}
+}
+
+static void test_flight_of_a_tpm_is_remembered_from_the_first_and_sent_again_taken(void **unused)
+{
+	const struct smr_tpm_quote quote = {.resets = 5, .clock_ms = 1000};
+	struct smr_evidence ev = evidence_of(HAVE_PACKAGE, ROW_CTR + 1);
+	struct smr_row row = row_in(SMR_ROW_INSTALLED);
+	struct smr_verdict v;
+
+	(void)unused;
+	row.measurement_approved = false; /* a refusal counts too */
+	v = smr_rules_flight(&row, &ev, &quote, new_hash);
+	assert_int_equal(v.refusal, SMR_REFUSAL_MEASUREMENT);
+	assert_memory(&v.tpm, memory(5, 1000, ROW_CTR + 1));
+	row.tpm = v.tpm;
+	row.ctr = v.ctr;
+	memcpy(row.hash, new_hash, sizeof(row.hash));
+	row.measurement_approved = true; /* the list has changed: the same M1, with the same clock, is taken */
+	v = smr_rules_flight(&row, &ev, &quote, new_hash);
+	assert_int_equal(v.refusal, SMR_REFUSAL_NONE);
+	assert_memory(&v.tpm, row.tpm);
+	assert_int_equal(smr_rules_flight(&row, &ev, &quote, old_hash).refusal, SMR_REFUSAL_TPM_STATE);
+}
+
+/* A TRE that was told says so for ever after; what its counter and clock are by then does not matter. */
+static void test_flight_of_a_copy_that_was_told_is_refused_whatever_its_clock(void **unused)
+{
+	const struct smr_tpm_quote quote = {.resets = 6};
+	struct smr_evidence ev = evidence_of(HAVE_PACKAGE, ROW_CTR + 1);
+	struct smr_row row = row_in(SMR_ROW_INSTALLED);
+	struct smr_verdict v;
+
+	(void)unused;
+	row.tpm = memory(5, 1000, FLIGHT_CTR);
+	ev.tamper = SMR_TAMPER_TPM_STATE | 1;
+	v = smr_rules_flight(&row, &ev, &quote, new_hash);
+	assert_int_equal(v.refusal, SMR_REFUSAL_TPM_STATE);
+	assert_false(v.commit);
+	v = smr_rules_flight(&row, &ev, NULL, new_hash); /* of a device without a TPM it is an event like any other */
+	assert_int_equal(v.refusal, SMR_REFUSAL_TAMPER);
+	assert_true(v.commit);
 }
 
 /* ---- check-in ---- */
@@ -498,6 +608,9 @@ int main(void)
 		cmocka_unit_test(test_flight_counter_out_of_range_changes_nothing),
 		cmocka_unit_test(test_flight_of_an_unfit_device_is_refused_in_order),
 		cmocka_unit_test(test_flight_first_reply_lost_offers_the_same_row_again),
+		cmocka_unit_test(test_flight_of_a_tpm_that_went_back_changes_nothing),
+		cmocka_unit_test(test_flight_of_a_tpm_is_remembered_from_the_first_and_sent_again_taken),
+		cmocka_unit_test(test_flight_of_a_copy_that_was_told_is_refused_whatever_its_clock),
 		cmocka_unit_test(test_checkin_each_state_with_each_receipt_follows_the_table),
 		cmocka_unit_test(test_checkin_with_a_ticket_of_another_shipment_is_refused),
 		cmocka_unit_test(test_checkin_several_receipts_set_their_own_bits),

@@ -112,12 +112,16 @@ static void test_commit_writes_every_field_and_a_new_revision(void **state)
 	change.state = SMR_ROW_OFFERED;
 	change.ctr = UINT32_MAX;
 	change.lineage = UINT32_MAX - 1;
+	change.tpm = (struct smr_tpm_memory){.known = true, .octets = "\1resets\0\377clock"};
 	assert_int_equal(rig_commit_one(rig->store, &change), SMR_OK);
 	device = rig_get(rig->store, 5);
 	assert_int_equal(device.row.state, SMR_ROW_OFFERED);
 	assert_int_equal(device.row.ctr, UINT32_MAX);
 	assert_int_equal(device.row.lineage, UINT32_MAX - 1);
 	assert_memory_equal(device.row.hash, change.hash, sizeof(change.hash));
+	assert_true(device.row.tpm.known);
+	assert_memory_equal(device.row.tpm.octets, change.tpm.octets, sizeof(change.tpm.octets));
+	assert_false(rig_get(rig->store, 4).row.tpm.known);
 	assert_int_not_equal(device.revision, change.revision);
 	assert_int_equal(device.x_len, RIG_X_LEN);
 	assert_int_equal(rig_get(rig->store, 4).row.ctr, 0);

@@ -228,16 +228,21 @@ static void test_new_keys_wait_for_the_operator_and_then_begin_anew(void **state
 {
 	struct rig *rig = *state;
 	struct smr_store_device device;
+	struct smr_store_change change;
 	struct smr_shipment_id id = shipment_id(LATER);
 	uint8_t d[SMR_POINT_LEN];
 
 	rig_offer(rig->store, DEVICE);
+	change = rig_change(rig->store, DEVICE);
+	change.tpm.known = true;
+	assert_int_equal(rig_commit_one(rig->store, &change), SMR_OK);
 	rig_install(rig->store, DEVICE);
 	assert_int_equal(ship(rig, DEVICE, LATER, SUPPLIER, d), SMR_OK);
 	assert_int_equal(smr_store_load_renewed(rig->store), 1);
 	assert_true(waits(rig, DEVICE));
 	assert_keys(rig, DEVICE, rig->d_point);
 	assert_int_equal(rig_get(rig->store, DEVICE).row.state, SMR_ROW_INSTALLED);
+	assert_true(rig_get(rig->store, DEVICE).row.tpm.known);
 
 	assert_int_equal(seal_for(rig, 0, DEVICE, 5000, LATER), SMR_OK);
 	assert_false(waits(rig, DEVICE));
@@ -246,6 +251,7 @@ static void test_new_keys_wait_for_the_operator_and_then_begin_anew(void **state
 	assert_int_equal(device.row.state, SMR_ROW_SEALED);
 	assert_int_equal(device.row.ctr, 0);
 	assert_int_equal(device.row.lineage, 0);
+	assert_false(device.row.tpm.known); /* and so does its TPM, if it is another one, or was cleared */
 	assert_memory_equal(&device.row.shipment, &id, sizeof(id));
 }
 

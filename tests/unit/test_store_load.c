@@ -240,6 +240,37 @@ static void test_references_newer_list_replaces_the_older(void **state)
 	assert_int_equal(load_references(rig, 502, 1, 1), SMR_E_SERIAL);
 }
 
+static void check_log(void *context, const struct smr_store_reference *reference)
+{
+	struct smr_reader r = smr_reader_init(reference->log);
+	struct smr_boot_log log;
+
+	smr_get_boot_log(&r, &log);
+	assert_int_equal(smr_reader_done(&r), SMR_OK);
+	assert_int_equal(log.count, 2);
+	assert_int_equal(log.events[1].pcr, 9);
+	assert_int_equal(log.events[1].digest[0], 0xd2);
+	++*(size_t *)context;
+}
+
+static void test_reference_of_a_boot_log_comes_back_with_it(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_file_info info = rig_info(SMR_FILE_REFERENCES, 500);
+	struct smr_reference_record record = {
+		.version = "1.0",
+		.measurement = {1},
+		.log = {.count = 2, .events = {{8, {0xd1}, SMR_TEXT("launch")}, {9, {0xd2}, SMR_TEXT("config")}}},
+	};
+	size_t count = 0;
+
+	assert_int_equal(smr_store_load_begin(rig->store, &info), SMR_OK);
+	assert_int_equal(smr_store_put_reference(rig->store, info.sender, &record), SMR_OK);
+	assert_int_equal(smr_store_load_end(rig->store, true), SMR_OK);
+	assert_int_equal(smr_store_references(rig->store, check_log, &count), SMR_OK);
+	assert_int_equal(count, 1);
+}
+
 static void test_references_of_another_supplier_or_twice_are_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -669,10 +700,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 	RIG_NEEDS_SQLITE();
 	smr_store_close(rig->store);
 	rig->store = NULL;
-	rig_sql(rig->path, "UPDATE meta SET value = 6 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 7 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 6, this program knows up to 5"),
+					       "schema version 7, this program knows up to 6"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -765,6 +796,7 @@ int main(void)
 		FILLED(test_device_of_a_batch_gets_its_key_when_the_shipment_comes),
 		FILLED(test_shipment_comes_back_whole_and_another_of_its_id_is_refused),
 		FILLED(test_references_newer_list_replaces_the_older),
+		FILLED(test_reference_of_a_boot_log_comes_back_with_it),
 		FILLED(test_references_of_another_supplier_or_twice_are_refused),
 		FILLED(test_package_newer_serial_replaces_also_with_another_length),
 		FILLED(test_package_the_row_keeps_its_counter_and_loses_old_evidence),

@@ -92,10 +92,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_sql(rig->path, "UPDATE meta SET value = 4 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 5 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 4, this program knows up to 3"),
+					       "schema version 5, this program knows up to 4"),
 				 SMR_E_UNSUPPORTED);
 }
 

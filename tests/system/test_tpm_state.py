@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole device, the state of its software TPM with it, is copied to a second machine, or restored from an image: one of the two lives goes on, and
+the other one is refused, with words, and keeps the subscription that it has (docs/decisions/0021-tpm-clock.md)."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from lives import FLIGHT_START, OK, STATE  # noqa: E402
+from tpm_lives import TpmLives  # noqa: E402
+
+BUILD = os.environ.get("SAMARA_BUILD", "build")
+TPM_STATE = 11
+WORDS = "its state was copied or restored"
+
+
+class Copied(unittest.TestCase):
+    DEVICES = 4
+
+    @classmethod
+    def setUpClass(cls):
+        cls.live = TpmLives(BUILD, devices=cls.DEVICES)
+        cls.addClassCleanup(cls.live.stop)
+        cls.fresh = iter(cls.live.devices)
+        cls.numbers = iter(range(cls.DEVICES + 1, 100))
+
+    def setUp(self):
+        """A device with a subscription, and yesterday's image of it, made before the server had its receipt."""
+        self.device = next(self.fresh)
+        self.addCleanup(self.device.off)
+        self.device.on()
+        self.assertTrue(self.live.fly(self.device)["installed"])
+        self.device.off()
+        self.image = self.device.image("yesterday")
+
+    def copy(self):
+        other = self.live.copy(self.image, self.device, next(self.numbers))
+        self.addCleanup(other.off)
+        return other
+
+    def goes_on(self, machine):
+        self.assertEqual(self.live.fly(machine)["result"], "accepted")
+        self.assertEqual(self.live.contact(machine, "check-in")["result"], "accepted")
+
+    def row(self, machine):
+        row = self.live.row(machine)
+        return row["state"], row["counter"]
+
+    def refused(self, machine):
+        """Its flight is, with words, and nothing changes by that: not the row, not its counter but by one, not its subscription."""
+        row, before = self.row(machine), machine.ask(STATE)[5]
+        answer = self.live.fly(machine)
+        self.assertEqual((answer["result"], answer["refusal"]), ("refused", TPM_STATE))
+        self.assertIn(WORDS, answer["detail"])
+        self.assertEqual(self.row(machine), row)
+        self.assertEqual(machine.ask(STATE)[5], before + 1)
+        self.assertEqual(len(self.live.mcims(machine)), 1)
+
+    def for_ever(self, machine):
+        """However often it asks, and however often it is switched on; its ticket is gone."""
+        self.refused(machine)
+        self.assertEqual(self.live.contact(machine, "check-in")["result"], "flight-needed")
+        for _ in range(2):
+            machine.on()
+            self.refused(machine)
+            self.refused(machine)
+
+    def test_copy_that_comes_second_is_refused_and_the_original_goes_on(self):
+        self.device.on()
+        self.goes_on(self.device)
+        other = self.copy()
+        other.on()
+        self.for_ever(other)
+        self.goes_on(self.device)
+
+    def test_copy_that_comes_first_goes_on_and_the_original_is_refused(self):
+        other = self.copy()
+        other.on()
+        self.goes_on(other)
+        self.device.on()
+        self.for_ever(self.device)
+        self.goes_on(other)
+
+    def test_restored_device_is_refused_and_its_newest_state_goes_on(self):
+        self.device.on()
+        self.goes_on(self.device)
+        self.device.off()
+        newest = self.device.image("newest")
+        self.device.put_back(self.image)
+        self.device.on()
+        self.for_ever(self.device)
+        self.device.off()
+        self.device.put_back(newest)
+        self.device.on()
+        self.goes_on(self.device)
+
+    def test_copy_whose_counter_has_passed_is_refused_by_its_clock(self):
+        """The original was started once more before its flight; what the copy's agent asked in vain, with no network, has moved its counter."""
+        self.device.on()
+        self.device.on()
+        self.goes_on(self.device)
+        other = self.copy()
+        other.on()
+        for _ in range(8):
+            self.assertEqual(other.ask(FLIGHT_START, False)[0], OK)
+        self.assertGreater(other.ask(STATE)[5], self.device.ask(STATE)[5])
+        self.for_ever(other)
+        self.goes_on(self.device)
+
+
+if __name__ == "__main__":
+    unittest.main()

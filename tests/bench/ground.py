@@ -19,6 +19,10 @@ ECHO_WINDOW = 1024  # datagrams outstanding, of the echo as of check-ins: both t
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 
 
+LOG_OCTETS = 12_288  # that a commit of some devices appends to the log
+SYNC_EVERY_S = 0.002  # commits under a load that leaves the processor some rest
+
+
 class Failed(Exception):
     """A program did not do what it should."""
 
@@ -49,6 +53,22 @@ def free_port():
 def output_of(*argv):
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     return done.stdout.strip()
+
+
+def waits_between(syncs, every_s=0.0005):
+    """Seconds that each of those waits who come evenly spaced, from his coming to the end of the first sync that begins after it."""
+    waits, at = [], syncs[0][0]
+    for begin, end in syncs:
+        while at <= begin:
+            waits.append(end - at)
+            at += every_s
+    return waits
+
+
+def percentiles_ms(seconds):
+    ordered = sorted(seconds)
+    at = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    return {**{name: 1e3 * ordered[int(share * (len(ordered) - 1))] for name, share in at.items()}, "max": 1e3 * ordered[-1]}
 
 
 def machine():
@@ -102,6 +122,24 @@ class Ground:
         return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), ECHO_WINDOW, self.server_cpu,
                                    self.load_cpu))
 
+    def durable_floor(self, seconds):
+        """Milliseconds that whoever asks at any time waits until his octets are on the disk, if nothing but the disk took time: a log that is
+        appended to and synchronised at the pace of commits, and in every stretch of it those who came too late for the sync under way."""
+        path = os.path.join(self.base, "log")
+        octets, syncs = os.urandom(LOG_OCTETS), []
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        try:
+            end = time.monotonic() + seconds
+            while (begin := time.monotonic()) < end:
+                os.write(fd, octets)
+                os.fdatasync(fd)
+                syncs.append((begin, time.monotonic()))
+                time.sleep(max(0.0, begin + SYNC_EVERY_S - syncs[-1][1]))
+        finally:
+            os.close(fd)
+            os.remove(path)
+        return percentiles_ms(waits_between(syncs))
+
     def openssl_speed(self, seconds):
         """Microseconds per operation, as `openssl speed` has them."""
         text = self.run("openssl", "speed", "-seconds", seconds, "ecdhp256", "ecdsap256", cpu=self.server_cpu)
@@ -143,6 +181,14 @@ class Ro:
     def checkpoint(self):
         """What is in the log goes into the database, and both files have their lasting sizes."""
         output_of("sqlite3", os.path.join(self.dir, "samara.db"), "pragma wal_checkpoint(truncate)")
+
+    def warm(self):
+        """All of the store is in the page cache, as on a machine that has the memory for it and serves nothing else: systems that take idle
+        pages away would leave some rounds with reads from the disk and others without."""
+        for path in self.files():
+            with open(path, "rb", buffering=0) as f:
+                while f.read(1 << 22):
+                    pass
 
     def chill(self):
         """Nothing of the store is left in the page cache, as after a start of the machine."""

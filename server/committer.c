@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "server/pace.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 struct list {
@@ -24,6 +26,8 @@ struct smr_committer {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct list queue;
+	size_t queued; /* changes */
+	struct smr_pace pace;
 	bool stopping;
 	struct smr_store *store;
 	struct smr_metrics *metrics;
@@ -112,6 +116,18 @@ static void hand_back(struct smr_commit_job *job, enum smr_err err)
 	pthread_mutex_unlock(&inbox->lock);
 }
 
+/** The lock is held. */
+static void wait_for_more(struct smr_committer *c)
+{
+	uint64_t until_us;
+	struct timespec until;
+
+	while (!c->stopping && smr_clock_us() < (until_us = smr_pace_until(&c->pace, c->queued))) {
+		until = smr_clock_at_us(until_us);
+		pthread_cond_timedwait(&c->more, &c->lock, &until);
+	}
+}
+
 /** Wait for jobs and take as many as fit one transaction. Returns the number of changes; 0: stopping and empty. */
 static size_t gather(struct smr_committer *c, struct list *jobs)
 {
@@ -121,6 +137,7 @@ static size_t gather(struct smr_committer *c, struct list *jobs)
 	pthread_mutex_lock(&c->lock);
 	while (c->queue.first == NULL && !c->stopping)
 		pthread_cond_wait(&c->more, &c->lock);
+	wait_for_more(c);
 	while (c->queue.first != NULL && count + c->queue.first->count <= SMR_STORE_BATCH_MAX) {
 		struct smr_commit_job *job = list_pop(&c->queue);
 
@@ -128,6 +145,8 @@ static size_t gather(struct smr_committer *c, struct list *jobs)
 		count += job->count;
 		list_push(jobs, job);
 	}
+	c->queued -= count;
+	smr_pace_note(&c->pace, count, smr_clock_us());
 	pthread_mutex_unlock(&c->lock);
 	return count;
 }
@@ -202,7 +221,7 @@ enum smr_err smr_committer_start(const char *store_path, struct smr_metrics *met
 	c->metrics = metrics;
 	list_init(&c->queue);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->more, NULL);
+	smr_clock_cond_init(&c->more);
 	c->group = calloc(SMR_STORE_BATCH_MAX, sizeof(*c->group));
 	err = c->group ? smr_store_open(store_path, SMR_STORE_WRITE, &c->store) : SMR_E_NO_MEMORY;
 	if (err == SMR_OK && pthread_create(&c->thread, NULL, run, c) != 0)
@@ -227,6 +246,7 @@ void smr_committer_submit(struct smr_committer *committer, struct smr_commit_job
 	}
 	pthread_mutex_lock(&committer->lock);
 	list_push(&committer->queue, job);
+	committer->queued += job->count;
 	pthread_cond_signal(&committer->more);
 	pthread_mutex_unlock(&committer->lock);
 }

@@ -16,14 +16,16 @@
 #include "sys/log.h"
 
 #define BATCH_ITEMS SMR_WORKER_BATCH_MAX
-#define BATCHES 4u
-#define REFILLS_MAX 16u /* then what was kept has waited long enough */
+#define BATCHES 16u		    /* while few requests come, one batch holds few of them */
+#define HELD_MAX (4u * BATCH_ITEMS) /* requests under way, in all batches */
+#define REFILLS_MAX 16u		    /* then what was kept has waited long enough */
 
 struct batch {
 	struct batch *next_free;
 	struct smr_keyring *ring; /* held from receiving to sending */
 	struct smr_pending_view pending;
 	size_t count; /* received for it */
+	size_t held;  /* of them, under way */
 	struct smr_item items[BATCH_ITEMS];
 	struct smr_item *vacant[BATCH_ITEMS]; /* items that hold nothing, while receiving */
 	struct smr_store_device devices[BATCH_ITEMS];
@@ -41,7 +43,8 @@ struct smr_worker {
 	struct smr_commit_inbox *inbox;
 	struct batch *batches; /* BATCHES */
 	struct batch *free_list;
-	size_t under_way;
+	size_t under_way; /* batches */
+	size_t held;	  /* requests of those, which wait for the store */
 	uint16_t message_id;
 	struct smr_admission *admission;
 };
@@ -53,12 +56,31 @@ static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 
 /* ---- receive and send ---- */
 
+static size_t kept_in(const struct batch *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < BATCH_ITEMS; i++)
+		kept += b->items[i].stage != SMR_STAGE_FREE;
+	return kept;
+}
+
+/** How many requests a batch may come to hold now. */
+static size_t room_of(const struct smr_worker *w)
+{
+	size_t left = HELD_MAX - w->held;
+
+	return left < w->server->config->batch ? left : w->server->config->batch;
+}
+
 /** Fills b->vacant; returns how many there are. */
 static size_t find_vacant(const struct smr_worker *w, struct batch *b)
 {
+	size_t kept = kept_in(b);
+	size_t room = room_of(w) > kept ? room_of(w) - kept : 0;
 	size_t count = 0;
 
-	for (size_t i = 0; i < w->server->config->batch; i++) {
+	for (size_t i = 0; i < BATCH_ITEMS && count < room; i++) {
 		if (b->items[i].stage == SMR_STAGE_FREE)
 			b->vacant[count++] = &b->items[i];
 	}
@@ -225,6 +247,8 @@ static void release(struct smr_worker *w, struct batch *b)
 	b->next_free = w->free_list;
 	w->free_list = b;
 	w->under_way--;
+	w->held -= b->held;
+	b->held = 0;
 }
 
 /** From LOOKUP on; also the way back for items whose row had moved. */
@@ -239,6 +263,8 @@ static void advance(struct smr_worker *w, struct batch *b)
 		release(w, b);
 		return;
 	}
+	w->held += changes - b->held;
+	b->held = changes;
 	b->job = (struct smr_commit_job){.inbox = w->inbox, .changes = b->changes, .count = changes};
 	smr_committer_submit(w->server->committer, &b->job);
 }
@@ -285,11 +311,7 @@ static void open_received(struct smr_worker *w, struct batch *b, const struct sm
  * costs each of them three times as much processor time as one for sixty. */
 static bool wants_more(const struct smr_worker *w, const struct batch *b)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < BATCH_ITEMS; i++)
-		kept += b->items[i].stage != SMR_STAGE_FREE;
-	return kept < w->server->config->batch / 2 && b->count < REFILLS_MAX * w->server->config->batch &&
+	return kept_in(b) < w->server->config->batch / 2 && b->count < REFILLS_MAX * w->server->config->batch &&
 	       smr_admission_is_loaded(w->admission);
 }
 
@@ -357,10 +379,16 @@ static void take_finished(struct smr_worker *w)
 		finish(w, batch_of(job));
 }
 
+static bool has_room(const struct smr_worker *w)
+{
+	return w->free_list != NULL && w->held < HELD_MAX;
+}
+
+/** What was committed meanwhile is answered before the next are opened. */
 static void take_requests(struct smr_worker *w)
 {
-	while (w->free_list != NULL && begin(w, w->free_list))
-		;
+	while (has_room(w) && begin(w, w->free_list))
+		take_finished(w);
 }
 
 static void *run(void *context)
@@ -371,7 +399,7 @@ static void *run(void *context)
 	while (!stopping || w->under_way > 0) {
 		/* A negative descriptor is one that poll leaves out. */
 		struct pollfd fds[3] = {{smr_commit_inbox_fd(w->inbox), POLLIN, 0},
-					{w->free_list && !stopping ? w->udp_fd : -1, POLLIN, 0},
+					{has_room(w) && !stopping ? w->udp_fd : -1, POLLIN, 0},
 					{stopping ? -1 : w->server->stop_fd, POLLIN, 0}};
 
 		if (poll(fds, SMR_COUNT(fds), -1) < 0 && errno != EINTR)

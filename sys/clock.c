@@ -58,9 +58,12 @@ void smr_clock_cond_init(pthread_cond_t *cond)
 	(void)pthread_condattr_destroy(&attributes);
 }
 
+struct timespec smr_clock_at_us(uint64_t us)
+{
+	return (struct timespec){(time_t)(us / 1000000u), (long)(us % 1000000u * 1000u)};
+}
+
 struct timespec smr_clock_after_ms(uint64_t ms)
 {
-	uint64_t until_us = smr_clock_us() + ms * 1000u;
-
-	return (struct timespec){(time_t)(until_us / 1000000u), (long)(until_us % 1000000u * 1000u)};
+	return smr_clock_at_us(smr_clock_us() + ms * 1000u);
 }

@@ -29,7 +29,8 @@ uint64_t smr_clock_unix(void);
 
 /** A condition variable whose timed waits go by CLOCK_MONOTONIC: by the other clock, setting that back would prolong them by as much. */
 void smr_clock_cond_init(pthread_cond_t *cond);
-/** For such waits: so many milliseconds from now. */
+/** For such waits: a time of smr_clock_us, and so many milliseconds from now. */
+struct timespec smr_clock_at_us(uint64_t us);
 struct timespec smr_clock_after_ms(uint64_t ms);
 
 #endif

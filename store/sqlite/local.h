@@ -11,11 +11,15 @@
 #include "store/local.h"
 #include "store/sqlite/ahead.h"
 
+#define SMR_SQLITE_PAGE 2048u	/* octets; of a new store */
+#define SMR_SQLITE_BUSY_MS 5000 /* that others who write are waited for */
+
 struct smr_sqlite {
 	struct smr_store base; /* first */
 	sqlite3 *db;
 	sqlite3_stmt *statements[SMR_SQL_COUNT];
 	struct smr_ahead *ahead; /* NULL until something is expected */
+	uint64_t restart_at_ms;	 /* the log; not earlier */
 };
 
 /** The back end's part of a handle. */

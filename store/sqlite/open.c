@@ -4,15 +4,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/local.h"
-#include "sys/fault.h"
 #include "sys/fsio.h"
-
-#define PAGE_SIZE 2048u
-#define FRAME_HEAD 24u /* of a page in the log */
-#define BUSY_TIMEOUT_MS 5000
-#define CHECKPOINT_TIMEOUT_MS 250
-#define CHECKPOINT_ROUNDS 4
-#define CHECKPOINT_REST 256 /* pages of the log */
 
 /* page_size counts only for a new database, and only before it becomes a WAL one. The caches (KiB) hold the upper levels of the B-tree for
  * some million devices; leaves come in random order, and the system has them. */
@@ -61,7 +53,7 @@ static enum smr_err configure(struct smr_store *store, const char *where)
 	sqlite3 *db = smr_sqlite_of(store)->db;
 
 	(void)sqlite3_extended_result_codes(db, 1);
-	(void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	(void)sqlite3_busy_timeout(db, SMR_SQLITE_BUSY_MS);
 	if (store->mode != SMR_STORE_READ && sqlite3_db_readonly(db, "main") == 1)
 		return smr_store_say(store, SMR_E_DISK_FULL, "%s: the store is read-only", where);
 	if (sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK)
@@ -94,50 +86,4 @@ enum smr_err smr_sqlite_open(struct smr_store *store, const char *where)
 	if (err != SMR_OK)
 		smr_sqlite_close(store);
 	return err;
-}
-
-/* Copy beside running commits, again while they have added much meanwhile. @frames: of the log, as it is then. */
-static int copy_log(sqlite3 *db, int rounds, int *frames)
-{
-	int copied = 0;
-	int rc = SQLITE_OK;
-
-	*frames = 0;
-	for (int round = 0; rc == SQLITE_OK && round < rounds; round++) {
-		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, frames, &copied);
-		if (*frames - copied <= CHECKPOINT_REST)
-			break;
-	}
-	return rc;
-}
-
-enum smr_err smr_sqlite_copy_log(struct smr_store *store, uint64_t *octets)
-{
-	int frames;
-	int rc = copy_log(smr_sqlite_of(store)->db, 1, &frames);
-
-	*octets = frames > 0 ? (uint64_t)frames * (PAGE_SIZE + FRAME_HEAD) : 0;
-	/* Busy: somebody else is copying. */
-	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? SMR_OK : smr_sqlite_fail(store, "copying the log");
-}
-
-/* Commits have to wait for the truncation, so there should be little left to copy by then, and readers and writers in
- * the way are given a moment only. */
-enum smr_err smr_sqlite_checkpoint(struct smr_store *store)
-{
-	sqlite3 *db = smr_sqlite_of(store)->db;
-	int frames;
-	int rc;
-
-	SMR_FAULT("before-checkpoint", "store");
-	rc = copy_log(db, CHECKPOINT_ROUNDS, &frames);
-	if (rc == SQLITE_OK) {
-		(void)sqlite3_busy_timeout(db, CHECKPOINT_TIMEOUT_MS);
-		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-		(void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
-	}
-	SMR_FAULT("after-checkpoint", "store");
-	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
-		return smr_store_say(store, SMR_E_BUSY, "the log could not be truncated now: others are using it");
-	return rc == SQLITE_OK ? SMR_OK : smr_sqlite_fail(store, "checkpoint");
 }

@@ -15,7 +15,7 @@ from ground import ECHO_WINDOW, Failed, Ground, Ro, Server  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 WINDOW = 256  # requests outstanding in a closed loop: the batches that samarad has under way are full, and its socket holds no queue
-BATCHES = 4   # that a worker of samarad has under way at most
+BATCHES = 4   # full ones, that a worker of samarad has under way at most
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
 # PostgreSQL's own advice for its cache is a quarter of the memory; no more is needed for what is in this one.
 PG_SETTINGS = {"shared_buffers": "1GB", "autovacuum": "on"}

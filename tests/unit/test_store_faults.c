@@ -358,6 +358,68 @@ static void test_open_read_only_file_reads_and_refuses_to_write(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* ---- the log ---- */
+
+static sqlite3 *open_beside(const struct rig *rig)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+/* More than the log is let grow to. */
+static void fill_log(sqlite3 *db)
+{
+	assert_int_equal(sqlite3_exec(db,
+				      "CREATE TABLE ballast (octets BLOB); INSERT INTO ballast VALUES "
+				      "(zeroblob(36000000)); DROP TABLE ballast",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+}
+
+static void test_long_log_is_begun_anew_and_keeps_its_length(void **state)
+{
+	struct rig *rig = *state;
+	sqlite3 *db = open_beside(rig);
+	uint64_t octets;
+	uint64_t length;
+
+	fill_log(db);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_true(octets > 33000000);
+	length = log_size(rig);
+	assert_true(length >= octets);
+	rig_offer(rig->store, 1);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_in_range(octets, 1, 1000000);
+	assert_int_equal(log_size(rig), length);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_long_log_with_a_reader_in_it_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	sqlite3 *db = open_beside(rig);
+	sqlite3 *reader = open_beside(rig);
+	uint64_t octets;
+	uint64_t more;
+
+	rig_offer(rig->store, 1);
+	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
+	fill_log(db);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	rig_offer(rig->store, 2);
+	assert_int_equal(smr_store_copy_log(rig->store, &more), SMR_OK);
+	assert_true(more > octets);
+	assert_int_equal(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
+	assert_int_equal(log_size(rig), 0);
+	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 /* ---- busy ---- */
 
 static void test_checkpoint_with_a_reader_in_the_way_is_busy_and_then_truncates(void **state)
@@ -465,6 +527,8 @@ int main(void)
 		FILLED(test_load_on_a_full_disk_keeps_nothing_and_works_later),
 		FILLED(test_commit_on_a_small_file_system_recovers_after_a_checkpoint),
 		FILLED(test_open_read_only_file_reads_and_refuses_to_write),
+		FILLED(test_long_log_is_begun_anew_and_keeps_its_length),
+		FILLED(test_long_log_with_a_reader_in_it_goes_on),
 		FILLED(test_checkpoint_with_a_reader_in_the_way_is_busy_and_then_truncates),
 		FILLED(test_copying_the_log_waits_for_nobody_and_leaves_its_length),
 		FILLED(test_purged_x_leaves_no_remnant_in_database_and_log),

@@ -10,6 +10,7 @@ class Live:
     """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent].
     @replace: mutants, as for World. @gate: the shipments have gate keys."""
     PLATFORM = ()  # words of «supplier shipment»: how the devices attest
+    ENDORSED = ()  # words of «supplier enrol»: who vouches for their TPMs
 
     def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, gate=False, **agent):
         self.world, self.gate = World(build, replace=replace), gate
@@ -45,7 +46,7 @@ class Live:
         keys = self.supplier.take(self.ro.path("flight-keys.smr"))
         for device in new:
             tre = device.start_tre_alone()
-            self.supplier.run("enrol", "--number", str(number), "--eid", device.eid, "--tre", device.socket, "--flight-keys", keys,
+            self.supplier.run("enrol", "--number", str(number), "--eid", device.eid, "--tre", device.socket, "--flight-keys", keys, *self.ENDORSED,
                               groups=(device.gid,))
             tre.stop()
         shipment = self.supplier.path(f"shipment-{number}.smr")

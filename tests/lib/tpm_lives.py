@@ -53,6 +53,7 @@ class Machine(Device):
 
 class TpmLives(Lives):
     PLATFORM = ("--platform", "tpm")
+    ENDORSED = ("--unendorsed",)
 
     def make_device(self, number, certificate, agent):
         return Machine(self.world, number, certificate, **agent)

@@ -26,7 +26,18 @@ static void fail(struct smr_writer *w, enum smr_err err)
 		w->err = err;
 }
 
-void smr_put_boot_log(struct smr_writer *w, const struct smr_boot_log *log)
+/** At most @p longest octets of it, and no part of a character. */
+static struct smr_bytes cut(struct smr_bytes name, size_t longest)
+{
+	if (name.len <= longest)
+		return name;
+	while (longest > 0 && (name.ptr[longest] & 0xc0) == 0x80)
+		longest--;
+	name.len = longest;
+	return name;
+}
+
+void smr_put_shown_log(struct smr_writer *w, const struct smr_boot_log *log, size_t longest)
 {
 	size_t before = w->len;
 
@@ -41,31 +52,47 @@ void smr_put_boot_log(struct smr_writer *w, const struct smr_boot_log *log)
 		smr_put_array(w, 3);
 		smr_put_uint(w, event->pcr);
 		smr_put_bytes(w, SMR_ARRAY(event->digest));
-		smr_put_text(w, event->name);
+		smr_put_text(w, cut(event->name, longest));
 	}
 	if (w->len - before > SMR_BOOT_LOG_MAX)
 		fail(w, SMR_E_TOO_MANY);
 }
 
-static void get_event(struct smr_reader *r, struct smr_tpm_event *event)
+void smr_put_boot_log(struct smr_writer *w, const struct smr_boot_log *log)
+{
+	smr_put_shown_log(w, log, SMR_BOOT_NAME_MAX);
+}
+
+static void get_event(struct smr_reader *r, struct smr_tpm_event *event, size_t shortest)
 {
 	(void)smr_get_array(r, 3, 3);
 	event->pcr = (uint8_t)smr_get_uint(r, SMR_TPM_STATIC_PCRS - 1);
 	smr_get_fixed(r, event->digest, sizeof(event->digest));
-	event->name = smr_get_text(r, 1, SMR_BOOT_NAME_MAX);
-	if (r->err == SMR_OK && !event_is_good(event))
+	event->name = smr_get_text(r, shortest, SMR_BOOT_NAME_MAX);
+	if (r->err == SMR_OK && event->name.len > 0 && !event_is_good(event))
 		smr_reader_fail(r, SMR_E_MALFORMED);
 }
 
-void smr_get_boot_log(struct smr_reader *r, struct smr_boot_log *out)
+/** @p shortest: octets that a name has at least. */
+static void get_log(struct smr_reader *r, size_t shortest, struct smr_boot_log *out)
 {
 	struct smr_boot_log log = {0};
 	size_t before = r->pos;
 
 	log.count = smr_get_array(r, 1, SMR_BOOT_EVENTS_MAX);
 	for (size_t i = 0; i < log.count && r->err == SMR_OK; i++)
-		get_event(r, &log.events[i]);
+		get_event(r, &log.events[i], shortest);
 	if (r->err == SMR_OK && r->pos - before > SMR_BOOT_LOG_MAX)
 		smr_reader_fail(r, SMR_E_MALFORMED);
 	*out = r->err == SMR_OK ? log : (struct smr_boot_log){0};
+}
+
+void smr_get_boot_log(struct smr_reader *r, struct smr_boot_log *out)
+{
+	get_log(r, 1, out);
+}
+
+void smr_get_shown_log(struct smr_reader *r, struct smr_boot_log *out)
+{
+	get_log(r, 0, out);
 }

@@ -29,6 +29,16 @@ void smr_put_boot_log(struct smr_writer *w, const struct smr_boot_log *log);
 /** Read one. SMR_E_MALFORMED sticks in @p r; @p out is empty then. */
 void smr_get_boot_log(struct smr_reader *r, struct smr_boot_log *out);
 
+/**
+ * A log as a device shows it in M1, to explain a measurement that was refused: with names of at most @p longest octets each, cut
+ * between characters.
+ *
+ *     shown-log = [ 1*6 [ pcr: 0..15, digest, name: tstr .size (0..32) ] ]
+ */
+void smr_put_shown_log(struct smr_writer *w, const struct smr_boot_log *log, size_t longest);
+/** Read one. SMR_E_MALFORMED sticks in @p r; @p out is empty then. */
+void smr_get_shown_log(struct smr_reader *r, struct smr_boot_log *out);
+
 /** Names and versions are shown on terminals and in logs: UTF-8 of 1 to @p max octets without control characters. */
 bool smr_boot_text_is_good(struct smr_bytes text, size_t max);
 

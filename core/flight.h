@@ -11,11 +11,13 @@
 #define SMR_FLIGHT_H
 
 #include "core/attest.h"
+#include "core/boot_log.h"
 #include "core/mcim.h"
 
 #define SMR_SUITE_1 1u
-#define SMR_M1_MAX 631u	 /* 640 with CoAP */
-#define SMR_M2_MAX 1100u /* all optional members at their limits; what version 1 sends is in docs/protocol.md */
+#define SMR_M1_MAX 631u	      /* 640 with CoAP */
+#define SMR_M1_SHOWN_MAX 503u /* 512 with CoAP: with a boot log and no certificate */
+#define SMR_M2_MAX 1100u      /* all optional members at their limits; what version 1 sends is in docs/protocol.md */
 #define SMR_RK_LEN 16u
 #define SMR_BEACON_LEN 16u
 #define SMR_TICKET_MAX 128u
@@ -85,14 +87,16 @@ void smr_flight_wipe(struct smr_flight *flight);
  * @param q            the server's flight key; @p q_number names it.
  * @param d            who attests with the device's signature key.
  * @param certificate  encoded certificate, or SMR_NONE when the server knows the device from its shipment.
+ * @param log          of a device with a TPM whose measurement was refused: what booted, to be shown. Its names are cut to make it fit
+ *                     into SMR_M1_SHOWN_MAX, with certificate SMR_M1_MAX; where that is not enough it is left out. NULL: none.
  * @param m1           [in,out] room of at least SMR_M1_MAX; on return the message (CoAP payload).
  * @param flight       [out] what smr_m2_open needs; release with smr_flight_wipe. Wiped unless SMR_OK.
  * @return SMR_E_INVALID: evidence or certificate that no server would read; SMR_E_NO_ROOM; SMR_E_CRYPTO, or what
  *         @p d fails with.
  */
 enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
-			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
-			  struct smr_flight *flight) SMR_MUST_USE;
+			  const struct smr_evidence *evidence, struct smr_bytes certificate,
+			  const struct smr_boot_log *log, struct smr_space *m1, struct smr_flight *flight) SMR_MUST_USE;
 
 /** What the server knows of a request after opening; views into @p scratch given to smr_m1_open. */
 struct smr_m1 {
@@ -105,6 +109,7 @@ struct smr_m1 {
 	struct smr_evidence evidence; /* claims, unverified until smr_evidence_verify */
 	struct smr_attested attested;
 	struct smr_bytes certificate; /* empty: by reference */
+	struct smr_bytes boot_log;    /* a shown-log, beside a quote alone; empty: none */
 };
 void smr_m1_wipe(struct smr_m1 *m1);
 
@@ -172,6 +177,8 @@ enum smr_err smr_evidence_hash(struct smr_bytes ev_payload, const uint8_t e[SMR_
 	X(REVOKED, 7, "the device is revoked: ask the supplier")                                                      \
 	X(STORE, 8, "the server cannot store anything at present: try again later")                                   \
 	X(TAMPER, 9, "the device reports tampering: ask the supplier")                                                \
+	X(BOOT_LOG, 10,                                                                                               \
+	  "the boot log does not replay to the quoted PCRs: start the device anew; if that does not help, repair it") \
 	X(TPM_STATE, 11,                                                                                              \
 	  "the TPM's clock or the request counter went back: its state was copied or restored; only one copy goes "   \
 	  "on. Have the supplier enrol the device anew; the subscription that it has stays")

@@ -16,7 +16,9 @@ struct plain {
 	uint8_t ev[SMR_EV_MAX];
 	size_t ev_len;
 	struct smr_attestation attestation;
-	struct smr_bytes certificate; /* encoded, or empty */
+	struct smr_bytes certificate;	/* encoded, or empty */
+	const struct smr_boot_log *log; /* NULL: none */
+	size_t longest;			/* of the names in it */
 };
 
 static void wipe_plain(struct plain *plain)
@@ -49,9 +51,14 @@ static void put_plain(struct smr_writer *w, const void *content)
 {
 	const struct plain *plain = content;
 
-	smr_put_array(w, plain->certificate.len == 0 ? 1 : 2);
+	smr_put_array(w, plain->log != NULL ? 3 : plain->certificate.len == 0 ? 1 : 2);
 	smr_put_attested(w, smr_bytes_of(plain->ev, plain->ev_len), &plain->attestation);
 	smr_put_raw(w, plain->certificate);
+	if (plain->log == NULL)
+		return;
+	if (plain->certificate.len == 0)
+		smr_put_null(w);
+	smr_put_shown_log(w, plain->log, plain->longest);
 }
 
 static enum smr_err attest_evidence(const struct smr_evidence *evidence, const struct smr_attester *d,
@@ -68,6 +75,44 @@ static enum smr_err attest_evidence(const struct smr_evidence *evidence, const s
 	return smr_attest(d, hash_ev, &plain->attestation);
 }
 
+static void put_head(struct smr_writer *w, uint32_t q_number, const uint8_t e[SMR_POINT_COMPRESSED_LEN])
+{
+	smr_put_array(w, 4);
+	smr_put_uint(w, SMR_SUITE_1);
+	smr_put_uint(w, q_number);
+	smr_put_bytes(w, smr_bytes_of(e, SMR_POINT_COMPRESSED_LEN));
+}
+
+/** Octets of M1 with this content. */
+static size_t size_of(const struct plain *plain, uint32_t q_number)
+{
+	static const uint8_t no_point[SMR_POINT_COMPRESSED_LEN];
+	struct smr_writer inner = smr_writer_size();
+	struct smr_writer w = smr_writer_size();
+
+	put_plain(&inner, plain);
+	put_head(&w, q_number, no_point);
+	(void)smr_put_bytes_room(&w, inner.len + SMR_AEAD_TAG_LEN);
+	return inner.err == SMR_OK ? w.len : SIZE_MAX;
+}
+
+/** As much of the log as there is room for. */
+static void fit_log(struct plain *plain, uint32_t q_number)
+{
+	size_t limit = plain->certificate.len == 0 ? SMR_M1_SHOWN_MAX : SMR_M1_MAX;
+
+	if (plain->log == NULL || !plain->attestation.quoted) {
+		plain->log = NULL;
+		return;
+	}
+	for (plain->longest = SMR_BOOT_NAME_MAX; size_of(plain, q_number) > limit; plain->longest--) {
+		if (plain->longest == 0) {
+			plain->log = NULL;
+			return;
+		}
+	}
+}
+
 static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_COMPRESSED_LEN],
 			 const struct plain *plain, struct smr_space *m1, struct smr_flight *flight)
 {
@@ -76,10 +121,7 @@ static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_C
 	SMR_SECRET k1;
 
 	SMR_TRY(derive_k1(flight->dh_eq, points, points + SMR_POINT_COMPRESSED_LEN, &k1));
-	smr_put_array(&w, 4);
-	smr_put_uint(&w, SMR_SUITE_1);
-	smr_put_uint(&w, q_number);
-	smr_put_bytes(&w, smr_bytes_of(points, SMR_POINT_COMPRESSED_LEN));
+	put_head(&w, q_number, points);
 	SMR_TRY(smr_put_sealed(&w, k1.octets, smr_bytes_of(w.out, w.len), put_plain, plain));
 	SMR_TRY(smr_writer_done(&w, &message));
 	SMR_TRY(smr_sha256(&message, 1, flight->hash_m1));
@@ -95,8 +137,8 @@ static bool inputs_fit(const struct smr_evidence *evidence, struct smr_bytes cer
 }
 
 static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
-			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
-			  struct smr_flight *flight)
+			  const struct smr_evidence *evidence, struct smr_bytes certificate,
+			  const struct smr_boot_log *log, struct smr_space *m1, struct smr_flight *flight)
 {
 	uint8_t points[2 * SMR_POINT_COMPRESSED_LEN]; /* E | Q */
 	__attribute__((cleanup(wipe_plain))) struct plain plain;
@@ -106,21 +148,23 @@ static enum smr_err build(const struct smr_pubkey *q, uint32_t q_number, const s
 	smr_point_compress(flight->e.point, points);
 	smr_point_compress(q->point, points + SMR_POINT_COMPRESSED_LEN);
 	plain.certificate = certificate;
+	plain.log = log;
 	SMR_TRY(attest_evidence(evidence, d, points, &plain, flight->hash_ev));
+	fit_log(&plain, q_number);
 	flight->ctr = evidence->ctr;
 	return seal(q_number, points, &plain, m1, flight);
 }
 
 enum smr_err smr_m1_build(const struct smr_pubkey *q, uint32_t q_number, const struct smr_attester *d,
-			  const struct smr_evidence *evidence, struct smr_bytes certificate, struct smr_space *m1,
-			  struct smr_flight *flight)
+			  const struct smr_evidence *evidence, struct smr_bytes certificate,
+			  const struct smr_boot_log *log, struct smr_space *m1, struct smr_flight *flight)
 {
 	enum smr_err err;
 
 	memset(flight, 0, sizeof(*flight));
 	if (!inputs_fit(evidence, certificate))
 		return SMR_E_INVALID;
-	err = build(q, q_number, d, evidence, certificate, m1, flight);
+	err = build(q, q_number, d, evidence, certificate, log, m1, flight);
 	if (err != SMR_OK)
 		smr_flight_wipe(flight);
 	return err;
@@ -167,19 +211,41 @@ static enum smr_err check_certificate(struct smr_bytes encoded)
 	return smr_certificate_peek(encoded, &certificate);
 }
 
+/* So too: it comes with a quote alone, which says whether it is worth anything. */
+static enum smr_err check_boot_log(const struct smr_m1 *m1)
+{
+	struct smr_reader r = smr_reader_init(m1->boot_log);
+	struct smr_boot_log log;
+
+	if (!m1->attested.attestation.quoted)
+		return SMR_E_MALFORMED;
+	smr_get_shown_log(&r, &log);
+	return smr_reader_done(&r);
+}
+
+static void get_plain(struct smr_reader *r, struct smr_m1 *m1)
+{
+	size_t items = smr_get_array(r, 1, 3);
+
+	smr_get_attested(r, &m1->attested);
+	if (items == 2 || (items == 3 && !smr_get_null(r)))
+		m1->certificate = smr_get_item(r);
+	if (items == 3)
+		m1->boot_log = smr_get_item(r);
+}
+
 static enum smr_err read_plain(struct smr_bytes plain, struct smr_m1 *m1)
 {
 	struct smr_reader r = smr_reader_init(plain);
-	size_t items = smr_get_array(&r, 1, 2);
 
-	smr_get_attested(&r, &m1->attested);
-	if (items == 2)
-		m1->certificate = smr_get_item(&r);
+	get_plain(&r, m1);
 	SMR_TRY(smr_reader_done(&r));
 	if (m1->certificate.len > SMR_CERTIFICATE_MAX || m1->attested.ev.len > SMR_EV_MAX)
 		return SMR_E_MALFORMED;
-	if (items == 2)
+	if (m1->certificate.len > 0)
 		SMR_TRY(check_certificate(m1->certificate));
+	if (m1->boot_log.len > 0)
+		SMR_TRY(check_boot_log(m1));
 	r = smr_reader_init(m1->attested.ev);
 	smr_get_ev(&r, &m1->evidence);
 	return smr_reader_done(&r);

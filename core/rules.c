@@ -68,7 +68,7 @@ static enum smr_refusal judge_device(const struct smr_row *row, const struct smr
 	if (evidence->tamper != 0)
 		return SMR_REFUSAL_TAMPER;
 	if (!row->measurement_approved)
-		return SMR_REFUSAL_MEASUREMENT;
+		return row->log_differs ? SMR_REFUSAL_BOOT_LOG : SMR_REFUSAL_MEASUREMENT;
 	return SMR_REFUSAL_NONE;
 }
 

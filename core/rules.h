@@ -45,6 +45,7 @@ struct smr_row {
 	enum smr_row_state state;
 	bool revoked;
 	bool measurement_approved;  /* filled by the caller from the supplier's list, for this request's measurement */
+	bool log_differs;	    /* likewise: a boot log was shown that does not replay to it */
 	uint32_t ctr;		    /* highest counter accepted, 0: none */
 	uint8_t hash[SMR_HASH_LEN]; /* hash(M1) or hash(C1) of the contact with that counter */
 	uint32_t lineage;	    /* ctr of the flight whose tickets are valid, 0: none */

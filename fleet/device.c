@@ -83,7 +83,7 @@ enum smr_err smr_engine_new(const struct smr_population *population, struct smr_
 		return SMR_E_NO_MEMORY;
 	engine->population = population;
 	engine->port = (struct smr_tre_port){engine,	  store,       load,   counter_read, counter_advance,
-					     storage_key, measurement, tamper, NULL};
+					     storage_key, measurement, tamper, NULL,	     NULL};
 	return SMR_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Covers: core/m1.c core/evidence.c core/cose.c core/gate.c. Longest: 600. Dictionary: cbor. */
+/* Covers: core/m1.c core/evidence.c core/boot_log.c core/cose.c core/gate.c. Longest: 600. Dictionary: cbor. */
 /* M1 at the server: the first octets of the internet that reach a key. */
 #include "fuzz/fuzz.h"
 
@@ -21,6 +21,7 @@ static void open_datagram(struct smr_bytes datagram)
 		return;
 	FUZZ_CHECK(peeked && m1.q_number == number);
 	FUZZ_CHECK(m1.certificate.len <= SMR_CERTIFICATE_MAX);
+	FUZZ_CHECK(m1.boot_log.len == 0 || m1.attested.attestation.quoted);
 	fuzz_any(smr_evidence_verify(&m1, &fuzz_key(FUZZ_D)->pub, SMR_PLATFORM_SOFTWARE));
 	smr_m1_wipe(&m1);
 }

@@ -277,6 +277,19 @@ static void m1_plain(const char *name, bool full)
 	save_room("m1", name, &room);
 }
 
+static void shown(const struct smr_attestation *attestation, const struct room *payload)
+{
+	const struct smr_boot_log log = {.count = 2,
+					 .events = {{8, {1}, SMR_TEXT("tre")}, {9, {2}, SMR_TEXT("config")}}};
+	struct room room;
+
+	smr_put_array(start(&room), 3);
+	smr_put_attested(&room.w, written(payload), attestation);
+	smr_put_null(&room.w);
+	smr_put_shown_log(&room.w, &log, SMR_BOOT_NAME_MAX);
+	save_room("m1", "shown-log", &room);
+}
+
 static void quoted(void)
 {
 	struct smr_evidence ev = make_evidence(true);
@@ -290,6 +303,7 @@ static void quoted(void)
 	smr_put_ev(start(&payload), &ev);
 	smr_put_attested(start(&room), written(&payload), &attestation);
 	save_room("evidence", "quoted", &room);
+	shown(&attestation, &payload);
 }
 
 static void m1_datagram(void)
@@ -302,7 +316,7 @@ static void m1_datagram(void)
 	struct smr_flight flight;
 
 	FUZZ_CHECK(smr_m1_build(&fuzz_key(FUZZ_Q)->pub, 1, &(struct smr_attester){.key = &fuzz_key(FUZZ_D)->own}, &ev,
-				SMR_NONE, &m1, &flight) == SMR_OK);
+				SMR_NONE, NULL, &m1, &flight) == SMR_OK);
 	seed_save("m1", "datagram", smr_bytes_of(m1.ptr, m1.len));
 	FUZZ_CHECK(smr_gate_append(smr_bytes_of(m1.ptr, m1.len), (const uint8_t[SMR_GATE_MAC_LEN]){1}, &request) ==
 		   SMR_OK);

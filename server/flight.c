@@ -2,6 +2,7 @@
 /* The server's side of the flight (design section 2, docs/protocol.md section 3). */
 #include "core/gate.h"
 #include "server/admission.h"
+#include "server/shown_log.h"
 
 static void drop(struct smr_item *item)
 {
@@ -84,10 +85,12 @@ static enum smr_err known_from_certificate(const struct smr_item *item, const st
 	return smr_pubkey_import(&out->d, SMR_ARRAY(certificate.d));
 }
 
-/** Verify the evidence as its platform makes it, and look whether the state that it shows is approved. */
-static enum smr_err verify(const struct smr_item *item, const struct smr_steps *steps, bool *approved)
+/** Verify the evidence as its platform makes it, and look whether the state that it shows is approved.
+ * @param supplier  [out] whose list says so; lives as long as the ring. */
+static enum smr_err verify(struct smr_item *item, const struct smr_steps *steps, const uint8_t **supplier)
 {
 	bool by_reference = item->device->err == SMR_OK && item->device->known_d;
+	struct smr_row *row = &item->device->row;
 	uint8_t state[SMR_HASH_LEN];
 	struct known known = {0};
 	enum smr_err err =
@@ -98,10 +101,26 @@ static enum smr_err verify(const struct smr_item *item, const struct smr_steps *
 	if (err == SMR_OK)
 		err = smr_evidence_state(&item->m1.evidence, known.platform, &item->m1.attested.attestation.quote,
 					 state);
-	if (err == SMR_OK)
-		*approved = smr_keyring_approves(steps->ring, known.supplier, state);
+	if (err == SMR_OK) {
+		row->measurement_approved = smr_keyring_approves(steps->ring, known.supplier, state);
+		row->log_differs = item->m1.boot_log.len > 0 && !smr_shown_log_replays(&item->m1);
+		*supplier = known.supplier;
+	}
 	smr_pubkey_wipe(&known.d);
 	return err;
+}
+
+/** What a refused measurement came from, if the device shows it. */
+static void tell_log(const struct smr_item *item, const struct smr_steps *steps, const uint8_t *supplier)
+{
+	if (item->m1.boot_log.len == 0 || !item->verdict.counted)
+		return;
+	if (item->verdict.refusal == SMR_REFUSAL_BOOT_LOG)
+		SMR_COUNT_UP(steps->metrics, boot_logs_false, 1);
+	if (item->verdict.refusal != SMR_REFUSAL_MEASUREMENT)
+		return;
+	SMR_COUNT_UP(steps->metrics, boot_logs_shown, 1);
+	smr_shown_log_tell(&item->m1, steps->ring, supplier);
 }
 
 /** Verified evidence is a quote if, and only if, the device has a TPM. */
@@ -124,7 +143,8 @@ static void fill_change(struct smr_item *item)
 
 void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 {
-	enum smr_err err = verify(item, steps, &item->device->row.measurement_approved);
+	const uint8_t *supplier = NULL;
+	enum smr_err err = verify(item, steps, &supplier);
 
 	/* No answer before the signature has verified: no oracle, and no work for whoever just guesses. */
 	if (err == SMR_E_SIGNATURE)
@@ -142,6 +162,7 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 		return;
 	}
 	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, quote_of(item), item->m1.hash_m1);
+	tell_log(item, steps, supplier);
 	/* Our keys are at fault, not the row: nothing is changed by that. The keeper has said what to do. */
 	if (item->verdict.send_package && item->device->x_lost)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};

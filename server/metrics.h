@@ -38,6 +38,8 @@
 	X(flights_answered, "flights answered with a ticket")                                     \
 	X(packages_sent, "of these with a subscription")                                          \
 	X(flights_refused, "flights refused, with a reason, encrypted")                           \
+	X(boot_logs_shown, "of these with a boot log that explains the measurement")              \
+	X(boot_logs_false, "of these with a boot log that does not replay to it")                 \
 	X(checkins_answered, "check-ins answered with a ticket")                                  \
 	X(checkins_without_store, "of these without any store access")                            \
 	X(spare_tickets, "of these answers with a spare ticket")                                  \

@@ -48,7 +48,8 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 	state_evidence(tre, draft, &ev);
 	err = smr_pubkey_import(&q, SMR_ARRAY(key->point));
 	if (err == SMR_OK)
-		err = smr_m1_build(&q, key->number, &d, &ev, certificate, m1, &tre->flight);
+		err = smr_m1_build(&q, key->number, &d, &ev, certificate, tre->show_log ? tre->port->boot_log : NULL,
+				   m1, &tre->flight);
 	smr_pubkey_wipe(&q);
 	return err;
 }
@@ -186,6 +187,7 @@ enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datag
 	if (err != SMR_OK)
 		goto out; /* a forged answer must not cost the real one: e stays */
 	outcome->refusal = m2.refusal;
+	tre->show_log = m2.refusal == SMR_REFUSAL_MEASUREMENT;
 	if (m2.refusal == SMR_REFUSAL_NONE) {
 		err = accept(tre, smr_tre_draft(tre), &m2, rk, outcome);
 		if (err == SMR_OK)

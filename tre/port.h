@@ -11,6 +11,7 @@
 #define SMR_TRE_PORT_H
 
 #include "core/attest.h"
+#include "core/boot_log.h"
 
 /**
  * Keys that live in the platform, where it has a place that no key of theirs ever leaves. Points are uncompressed. All take the port's
@@ -54,6 +55,8 @@ struct smr_tre_port {
 	/** Tamper events latched by the platform, bit mask. */
 	enum smr_err (*tamper)(void *context, uint32_t *events);
 	const struct smr_tre_keys *keys; /* NULL: the engine makes d and t and keeps them in its record */
+	/** What booted, to be shown when the measurement is refused; it explains, and is worth what its replay says. NULL: nothing to show. */
+	const struct smr_boot_log *boot_log;
 };
 
 #endif

@@ -108,6 +108,7 @@ struct smr_tre {
 	uint8_t measurement[SMR_HASH_LEN];
 	struct smr_privkey d; /* of keys in the platform the points alone */
 	struct smr_privkey t;
+	bool show_log; /* the last flight's measurement was refused: the next one shows what booted */
 	bool flight_open;
 	struct smr_flight flight; /* e lives here alone */
 	/* One thing at a time: an opened answer, whose views live here until the state is kept, and the MCIM that it brings; then the

@@ -17,7 +17,7 @@ from secrets_search import Search, memory_can_be_walked, memory_of  # noqa: E402
 from world import wait_until  # noqa: E402
 from world_bites import ServerBites  # noqa: E402
 
-MEASUREMENT, COUNTER, LINEAGE, TICKET_OLD, TPM_STATE = 2, 3, 5, 6, 11
+MEASUREMENT, COUNTER, LINEAGE, TICKET_OLD, BOOT_LOG, TPM_STATE = 2, 3, 5, 6, 10, 11
 LIFETIME = 30  # epochs that a lineage lives, samarad's default
 EPOCH_S = 86400
 
@@ -177,6 +177,29 @@ class FlightOfATpm(ServerBites):
         self.assertEqual(self.fly(device, measurement=wire.sha256(bytes(32))), {0: MEASUREMENT})
         self.assertIsNone(self.fly(device, signer=wire.Key()))
         self.serves(device)
+
+
+    def test_boot_log_that_replays_explains_and_one_that_does_not_is_refused_as_such(self):
+        device, log = self.new(), self.WORLD["boot_log"]
+        other = [*log[:2], [9, wire.sha256(b"evil"), "firmware"]]
+        measurement = wire.tpm.replay(other)[1]
+        self.assertEqual(self.fly(device, measurement=measurement, log=other), {0: MEASUREMENT})
+        self.o.server.wait_logged("event=boot-log.unknown")
+        self.assertTrue(self.o.server.logged(f"eid={device.eid.hex()} pcr=9 name=\"firmware\" digest={wire.sha256(b'evil').hex()}"))
+        self.assertEqual(self.fly(device, measurement=measurement, log=log), {0: BOOT_LOG})
+        self.assertEqual(self.fly(device, measurement=measurement, log=[*other, [10, bytes(32), "more"]]), {0: BOOT_LOG})
+        again = [log[0], log[0], *log[1:]]  # nothing in it is unknown
+        self.assertEqual(self.fly(device, measurement=wire.tpm.replay(again)[1], log=again), {0: MEASUREMENT})
+        self.o.server.wait_logged("event=boot-log.combination")
+        self.assertEqual(self.o.server.count_logged("event=boot-log."), 2)
+        counters = self.o.world.counters()
+        self.assertEqual((counters["boot_logs_shown"], counters["boot_logs_false"]), (2, 2))
+        self.assertIn(1, self.fly(device, log=other))  # of an approved state it says nothing
+
+    def test_boot_log_beside_a_signature_is_unanswered(self):
+        device = self.new()
+        device.quote = None
+        self.assertIsNone(self.fly(device, log=self.WORLD["boot_log"]))
 
 
 class Erased(ServerBites):

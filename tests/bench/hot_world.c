@@ -183,7 +183,7 @@ void hot_make_m1(struct hot_world *w, uint64_t n, uint32_t ctr, struct hot_reque
 
 	memset(evidence.measurement, 0x4d, sizeof(evidence.measurement));
 	put_coap(out, 'f', &room);
-	hot_check(smr_m1_build(&w->q_pub, Q_NUMBER, &d, &evidence, SMR_NONE, &room, &out->flight), "M1");
+	hot_check(smr_m1_build(&w->q_pub, Q_NUMBER, &d, &evidence, SMR_NONE, NULL, &room, &out->flight), "M1");
 	out->len = (size_t)(room.ptr - out->octets) + room.len;
 	out->device = n;
 }

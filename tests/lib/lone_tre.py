@@ -34,7 +34,7 @@ class Tre:
     def __init__(self, owner_bound=False, program=PROGRAM, second_anchor=False, eid=EID, enrol=True, gate=None, tpm=None):
         """@program: a mutant in the place of samara-tre. @second_anchor: both operators may provision it. @gate: the shipment's gate key.
         @tpm: one with a .tcti, which keeps its keys."""
-        self.eid, self.tpm = eid, tpm
+        self.eid, self.tpm, self.boot_log = eid, tpm, None
         self.base = tempfile.mkdtemp(prefix="samara-attack-")
         os.chmod(self.base, 0o755)
         self.program = copy_program(program, os.path.join(self.base, "samara-tre"))
@@ -58,6 +58,7 @@ class Tre:
         who = {"user": UID, "group": GID, "extra_groups": []} if ROOT else {}
         with open(os.path.join(self.base, "log"), "ab") as log:
             measured = ["--tpm", self.tpm.tcti] if self.tpm else ["--measurement-fd", str(reader)]
+            measured += ["--boot-log", self.boot_log] if self.boot_log else []
             process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, *measured],
                                        pass_fds=(reader,), stderr=log, stdin=subprocess.DEVNULL, **who)
         os.close(reader)

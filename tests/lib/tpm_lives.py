@@ -20,8 +20,7 @@ class Machine(Device):
     def on(self, log=None):
         self.off()
         self.tpm.start()
-        for pcr, digest, _ in log or BOOT_LOG:
-            self.tpm.extend(pcr, digest)
+        self.boot(log or BOOT_LOG)
         self.tre = self.start_tre_alone()
         return self.tre
 
@@ -34,9 +33,17 @@ class Machine(Device):
     def start_tre_alone(self, fault=None):
         if self.tpm is None:  # first of all, on the production line
             self.give_tpm()
-            for pcr, digest, _ in BOOT_LOG:
-                self.tpm.extend(pcr, digest)
+            self.boot(BOOT_LOG)
         return super().start_tre_alone(fault)
+
+    def boot(self, log):
+        """What samara-boot does to the registers, and leaves."""
+        for pcr, digest, _ in log:
+            self.tpm.extend(pcr, digest)
+        self.boot_log = os.path.join(self.dir, "boot.log")
+        with open(self.boot_log, "wb") as f:
+            f.write(wire.encode(log))
+        os.chmod(self.boot_log, 0o644)
 
     def image(self, name):
         """Of all that it has, while it is off."""
@@ -58,10 +65,11 @@ class TpmLives(Lives):
     def make_device(self, number, certificate, agent):
         return Machine(self.world, number, certificate, **agent)
 
-    def publish(self, extra=()):
+    def publish(self, extra=(), log=None, number=1):
+        """The supplier's list: this boot log alone."""
         references = self.supplier.path("references.smr")
         with open(references, "wb") as f:
-            f.write(record_file.write(record_file.REFERENCES, 1, record_file.private_key(self.supplier), [], [[BOOT_LOG, "1.0"]]))
+            f.write(record_file.write(record_file.REFERENCES, number, record_file.private_key(self.supplier), [], [[log or BOOT_LOG, "1.0"]]))
         for player in (self.ro, self.auc):
             player.run("load", player.take(references))
 

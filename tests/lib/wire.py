@@ -43,12 +43,12 @@ class Device:
         self.rk = self.ticket = None
 
     def m1(self, q, number, ctr=None, cert=None, have=None, extra=None, eid=None, measurement=None, signer=None, e=None, evidence=None,
-           bound=True, freshness=None, extra_data=None):
-        """@evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q. @extra_data: what is quoted instead of hash(ev)."""
+           bound=True, freshness=None, extra_data=None, log=None):
+        """@log: the boot log that is shown. @evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q. @extra_data: what is quoted instead of hash(ev)."""
         self.ctr = ctr if ctr is not None else self.ctr + 1
         ev = [eid or self.eid, self.ctr, measurement or self.measurement, freshness, have] + ([extra] if extra else [])
         quote = self.quote and [self.quote[0] + self.ctr, *self.quote[1:]]  # its clock goes on
-        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, quote, extra_data)
+        request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, quote, extra_data, log)
         self.e, self.q, self.dh_eq, self.evidence = request.e, request.q, request.dh_eq, request.evidence
         self.hash_m1, self.hash_ev = request.hash_m1, request.hash_ev
         return request.message
@@ -90,6 +90,7 @@ class Server:
         opened = flight.Opened(self.q, message)
         self.e, self.dh_eq, self.hash_m1 = opened.e, opened.dh_eq, opened.hash_m1
         self.evidence, self.ev, self.hash_ev, self.plain_octets = opened.evidence, opened.ev, opened.hash_ev, opened.octets
+        self.log = opened.plain[2] if len(opened.plain) == 3 else None
         return opened.plain
 
     def evidence_holds(self, d):

@@ -234,7 +234,7 @@ class Device:
         self.socket = os.path.join(self.run_dir, "tre.sock")
         self.control = os.path.join(self.agent_dir, "ctrl", "test")
         self.config = os.path.join(self.dir, "m2me.ini")
-        self.process = self.tpm = self.boot_words = None
+        self.process = self.tpm = self.boot_words = self.boot_log = None
         self.lay_out(certificate, agent)
         self.take_address()
 
@@ -275,6 +275,7 @@ class Device:
         os.write(write, bytes.fromhex(self.measurement()))
         os.close(write)
         measured = ["--tpm", self.tpm.tcti] if self.tpm else ["--measurement-fd", str(read)]
+        measured += ["--boot-log", self.boot_log] if self.boot_log else []
         argv = [self.world.bin("samara-tre"), "--dir", self.tre_dir, "--socket", self.socket, *measured]
         if self.world.root_user:
             argv += ["--socket-group", str(self.gid)]

@@ -36,7 +36,7 @@ def fixed_octets(name, length=16):
 class Players:
     """All keys of the examples."""
     NAMES = ("supplier", "owner", "operator", "root", "d", "t", "q", "e", "f", "e2", "f2", "f3", "x", "x2", "next-q", "auc", "auc-kem", "ro-kem",
-             "file", "e3")
+             "file", "e3", "e4")
 
     def __init__(self):
         for name in self.NAMES:
@@ -108,6 +108,7 @@ class Messages:
         pcrs, self.pcr_digest = tpm.replay(self.boot_log)
         self.tpm = [1000, 1, 0, True, 0x2019102300163636, pcrs]
         self.request_tpm = flight.Request(k.q.point, FLIGHT_NUMBER, [EID, 1, self.pcr_digest, None, None], k.d, e=k.e3, quote=self.tpm)
+        self.request_log = flight.Request(k.q.point, FLIGHT_NUMBER, [EID, 2, self.pcr_digest, None, None], k.d, e=k.e4, quote=self.tpm, log=self.boot_log)
 
     def make_check_in(self):
         rk, self.r = self.answer.rk, fixed_octets("r")
@@ -148,7 +149,7 @@ def constants(m):
         "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "RELEASE": m.release, "X": m.package[3], "W": m.package[4],
         "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
         "M2_REFUSED": m.m2_refusal, "RK_0": m.answer.rk, "M1_CERTIFICATE": m.request_2.message, "HASH_M1_CERTIFICATE": m.request_2.hash_m1,
-        "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "M1_TPM": m.request_tpm.message, "HASH_EV_TPM": m.request_tpm.hash_ev, "PCR_DIGEST": m.pcr_digest, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
+        "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "M1_TPM": m.request_tpm.message, "M1_LOG": m.request_log.message, "HASH_EV_TPM": m.request_tpm.hash_ev, "PCR_DIGEST": m.pcr_digest, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
         "TICKET_SPARE": m.ticket_spare, "INSTALL_MAC": m.install_receipt[4], "COMMAND_MAC": m.command_receipt[4], "C1": m.c1, "HASH_C1": m.exchange.hash_c1,
         "C2": m.c2, "RK_1": m.rk_1, "RK_SPARE": m.rk_spare, "C1_NEXT": m.c1_next, "C2_REFUSED": m.c2_refusal, "CARD": m.card,
         "SHIPMENT_FILE": m.shipment_file, "BATCH_FILE": m.batch_file,
@@ -240,7 +241,7 @@ def page_keys(page, m):
         page.say(f"| {name} | {key.scalar().hex()} | {key.point.hex()} |")
     page.say("")
     page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the",
-             "refusal; `e3` of the flight of a TPM. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
+             "refusal; `e3` and `e4` of flights of a TPM. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
     page.values(EID=EID, ICCID=ICCID, measurement=MEASUREMENT, shipment=m.shipment, key_id_of_operator=m.keys.operator.id, TK=TK, TK_id=be32(TK_ID))
 
 
@@ -303,6 +304,10 @@ def page_flight_of_a_tpm(page, m):
     page.values(hash_ev=rq.hash_ev, Name_of_d=tpm.name(k.d.point), TPMS_ATTEST=tpm.attest(k.d.point, m.tpm, rq.hash_ev, m.pcr_digest))
     page.message("m1-plain", rq.plain, ev=rq.evidence[0], signature_of_the_TPM=rq.evidence[2])
     page.values(e_Q=rq.dh_eq, k1=rq.k1)
+    page.message("M1", rq.message, sealed_m1_plain=decode(rq.message)[3])
+    rq = m.request_log
+    page.say("Refused with 2 it shows in its next request, from `e4`, what booted:")
+    page.message("m1-plain", rq.plain, ev=rq.evidence[0], signature_of_the_TPM=rq.evidence[2])
     page.message("M1", rq.message, sealed_m1_plain=decode(rq.message)[3])
 
 

@@ -45,14 +45,14 @@ def ev_of(evidence):
 
 class Request:
     """An M1 that was built by a device: keeps what opens the answer. @quote: what a TPM adds; None: software keys. For attackers: @evidence: a signed
-    one, somebody's, as it is; @bound: the signature covers E and Q; @extra: what is quoted."""
+    one, somebody's, as it is; @bound: the signature covers E and Q; @extra: what is quoted. @log: the boot log that is shown."""
 
-    def __init__(self, q, number, ev, signer, cert=None, e=None, evidence=None, bound=True, quote=None, extra=None):
+    def __init__(self, q, number, ev, signer, cert=None, e=None, evidence=None, bound=True, quote=None, extra=None, log=None):
         self.e, self.q = e or Key(), q if len(q) == 33 else compress(q)
         points = self.e.point + self.q if bound else b""
         self.evidence = evidence or (quoted(signer, points, ev, quote, extra) if quote else signer.signed(EVIDENCE, points, claims(ev)))
         self.hash_ev = hash_of(self.e.point + self.q, ev_of(self.evidence))
-        self.plain = encode([self.evidence] + ([cert] if cert else []))
+        self.plain = encode([self.evidence] + ([cert] if cert or log else []) + ([log] if log else []))
         self.dh_eq = self.e.dh(q)
         self.k1 = k1_of(self.dh_eq, self.e.point, self.q)
         self.head = array_head([1, number, self.e.point, b""])

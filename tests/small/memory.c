@@ -76,7 +76,7 @@ void memory_init(const uint8_t own[SMR_HASH_LEN])
 const struct smr_tre_port *memory_port(void)
 {
 	static const struct smr_tre_port port = {NULL,	      store,	   load,   counter_read, counter_advance,
-						 storage_key, measurement, tamper, NULL};
+						 storage_key, measurement, tamper, NULL,	 NULL};
 
 	return &port;
 }

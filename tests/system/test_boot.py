@@ -30,7 +30,10 @@ class Booting(Case):
     def test_log_replays_to_the_registers_and_an_edited_one_does_not(self):
         running = self.boot()
         self.assertTrue(running.wait_for("agent ready"), running.lines)
+        tre = running.wait_for(r"child.started name=samara-tre pid=(\d+)").group(1)
+        self.assertIn(f"--boot-log\0{self.path('boot.log')}\0".encode(), read(f"/proc/{tre}/cmdline"))
         running.end()  # a TPM has one user at a time
+        self.assertIsNone(running.wait_for("boot-log.unread"))  # it is for the TRE to show
         log, found = decode(read(self.path("boot.log"))), registers(self.tpm, 8, 9)
         self.assertEqual(os.stat(self.path("boot.log")).st_mode & 0o777, 0o644)
         self.assertEqual([(pcr, name) for pcr, _, name in log], [(8, "launch"), (8, "tre"), (8, "agent"), (9, "config"), (9, "slot.img")])

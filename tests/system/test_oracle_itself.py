@@ -202,9 +202,10 @@ class Document(unittest.TestCase):
         request = flight.Request(self.b.point, 9, ev, self.a, objects.certificate(self.a, EID, self.a.point, self.b.point, bytes(8)))
         self.doc.check_encoded("M1", request.message)
         self.doc.check_encoded("m1-plain", request.plain)
-        request = flight.Request(self.b.point, 9, ev, self.a, quote=tpm.PLAIN)
-        self.doc.check_encoded("M1", request.message)
-        self.doc.check_encoded("m1-plain", request.plain)
+        for log in (None, [objects.event(15, b"", "")]):
+            request = flight.Request(self.b.point, 9, ev, self.a, quote=tpm.PLAIN, log=log)
+            self.doc.check_encoded("M1", request.message)
+            self.doc.check_encoded("m1-plain", request.plain)
         ticket = checkin.ticket_seal(1, bytes(16), checkin.ticket_fields(EID, bytes(16), 1))
         self.doc.check_encoded("C1", checkin.c1(bytes(16), ticket, 5, {2: 0}))
         self.doc.check("ticket-plain", checkin.ticket_open(bytes(16), ticket))
@@ -270,9 +271,9 @@ class Sizes(unittest.TestCase):
         """The numbers of a row, without what follows from them."""
         return [int(n) for n in re.findall(r"\d+", self.doc.sizes[row][0].replace("C2", ""))]
 
-    def m1(self, have=None, extra=None, certificate=None, quote=None):
+    def m1(self, have=None, extra=None, certificate=None, quote=None, log=None):
         ev = [EID, self.TOP, bytes(32), [1, *self.beacon], have] + ([extra] if extra else [])
-        return 9 + len(flight.Request(self.key.point, self.TOP, ev, self.key, certificate, quote=quote).message)
+        return 9 + len(flight.Request(self.key.point, self.TOP, ev, self.key, certificate, quote=quote, log=log).message)
 
     def m2(self, content=None, **subscription):
         f = Key()
@@ -300,6 +301,10 @@ class Sizes(unittest.TestCase):
         self.assertEqual([self.m1(quote=quote), self.m1(have, quote=quote)], self.octets("M1 with quote, by reference"))
         self.assertEqual([self.m1(certificate=self.certificate, quote=quote), self.m1(have, certificate=self.certificate, quote=quote)],
                          self.octets("M1 with quote and certificate"))
+        shown = {"quote": quote, "log": [[8, bytes(32), name] for name in ("launch", "tre", "agent", "config")]}
+        self.assertEqual([self.m1(**shown), self.m1(have, **shown)], self.octets("M1 with quote and boot log, by reference"))
+        self.assertEqual([self.m1(certificate=self.certificate, **shown), self.m1(have, certificate=self.certificate, **shown)],
+                         self.octets("M1 with quote, certificate and boot log"))
         echo = len(coap.request("f", b"x", echo=bytes(8))) - len(coap.request("f", b"x"))
         self.assertEqual([self.m1(extra=extra) - self.m1() + echo + len(cbor.encode(bytes(12)))], self.octets("failure, tamper, Echo, gate MAC"))
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole device, the state of its software TPM with it, is copied to a second machine, or restored from an image: one of the two lives goes on, and
-the other one is refused, with words, and keeps the subscription that it has (docs/decisions/0021-tpm-clock.md)."""
+the other one is refused, with words, and keeps the subscription that it has (docs/decisions/0021-tpm-clock.md). And a device whose state is not
+approved any more shows what booted (docs/decisions/0022-boot-log.md)."""
 import os
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from lives import FLIGHT_START, OK, STATE  # noqa: E402
-from tpm_lives import TpmLives  # noqa: E402
+import wire  # noqa: E402
+from tpm_lives import BOOT_LOG, TpmLives  # noqa: E402
+from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
-TPM_STATE = 11
+MEASUREMENT, BOOT_LOG_REFUSED, TPM_STATE = 2, 10, 11
 WORDS = "its state was copied or restored"
 
 
@@ -106,6 +109,49 @@ class Copied(unittest.TestCase):
         self.assertGreater(other.ask(STATE)[5], self.device.ask(STATE)[5])
         self.for_ever(other)
         self.goes_on(self.device)
+
+
+class Shown(unittest.TestCase):
+    """The supplier takes a version of its software off its list."""
+
+    def setUp(self):
+        self.live = TpmLives(BUILD)
+        self.addCleanup(self.live.stop)
+        self.device = self.live.devices[0]
+        self.device.on()
+        self.addCleanup(self.device.off)
+        self.assertTrue(self.live.fly(self.device)["installed"])
+
+    def until_refused(self, log, number):
+        """A list without what this device booted; its first refused flight."""
+        self.live.publish(log=log, number=number)
+        def refused():
+            return self.live.fly(self.device)["refusal"] == MEASUREMENT
+        wait_until("the server to go by the new list", refused, 60)
+
+    def test_device_shows_what_booted_and_the_server_names_what_is_not_on_the_list(self):
+        self.until_refused([*BOOT_LOG[:2], [9, wire.sha256(b"other"), "config"]], 2)
+        server = self.live.server
+        self.assertFalse(server.logged("event=boot-log."))
+        answer = self.live.fly(self.device)
+        self.assertEqual(answer["refusal"], MEASUREMENT)
+        server.wait_logged("event=boot-log.unknown")
+        self.assertTrue(server.logged(f"eid={self.device.eid} pcr=9 name=\"config\" digest={BOOT_LOG[2][1].hex()}"), server.tail())
+        self.assertEqual(len(self.live.mcims(self.device)), 1)
+        self.live.publish(number=3)  # it was a mistake: the device goes on
+        wait_until("the server to go by the newest list", lambda: self.live.fly(self.device)["result"] == "accepted", 60)
+
+    def test_log_that_is_not_of_this_start_is_refused_as_such(self):
+        with open(self.device.boot_log, "wb") as f:
+            f.write(wire.encode(BOOT_LOG[:2]))
+        self.device.tre.stop()
+        self.device.tre = self.device.start_tre_alone()
+        self.until_refused(BOOT_LOG[1:], 2)
+        answer = self.live.fly(self.device)
+        self.assertEqual(answer["refusal"], BOOT_LOG_REFUSED)
+        self.assertIn("does not replay to the quoted PCRs", answer["detail"])
+        self.assertEqual(self.live.fly(self.device)["refusal"], MEASUREMENT)
+        self.assertFalse(self.live.server.logged("event=boot-log."))
 
 
 if __name__ == "__main__":

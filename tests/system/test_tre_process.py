@@ -375,6 +375,10 @@ class Starting(Case):
         self.tre.stop()
         self.fails(self.tre.spawn(arguments=["--tpm", "device:/dev/tpmrm0"]), 2, "give one of --measurement-fd and --tpm")
 
+    def test_boot_log_without_a_tpm_is_wrong_usage(self):
+        self.tre.stop()
+        self.fails(self.tre.spawn(arguments=["--boot-log", "boot.log"]), 2, "give --tpm too")
+
     def refused(self, words, **options):
         """The exit status of one that does not start, and says why."""
         process = self.tre.spawn(**options)

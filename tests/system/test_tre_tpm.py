@@ -9,10 +9,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
 from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, STATE  # noqa: E402
+import wire  # noqa: E402
 from swtpm import Between, SoftwareTpm  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
-TPM_STATE = 11  # a refusal
+MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
 M1_BY_REFERENCE, M1_WITH_CERTIFICATE = 512, 640  # octets at most (UDP payload, of which CoAP takes 40 at most)
 
 
@@ -114,6 +115,41 @@ class Alone(Case):
         self.assertEqual(self.tre.fly(), NOTHING)  # nor does an answer make it forget
         self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31}])
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+
+    def show(self, octets):
+        """From its next start on it is given this as its boot log."""
+        self.tre.boot_log = os.path.join(self.tre.base, "boot.log")
+        with open(self.tre.boot_log, "wb") as f:
+            f.write(octets)
+        os.chmod(self.tre.boot_log, 0o644)
+        self.tre.restart()
+
+    def test_boot_log_is_shown_after_a_refused_measurement_and_only_then(self):
+        log = [[8, wire.sha256(b"tre"), "tre"], [9, wire.sha256(b"slot"), "slot"]]
+        self.show(wire.encode(log))
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.assertIsNone(self.tre.server.log)
+        self.refused(MEASUREMENT_REFUSED)
+        self.assertIsNone(self.tre.server.log)
+        for answer in (MEASUREMENT_REFUSED, BOOT_LOG):
+            self.refused(answer)
+            self.assertEqual(self.tre.server.log, log)
+        self.refused(MEASUREMENT_REFUSED)  # told that it is false, it shows it no more, until it is asked again
+        self.assertIsNone(self.tre.server.log)
+        self.assertEqual(self.tre.fly(), NOTHING)
+        self.assertEqual(self.tre.server.log, log)
+        self.refused(COUNTER)
+        self.assertIsNone(self.tre.server.log)
+        err, m1 = self.tre.ask(FLIGHT_START, True)
+        self.assertEqual((err, self.tre.server.open_m1(m1)[1:] != []), (OK, True))
+
+    def test_boot_log_that_cannot_be_read_is_told_and_costs_nothing(self):
+        for octets in (b"", wire.encode([[16, bytes(32), "resettable"]]), bytes(241)):
+            self.show(octets)
+            self.refused(MEASUREMENT_REFUSED)
+            self.assertEqual(self.tre.fly(self.tre.package()), OK if octets == b"" else NOTHING)
+            self.assertIsNone(self.tre.server.log)
+        self.assertEqual(self.said().count("event=boot-log.unread"), 3)
 
     def test_state_changed_while_it_was_off_is_refused_until_it_is_back(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)

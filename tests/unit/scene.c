@@ -239,8 +239,9 @@ static void start(struct run *run, struct scene *s, const struct smr_attester *d
 {
 	memset(run, 0, sizeof(*run));
 	run->m1 = (struct smr_space){run->m1_room, sizeof(run->m1_room)};
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, &s->evidence, certificate, &run->m1, &run->flight),
-			 SMR_OK);
+	assert_int_equal(
+		smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, &s->evidence, certificate, NULL, &run->m1, &run->flight),
+		SMR_OK);
 	assert_int_equal(smr_m1_open(&s->q.own, view(run->m1),
 				     (struct smr_space){run->m1_scratch, sizeof(run->m1_scratch)}, &run->opened),
 			 SMR_OK);

@@ -314,8 +314,9 @@ static inline void device_m1(struct device *d, struct scene *s, uint32_t number,
 
 	smr_flight_wipe(&d->flight);
 	d->m1 = (struct smr_space){d->m1_room, sizeof(d->m1_room)};
-	assert_int_equal(smr_m1_build(&s->q.pub, number, &attester, &s->evidence, certificate, &d->m1, &d->flight),
-			 SMR_OK);
+	assert_int_equal(
+		smr_m1_build(&s->q.pub, number, &attester, &s->evidence, certificate, NULL, &d->m1, &d->flight),
+		SMR_OK);
 }
 
 static inline void device_keep_ticket(struct device *d, struct smr_bytes ticket)

@@ -332,7 +332,7 @@ static void test_m1_build_one_octet_short_is_refused(void **state)
 		run.m1 = (struct smr_space){run.m1_room, room};
 		memset(run.m1_room, 0, sizeof(run.m1_room));
 		assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->d.own},
-					      &s->evidence, s->certificate, &run.m1, &run.flight),
+					      &s->evidence, s->certificate, NULL, &run.m1, &run.flight),
 				 SMR_E_NO_ROOM);
 		assert_true(is_zero(&run.flight, sizeof(run.flight)));
 		assert_false(occurs(run.m1_room, sizeof(run.m1_room), &s->evidence.eid, SMR_EID_LEN));
@@ -349,15 +349,15 @@ static void test_m1_build_of_what_no_server_reads_is_invalid(void **state)
 
 	run.m1 = (struct smr_space){run.m1_room, sizeof(run.m1_room)};
 	assert_int_equal(smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &ev,
-				      SMR_ARRAY(long_certificate), &run.m1, &run.flight),
+				      SMR_ARRAY(long_certificate), NULL, &run.m1, &run.flight),
 			 SMR_E_INVALID);
 	ev.beacon.number = 0;
-	assert_int_equal(smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &ev, SMR_NONE, &run.m1,
-				      &run.flight),
+	assert_int_equal(smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &ev, SMR_NONE, NULL,
+				      &run.m1, &run.flight),
 			 SMR_E_INVALID);
 	ev.fresh_kind = (enum smr_freshness_kind)3;
-	assert_int_equal(smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &ev, SMR_NONE, &run.m1,
-				      &run.flight),
+	assert_int_equal(smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &ev, SMR_NONE, NULL,
+				      &run.m1, &run.flight),
 			 SMR_E_INVALID);
 	assert_true(is_zero(&run.flight, sizeof(run.flight)));
 }
@@ -517,7 +517,7 @@ static void test_m1_build_with_any_failing_call_leaves_nothing(void **state)
 		run.m1 = (struct smr_space){run.m1_room, sizeof(run.m1_room)};
 		seam_fail_at(n);
 		err = smr_m1_build(&s->q.pub, 1, &(struct smr_attester){.key = &s->d.own}, &s->evidence, s->certificate,
-				   &run.m1, &run.flight);
+				   NULL, &run.m1, &run.flight);
 		if (!seam_did_fail()) {
 			assert_int_equal(err, SMR_OK);
 			assert_true(n > 7);

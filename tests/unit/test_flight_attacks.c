@@ -112,7 +112,7 @@ static void forge_with_known_evidence(struct scene *s, const struct run *victim,
 	memset(forged, 0, sizeof(*forged));
 	forged->m1 = (struct smr_space){forged->m1_room, sizeof(forged->m1_room)};
 	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, &(struct smr_attester){.key = &s->supplier.own},
-				      &other, SMR_NONE, &forged->m1, &forged->flight),
+				      &other, SMR_NONE, NULL, &forged->m1, &forged->flight),
 			 SMR_OK);
 	assert_int_equal(open_request(forged, &s->q.own, view(forged->m1)), SMR_OK);
 	forged->opened.attested = victim->opened.attested;
@@ -246,46 +246,47 @@ static void test_attack_quote_of_another_state_does_not_verify(void **state)
 
 /* ---- requests of a device that keeps to the encoding, but not to its limits ---- */
 
-struct oversize {
-	struct smr_bytes evidence;
-	size_t certificate_len;
-};
-
-static void put_oversize(struct smr_writer *w, const void *content)
+static void put_as_it_is(struct smr_writer *w, const void *content)
 {
-	static const uint8_t octets[SMR_M1_MAX];
-	const struct oversize *o = content;
-
-	smr_put_array(w, 2);
-	smr_put_raw(w, o->evidence);
-	smr_put_bytes(w, smr_bytes_of(octets, o->certificate_len));
+	smr_put_raw(w, *(const struct smr_bytes *)content);
 }
 
-/* M1 of this flight with another plaintext: signed evidence of @p ev_len octets, and a certificate of @p certificate_len. */
-static enum smr_err open_oversize(struct run *run, struct scene *s, size_t ev_len, size_t certificate_len)
+/* M1 of this flight with another plaintext. */
+static enum smr_err open_plain(struct run *run, struct scene *s, struct smr_bytes plain)
 {
-	static const uint8_t ev[SMR_M1_MAX];
 	uint8_t e[SMR_POINT_COMPRESSED_LEN], q[SMR_POINT_COMPRESSED_LEN];
 	const struct smr_bytes ikm = SMR_ARRAY(run->flight.dh_eq), points[] = {SMR_ARRAY(e), SMR_ARRAY(q)};
-	uint8_t encoded[SMR_M1_MAX], room[SMR_M1_MAX + 64], prk[SMR_HASH_LEN], k1[SMR_AEAD_KEY_LEN];
-	struct smr_writer w = smr_writer_init((struct smr_space){encoded, sizeof(encoded)});
-	struct oversize plain = {.certificate_len = certificate_len};
+	uint8_t room[SMR_M1_MAX + 64], prk[SMR_HASH_LEN], k1[SMR_AEAD_KEY_LEN];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	struct smr_bytes m1;
 
 	smr_point_compress(run->flight.e.point, e);
 	smr_point_compress(s->q.own.point, q);
-	assert_int_equal(smr_cose_sign(&w, &s->d.own, SMR_LABEL_EVIDENCE, SMR_NONE, smr_bytes_of(ev, ev_len)), SMR_OK);
-	assert_int_equal(smr_writer_done(&w, &plain.evidence), SMR_OK);
 	assert_int_equal(smr_hkdf_extract(SMR_TEXT("samara1 flight"), &ikm, 1, prk), SMR_OK);
 	assert_int_equal(smr_kdf(SMR_ARRAY(prk), "k1", points, 2, (struct smr_space){k1, sizeof(k1)}), SMR_OK);
-	w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	smr_put_array(&w, 4);
 	smr_put_uint(&w, SMR_SUITE_1);
 	smr_put_uint(&w, SCENE_Q_NUMBER);
 	smr_put_bytes(&w, SMR_ARRAY(e));
-	assert_int_equal(smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), put_oversize, &plain), SMR_OK);
+	assert_int_equal(smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), put_as_it_is, &plain), SMR_OK);
 	assert_int_equal(smr_writer_done(&w, &m1), SMR_OK);
 	return open_request(run, &s->q.own, m1);
+}
+
+/* Signed evidence of @p ev_len octets, and a certificate of @p certificate_len. */
+static enum smr_err open_oversize(struct run *run, struct scene *s, size_t ev_len, size_t certificate_len)
+{
+	static const uint8_t octets[SMR_M1_MAX];
+	uint8_t room[SMR_M1_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes plain;
+
+	smr_put_array(&w, 2);
+	assert_int_equal(smr_cose_sign(&w, &s->d.own, SMR_LABEL_EVIDENCE, SMR_NONE, smr_bytes_of(octets, ev_len)),
+			 SMR_OK);
+	smr_put_bytes(&w, smr_bytes_of(octets, certificate_len));
+	assert_int_equal(smr_writer_done(&w, &plain), SMR_OK);
+	return open_plain(run, s, plain);
 }
 
 static void test_attack_m1_with_a_part_longer_than_any_is_malformed(void **state)
@@ -296,6 +297,62 @@ static void test_attack_m1_with_a_part_longer_than_any_is_malformed(void **state
 	assert_int_equal(open_oversize(&run, *state, SMR_EV_MAX + 1, 10), SMR_E_MALFORMED);
 	assert_int_equal(open_oversize(&run, *state, 10, SMR_CERTIFICATE_MAX + 1), SMR_E_MALFORMED);
 	assert_true(is_zero(&run.opened.evidence, sizeof(run.opened.evidence)));
+	run_wipe(&run);
+}
+
+/* A boot log with one event in @p pcr, called @p name. */
+static void put_log(struct smr_writer *w, uint64_t pcr, struct smr_bytes name)
+{
+	static const uint8_t digest[SMR_HASH_LEN];
+
+	smr_put_array(w, 1);
+	smr_put_array(w, 3);
+	smr_put_uint(w, pcr);
+	smr_put_bytes(w, SMR_ARRAY(digest));
+	smr_put_text(w, name);
+}
+
+enum shown {
+	SHOWN,
+	NULL_AND_NO_MORE,
+	NOTHING_BEHIND_NULL,
+	RESETTABLE_PCR,
+	CONTROL_CHARACTER,
+	ONE_ITEM_MORE,
+	SHOWN_COUNT
+};
+
+static enum smr_err open_shown(struct run *run, struct scene *s, enum shown how)
+{
+	uint8_t room[SMR_M1_MAX], evidence[SMR_M1_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes plain, whole = run->opened.attested.whole;
+
+	memcpy(evidence, whole.ptr, whole.len); /* it is in the scratch that the next one is opened in */
+	smr_put_array(&w, how == NULL_AND_NO_MORE ? 2 : how == ONE_ITEM_MORE ? 4 : 3);
+	smr_put_raw(&w, smr_bytes_of(evidence, whole.len));
+	smr_put_null(&w);
+	if (how == NOTHING_BEHIND_NULL || how == ONE_ITEM_MORE)
+		smr_put_null(&w);
+	if (how != NULL_AND_NO_MORE && how != NOTHING_BEHIND_NULL)
+		put_log(&w, how == RESETTABLE_PCR ? 16 : 15, how == CONTROL_CHARACTER ? SMR_TEXT("\x1b") : SMR_NONE);
+	assert_int_equal(smr_writer_done(&w, &plain), SMR_OK);
+	return open_plain(run, s, plain);
+}
+
+static void test_attack_boot_log_in_another_form_or_without_a_quote_is_malformed(void **state)
+{
+	struct run run;
+
+	for (unsigned how = 0; how < SHOWN_COUNT; how++) {
+		run_start_tpm(&run, *state, SMR_NONE);
+		assert_int_equal(open_shown(&run, *state, (enum shown)how), how == SHOWN ? SMR_OK : SMR_E_MALFORMED);
+		assert_int_equal(run.opened.boot_log.len, how == SHOWN ? 38 : 0);
+		assert_int_equal(run.opened.certificate.len, 0);
+		run_wipe(&run);
+	}
+	run_start(&run, *state, SMR_NONE); /* signed evidence */
+	assert_int_equal(open_shown(&run, *state, SHOWN), SMR_E_MALFORMED);
 	run_wipe(&run);
 }
 
@@ -316,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_attack_signature_by_a_tpm_is_no_evidence),
 		cmocka_unit_test(test_attack_quote_of_another_state_does_not_verify),
 		cmocka_unit_test(test_attack_m1_with_a_part_longer_than_any_is_malformed),
+		cmocka_unit_test(test_attack_boot_log_in_another_form_or_without_a_quote_is_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

@@ -732,6 +732,43 @@ static void test_log_that_is_too_long_is_not_read(void **state)
 	assert_int_equal(got.count, 0);
 }
 
+static void assert_shown(const struct smr_boot_log *log, size_t longest, const char *name)
+{
+	uint8_t room[SMR_BOOT_LOG_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_boot_log got;
+	struct smr_reader r;
+
+	smr_put_shown_log(&w, log, longest);
+	assert_int_equal(w.err, SMR_OK);
+	r = smr_reader_init(smr_bytes_of(room, w.len));
+	smr_get_shown_log(&r, &got);
+	assert_int_equal(smr_reader_done(&r), SMR_OK);
+	assert_int_equal(got.count, 1);
+	assert_int_equal(got.events[0].name.len, strlen(name));
+	if (*name != '\0') {
+		assert_memory_equal(got.events[0].name.ptr, name, strlen(name));
+		return;
+	}
+	r = smr_reader_init(smr_bytes_of(room, w.len)); /* in a release every event has a name */
+	smr_get_boot_log(&r, &got);
+	assert_int_equal(r.err, SMR_E_MALFORMED);
+}
+
+static void test_shown_log_has_its_names_cut_between_characters(void **state)
+{
+	struct smr_boot_log log = {.count = 1, .events = {{.pcr = 9, .name = SMR_TEXT("a\xc3\xa4\xe2\x82\xac")}}};
+
+	(void)state;
+	assert_shown(&log, 32, "a\xc3\xa4\xe2\x82\xac");
+	assert_shown(&log, 6, "a\xc3\xa4\xe2\x82\xac");
+	assert_shown(&log, 5, "a\xc3\xa4");
+	assert_shown(&log, 3, "a\xc3\xa4");
+	assert_shown(&log, 2, "a");
+	assert_shown(&log, 1, "a");
+	assert_shown(&log, 0, "");
+}
+
 static void test_shelf_key_opens_too(void **state)
 {
 	const struct fixture *f = *state;
@@ -999,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
 		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
 		cmocka_unit_test(test_log_that_is_too_long_is_not_read),
+		cmocka_unit_test(test_shown_log_has_its_names_cut_between_characters),
 		cmocka_unit_test(test_shelf_key_opens_too),
 		cmocka_unit_test(test_order_hash_covers_the_whole_object),
 		cmocka_unit_test(test_receipt_is_encoded_as_by_a_second_implementation),

@@ -356,6 +356,8 @@ static void test_flight_of_a_tpm_is_remembered_from_the_first_and_sent_again_tak
 	row.tpm = v.tpm;
 	row.ctr = v.ctr;
 	memcpy(row.hash, new_hash, sizeof(row.hash));
+	row.log_differs = true; /* as it says by a boot log, which decides nothing else */
+	assert_int_equal(smr_rules_flight(&row, &ev, &quote, new_hash).refusal, SMR_REFUSAL_BOOT_LOG);
 	row.measurement_approved = true; /* the list has changed: the same M1, with the same clock, is taken */
 	v = smr_rules_flight(&row, &ev, &quote, new_hash);
 	assert_int_equal(v.refusal, SMR_REFUSAL_NONE);

@@ -266,7 +266,7 @@ static void test_flight_with_the_certificate_of_a_tpm_needs_its_quote(void **sta
 	assert_silence(w);
 	smr_flight_wipe(&device.flight);
 	device.m1 = (struct smr_space){device.m1_room, sizeof(device.m1_room)};
-	assert_int_equal(smr_m1_build(&scene->q.pub, SCENE_Q_NUMBER, &tpm, &scene->evidence, encoded, &device.m1,
+	assert_int_equal(smr_m1_build(&scene->q.pub, SCENE_Q_NUMBER, &tpm, &scene->evidence, encoded, NULL, &device.m1,
 				      &device.flight),
 			 SMR_OK);
 	world_post(w, 'f', view(device.m1));

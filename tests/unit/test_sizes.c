@@ -19,16 +19,22 @@
 /* A byte string of 12. */
 #define GATE_MAC 13u
 
-static size_t m1_size_of(const struct scene *s, const struct smr_attester *d, const struct smr_evidence *evidence,
-			 struct smr_bytes certificate)
+static size_t m1_size_with(const struct scene *s, const struct smr_attester *d, const struct smr_evidence *evidence,
+			   struct smr_bytes certificate, const struct smr_boot_log *log)
 {
 	uint8_t room[SMR_M1_MAX];
 	struct smr_space m1 = {room, sizeof(room)};
 	struct smr_flight flight;
 
-	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, evidence, certificate, &m1, &flight), SMR_OK);
+	assert_int_equal(smr_m1_build(&s->q.pub, SCENE_Q_NUMBER, d, evidence, certificate, log, &m1, &flight), SMR_OK);
 	smr_flight_wipe(&flight);
 	return COAP_UP + m1.len;
+}
+
+static size_t m1_size_of(const struct scene *s, const struct smr_attester *d, const struct smr_evidence *evidence,
+			 struct smr_bytes certificate)
+{
+	return m1_size_with(s, d, evidence, certificate, NULL);
 }
 
 static size_t m1_size(const struct scene *s, const struct smr_evidence *evidence, struct smr_bytes certificate)
@@ -116,6 +122,45 @@ static void test_m1_with_a_quote_stays_within_bounds(void **state)
 	check("M1 with quote, first contact with certificate", m1_size_of(s, &tpm, &s->evidence, s->certificate), 437,
 	      640);
 	check("M1 with quote and certificate", m1_size_of(s, &tpm, &again, s->certificate), 453, 640);
+}
+
+static void test_m1_with_a_boot_log_stays_within_bounds(void **state)
+{
+	struct scene *s = *state;
+	const struct smr_attester tpm = scene_tpm(s);
+	struct smr_evidence again = evidence_with_have(s);
+	struct smr_boot_log log = {.count = 4,
+				   .events = {{8, {1}, SMR_TEXT("launch")},
+					      {8, {2}, SMR_TEXT("tre")},
+					      {8, {3}, SMR_TEXT("agent")},
+					      {9, {4}, SMR_TEXT("config")}}};
+
+	check("M1 with boot log, first contact", m1_size_with(s, &tpm, &s->evidence, SMR_NONE, &log), 436, 512);
+	check("M1 with boot log, by reference", m1_size_with(s, &tpm, &again, SMR_NONE, &log), 452, 512);
+	check("M1 with boot log, first contact with certificate",
+	      m1_size_with(s, &tpm, &s->evidence, s->certificate, &log), 606, 640);
+	check("M1 with boot log and certificate", m1_size_with(s, &tpm, &again, s->certificate, &log), 622, 640);
+	/* A firmware slot with a long name, six events: names are cut, and what does not fit even so is left out. */
+	log.events[4] = (struct smr_tpm_event){9, {5}, SMR_TEXT("a-firmware-slot-with-a-long-name")};
+	log.count = 5;
+	check("M1 with a long log, by reference", m1_size_with(s, &tpm, &again, SMR_NONE, &log), 512, 512);
+	check("M1 with a long log and certificate", m1_size_with(s, &tpm, &again, s->certificate, &log), 639, 640);
+	log.events[5] = (struct smr_tpm_event){9, {6}, SMR_TEXT("x")};
+	log.count = 6;
+	check("M1 with six events, by reference", m1_size_with(s, &tpm, &again, SMR_NONE, &log), 512, 512);
+	check("M1 with six events and certificate", m1_size_with(s, &tpm, &again, s->certificate, &log), 453, 640);
+	again.failed = true;
+	again.failed_iccid = s->package.iccid;
+	again.failed_serial = s->package.serial;
+	again.failed_reason = SMR_E_UNOPENED;
+	again.tamper = UINT32_MAX;
+	log.count = 4;
+	check("M1 with boot log and failure, by reference", m1_size_with(s, &tpm, &again, SMR_NONE, &log), 480, 512);
+	check("M1 with boot log, failure and certificate", m1_size_with(s, &tpm, &again, s->certificate, &log), 638,
+	      640);
+	/* A key in software quotes nothing that a log could explain. */
+	check("M1 without quote",
+	      m1_size_with(s, &(struct smr_attester){.key = &s->d.own}, &s->evidence, SMR_NONE, &log), 237, 256);
 }
 
 static void test_m2_stays_within_bounds(void **state)
@@ -242,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_m1_stays_within_bounds),
 		cmocka_unit_test(test_m1_with_a_quote_stays_within_bounds),
+		cmocka_unit_test(test_m1_with_a_boot_log_stays_within_bounds),
 		cmocka_unit_test(test_m2_stays_within_bounds),
 		cmocka_unit_test(test_c1_stays_within_bounds),
 		cmocka_unit_test(test_c2_stays_within_bounds),

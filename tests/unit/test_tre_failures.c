@@ -217,7 +217,7 @@ static void begin(struct life *life, bool owner_bound, size_t until)
 	rig_init(&life->rig);
 	inner = life->rig.port;
 	life->rig.port = (struct smr_tre_port){inner.context, store,	   load,   counter_read, counter_advance,
-					       storage_key,   measurement, tamper, NULL};
+					       storage_key,   measurement, tamper, NULL,	 NULL};
 	for (size_t i = 0; i < until; i++)
 		assert_int_equal(steps[i](life), SMR_OK);
 }

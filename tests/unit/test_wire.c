@@ -358,6 +358,27 @@ static void test_m1_with_a_quote_opens_and_verifies(void **state)
 	smr_m1_wipe(&m1);
 }
 
+static void test_m1_with_a_boot_log_shows_it(void **state)
+{
+	uint8_t scratch[SMR_M1_MAX], digest[SMR_HASH_LEN];
+	struct smr_boot_log log;
+	struct smr_reader r;
+	struct vector v;
+	struct smr_m1 m1;
+	uint32_t pcrs;
+
+	(void)state;
+	open_m1_of(WIRE_M1_LOG, SMR_PLATFORM_TPM, &v, (struct smr_space){scratch, sizeof(scratch)}, &m1);
+	assert_int_equal(m1.certificate.len, 0);
+	r = smr_reader_init(m1.boot_log);
+	smr_get_shown_log(&r, &log);
+	assert_int_equal(smr_reader_done(&r), SMR_OK);
+	assert_int_equal(smr_tpm_log_replay(log.events, log.count, &pcrs, digest), SMR_OK);
+	assert_int_equal(pcrs, m1.attested.attestation.quote.pcrs);
+	assert_memory_equal(digest, m1.evidence.measurement, sizeof(digest));
+	smr_m1_wipe(&m1);
+}
+
 /* What a device keeps after its M1. */
 struct kept {
 	const char *e;
@@ -622,6 +643,7 @@ int main(void)
 		cmocka_unit_test(test_m1_by_reference_opens_and_verifies),
 		cmocka_unit_test(test_m1_with_certificate_opens_and_verifies),
 		cmocka_unit_test(test_m1_with_a_quote_opens_and_verifies),
+		cmocka_unit_test(test_m1_with_a_boot_log_shows_it),
 		cmocka_unit_test(test_m2_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_with_tuak_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_refusal_opens),

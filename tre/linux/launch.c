@@ -156,7 +156,7 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 	char fd[] = {'0' + SMR_CHILD_FD, '\0'};
 	const bool tpm = c->tpm[0] != '\0'; /* it measures, then, not we */
 	char name[] = "samara-tre", dir[] = "--dir", socket[] = "--socket", socket_group[] = "--socket-group",
-	     measurement_fd[] = "--measurement-fd", tpm_option[] = "--tpm";
+	     measurement_fd[] = "--measurement-fd", tpm_option[] = "--tpm", boot_log[] = "--boot-log";
 	char *argv[] = {name,
 			dir,
 			c->tre_dir,
@@ -166,6 +166,8 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 			group,
 			tpm ? tpm_option : measurement_fd,
 			tpm ? c->tpm : fd,
+			tpm ? boot_log : NULL,
+			c->boot_log,
 			NULL};
 	struct smr_child_plan plan = {
 		.image = l->measured.tre.fd,

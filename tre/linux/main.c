@@ -30,6 +30,8 @@ struct program {
 	gid_t group;
 	uint8_t measurement[SMR_HASH_LEN];
 	const char *tpm; /* NULL: without one */
+	uint8_t booted[SMR_BOOT_LOG_MAX];
+	struct smr_boot_log boot_log; /* views into it */
 	struct smr_tre_linux linux_port;
 #ifdef SMR_WITH_TPM
 	struct smr_tre_tpm tpm_port;
@@ -146,6 +148,27 @@ static enum smr_err open_port(struct program *p, struct smr_problem *problem)
 #endif
 }
 
+/* What samara-boot left. It is there to explain, so that without it, or with one that cannot be read, the TRE serves as ever. */
+static void take_boot_log(struct program *p, const char *path)
+{
+	struct smr_blob blob = {0};
+	enum smr_err err = smr_fs_read(path, sizeof(p->booted), &blob);
+	struct smr_reader r;
+
+	if (err == SMR_OK) {
+		memcpy(p->booted, blob.ptr, blob.len);
+		r = smr_reader_init(smr_bytes_of(p->booted, blob.len));
+		smr_get_boot_log(&r, &p->boot_log);
+		err = smr_reader_done(&r);
+		smr_blob_wipe(&blob);
+	}
+	if (err == SMR_OK)
+		p->port.boot_log = &p->boot_log;
+	else
+		smr_log_error(SMR_LOG_WARN, "boot-log.unread", err,
+			      "--boot-log: what booted cannot be shown to a server that refuses the measurement");
+}
+
 static void close_port(struct program *p)
 {
 #ifdef SMR_WITH_TPM
@@ -157,12 +180,14 @@ static void close_port(struct program *p)
 	smr_tre_linux_close(&p->linux_port);
 }
 
-static enum smr_err start_engine(struct program *p, struct smr_problem *problem)
+static enum smr_err start_engine(struct program *p, const char *boot_log, struct smr_problem *problem)
 {
 	size_t size = smr_tre_size();
 	enum smr_err health;
 
 	SMR_TRY(open_port(p, problem));
+	if (boot_log != NULL)
+		take_boot_log(p, boot_log);
 	/* Pages of its own, locked even where the limit is too small for the whole process. */
 	p->tre = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p->tre == MAP_FAILED) {
@@ -242,10 +267,10 @@ static enum smr_err confine(const struct program *p, struct smr_problem *problem
 	return err;
 }
 
-static enum smr_err start(struct program *p, struct smr_problem *problem)
+static enum smr_err start(struct program *p, const char *boot_log, struct smr_problem *problem)
 {
 	SMR_TRY(harden(problem));
-	SMR_TRY(start_engine(p, problem));
+	SMR_TRY(start_engine(p, boot_log, problem));
 	SMR_TRY(open_sockets(p, problem));
 	return confine(p, problem);
 }
@@ -284,9 +309,13 @@ static int run(const struct smr_args *args)
 		(void)fprintf(stderr, "samara-tre: give one of --measurement-fd and --tpm\n");
 		return 2;
 	}
+	if (p.tpm == NULL && smr_arg(args, "boot-log") != NULL) {
+		(void)fprintf(stderr, "samara-tre: --boot-log explains what a TPM measured: give --tpm too\n");
+		return 2;
+	}
 	err = p.tpm != NULL ? SMR_OK : read_measurement((int)fd, p.measurement, &problem);
 	if (err == SMR_OK)
-		err = start(&p, &problem);
+		err = start(&p, smr_arg(args, "boot-log"), &problem);
 	if (err == SMR_OK) {
 		smr_log_event(SMR_LOG_INFO, "tre.started");
 		err = smr_tre_serve(p.tre, p.listener, p.signals);
@@ -305,6 +334,8 @@ static const struct smr_option options[] = {
 	{"measurement-fd", 0, "FD", 0, "descriptor that delivers the 32 octets of the measurement"},
 	{"tpm", 0, "TCTI", 0,
 	 "TPM that keeps keys and counter and measures: device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=N"},
+	{"boot-log", 0, "FILE", 0,
+	 "what samara-boot extended into the TPM, to be shown when the measurement is refused"},
 };
 
 static const struct smr_subcommand commands[] = {{

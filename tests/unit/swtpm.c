@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "tpm/inside.h"
+
 #define TURNS 100	/* pairs of ports that are tried */
 #define PATIENCE 20000	/* milliseconds until it listens */
 #define CONTROL_INIT 2u /* swtpm's control interface: CMD_INIT */
@@ -142,4 +144,28 @@ struct smr_tpm *swtpm_open(const struct swtpm *tpm)
 	if (smr_tpm_open(&opened, tpm->tcti, &problem) != SMR_OK)
 		fail_msg("%s", problem.text);
 	return opened;
+}
+
+void swtpm_put_certificate(struct smr_tpm *tpm, struct smr_bytes content)
+{
+	static const TPM2B_AUTH nobody;
+	const TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = SWTPM_INDEX_CERTIFICATE,
+						     .nameAlg = TPM2_ALG_SHA256,
+						     .attributes = TPMA_NV_PLATFORMCREATE | TPMA_NV_PPWRITE |
+								   TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA,
+						     .dataSize = (UINT16)content.len}};
+	ESYS_TR index = ESYS_TR_NONE;
+
+	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					     ESYS_TR_NONE, &nobody, &public, &index),
+			 TSS2_RC_SUCCESS);
+	for (size_t at = 0; at < content.len; at += 512) {
+		TPM2B_MAX_NV_BUFFER data = {.size = (UINT16)(content.len - at < 512 ? content.len - at : 512)};
+
+		memcpy(data.buffer, content.ptr + at, data.size);
+		assert_int_equal(Esys_NV_Write(tpm->esys, ESYS_TR_RH_PLATFORM, index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					       ESYS_TR_NONE, &data, (UINT16)at),
+				 TSS2_RC_SUCCESS);
+	}
+	smr_tpm_forget(tpm, &index);
 }

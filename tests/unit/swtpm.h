@@ -21,5 +21,8 @@ void swtpm_stop(struct swtpm *tpm);
 void swtpm_reset(const struct swtpm *tpm);
 /** The connection, or the end of the test. */
 struct smr_tpm *swtpm_open(const struct swtpm *tpm);
+#define SWTPM_INDEX_CERTIFICATE 0x01c0000au /* TCG EK credential profile, ECC P-256 */
+/** What a vendor leaves as the certificate of the endorsement key; there is none yet. */
+void swtpm_put_certificate(struct smr_tpm *tpm, struct smr_bytes content);
 
 #endif

@@ -10,7 +10,6 @@
 #include "tpm/inside.h"
 #include "tpm/keys.h"
 
-#define INDEX 0x01c0000au
 #define CREDENTIAL_MAX 256u
 
 static const uint8_t auth[SMR_TPM_AUTH_LEN] = {1, 2, 3};
@@ -56,35 +55,11 @@ static void make_keys(void)
 
 /* ---- certificate ---- */
 
-static void put_index(const uint8_t *content, UINT16 len)
-{
-	static const TPM2B_AUTH nobody;
-	const TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = INDEX,
-						     .nameAlg = TPM2_ALG_SHA256,
-						     .attributes = TPMA_NV_PLATFORMCREATE | TPMA_NV_PPWRITE |
-								   TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA,
-						     .dataSize = len}};
-	ESYS_TR index = ESYS_TR_NONE;
-
-	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					     ESYS_TR_NONE, &nobody, &public, &index),
-			 TSS2_RC_SUCCESS);
-	for (UINT16 at = 0; at < len; at = (UINT16)(at + 512)) {
-		TPM2B_MAX_NV_BUFFER data = {.size = (UINT16)(len - at < 512 ? len - at : 512)};
-
-		memcpy(data.buffer, content + at, data.size);
-		assert_int_equal(Esys_NV_Write(tpm->esys, ESYS_TR_RH_PLATFORM, index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-					       ESYS_TR_NONE, &data, at),
-				 TSS2_RC_SUCCESS);
-	}
-	smr_tpm_forget(tpm, &index);
-}
-
 static void remove_index(void)
 {
 	ESYS_TR index = ESYS_TR_NONE;
 
-	assert_int_equal(smr_tpm_find(tpm, INDEX, &index), SMR_OK);
+	assert_int_equal(smr_tpm_find(tpm, SWTPM_INDEX_CERTIFICATE, &index), SMR_OK);
 	assert_int_equal(Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, index, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 					       ESYS_TR_NONE),
 			 TSS2_RC_SUCCESS);
@@ -104,7 +79,7 @@ static void check_certificate(size_t len, size_t after, enum smr_err expected)
 		content[2] = (uint8_t)(len - 3);
 	else
 		smr_put_be16(content + 2, (uint16_t)(len - 4));
-	put_index(content, (UINT16)(len + after));
+	swtpm_put_certificate(tpm, smr_bytes_of(content, len + after));
 	assert_int_equal(smr_tpm_ek_certificate(tpm, &room), expected);
 	if (expected == SMR_OK) {
 		assert_int_equal(room.len, len);
@@ -137,7 +112,7 @@ static void test_index_without_a_certificate_is_malformed(void **state)
 	for (size_t i = 0; i < SMR_COUNT(contents); i++) {
 		struct smr_space room = {got, sizeof(got)};
 
-		put_index(contents[i], sizeof(contents[i]));
+		swtpm_put_certificate(tpm, SMR_ARRAY(contents[i]));
 		assert_int_equal(smr_tpm_ek_certificate(tpm, &room), SMR_E_MALFORMED);
 		remove_index();
 	}

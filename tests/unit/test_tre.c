@@ -109,6 +109,22 @@ static void test_install_receipt_names_x_and_the_flights_evidence(void **state)
 	assert_int_equal(rig->report.receipt_count, 0);
 }
 
+/* Keys in memory are in no TPM that anybody could vouch for. */
+static void test_endorsement_of_keys_in_software_is_unsupported(void **state)
+{
+	static const uint8_t challenge[SMR_HASH_LEN];
+	struct rig *rig = *state;
+	uint8_t octets[SMR_ENDORSEMENT_MAX];
+	const struct smr_space room = {octets, sizeof(octets)};
+	struct smr_tre_endorsement endorsement;
+	uint8_t secret[SMR_ACTIVATED_LEN];
+
+	assert_int_equal(smr_tre_enrol_endorse(rig->tre, challenge, room, &endorsement), SMR_E_STATE);
+	assert_int_equal(rig_enrol_begin(rig), SMR_OK);
+	assert_int_equal(smr_tre_enrol_endorse(rig->tre, challenge, room, &endorsement), SMR_E_UNSUPPORTED);
+	assert_int_equal(smr_tre_enrol_activate(rig->tre, SMR_ARRAY(challenge), secret), SMR_E_UNSUPPORTED);
+}
+
 /* As the server makes it, from what it knows. */
 static void test_gate_mac_is_made_for_the_open_request_alone(void **state)
 {
@@ -697,6 +713,7 @@ int main(void)
 		TEST(test_undo_finds_no_record_refuses_until_restart),
 		TEST(test_flight_with_package_installs_and_authenticates),
 		TEST(test_autn_used_before_restart_is_refused_after_it),
+		TEST(test_endorsement_of_keys_in_software_is_unsupported),
 		TEST(test_gate_mac_is_made_for_the_open_request_alone),
 		TEST(test_gate_mac_of_a_shipment_without_key_is_nothing),
 		TEST(test_install_receipt_names_x_and_the_flights_evidence),

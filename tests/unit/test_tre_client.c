@@ -130,6 +130,33 @@ static void test_client_room_too_small_is_no_room(void **state)
 	close_line(&line);
 }
 
+static void test_client_endorsing_is_given_the_certificate_in_its_own_room(void **state)
+{
+	const struct smr_tre_answer answer = {
+		.u.endorsement = {.certificate = SMR_ARRAY(message_octets), .certification.quote.resets = 7}};
+	static const uint8_t challenge[SMR_HASH_LEN];
+
+	(void)state;
+	for (size_t len = sizeof(message_octets) - 1; len <= sizeof(message_octets); len++) {
+		uint8_t octets[sizeof(message_octets)];
+		struct smr_tre_endorsement got = {0};
+		struct packet packet;
+		struct line line;
+
+		encode_answer(SMR_TRE_ENROL_ENDORSE, &answer, &packet);
+		open_line(&line, packet.octets);
+		assert_int_equal(
+			smr_tre_client_enrol_endorse(&line.client, challenge, (struct smr_space){octets, len}, &got),
+			len < sizeof(message_octets) ? SMR_E_NO_ROOM : SMR_OK);
+		if (len == sizeof(message_octets)) {
+			assert_ptr_equal(got.certificate.ptr, octets);
+			assert_true(smr_bytes_equal(got.certificate, SMR_ARRAY(message_octets)));
+			assert_int_equal(got.certification.quote.resets, 7);
+		}
+		close_line(&line);
+	}
+}
+
 static void test_client_given_error_returns_it_as_it_is(void **state)
 {
 	struct smr_tre_answer answer = {.err = SMR_E_STATE};
@@ -259,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_client_hands_over_a_flight_key),
 		cmocka_unit_test(test_client_authenticating_is_given_the_result_or_the_resynchronisation),
 		cmocka_unit_test(test_client_room_too_small_is_no_room),
+		cmocka_unit_test(test_client_endorsing_is_given_the_certificate_in_its_own_room),
 		cmocka_unit_test(test_client_given_error_returns_it_as_it_is),
 		cmocka_unit_test(test_client_asking_for_a_message_given_error_returns_it_and_leaves_the_room),
 		cmocka_unit_test(test_client_unanswered_is_unavailable_and_closed),

@@ -134,26 +134,33 @@ static void assert_explained(enum smr_err health, const char *part)
 
 /* ---- keys in the TPM ---- */
 
+/* What d signs, quotes or certifies t over. */
+static void hash_of_identity(const struct smr_tre_identity *identity, uint8_t hash[SMR_HASH_LEN])
+{
+	uint8_t room[160];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_bytes payload;
+
+	smr_put_array(&w, 3);
+	smr_put_bytes(&w, smr_eid_bytes(&tre->now.eid));
+	smr_put_bytes(&w, SMR_ARRAY(identity->d));
+	smr_put_bytes(&w, SMR_ARRAY(identity->t));
+	assert_int_equal(smr_writer_done(&w, &payload), SMR_OK);
+	assert_int_equal(smr_cose_hash(SMR_LABEL_ENROL, SMR_ARRAY(challenge), payload, hash), SMR_OK);
+}
+
 static void test_proof_is_a_quote_over_identity_and_measurement(void **state)
 {
 	struct smr_tre_identity identity;
 	struct smr_pubkey d = {0};
 	uint8_t hash[SMR_HASH_LEN];
-	uint8_t room[160];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_bytes payload;
 
 	(void)state;
 	assert_int_equal(start(), SMR_OK);
 	begin_well(&identity);
 	assert_true(identity.proof.quoted);
 	assert_int_equal(identity.proof.quote.pcrs, SMR_TRE_TPM_PCRS);
-	smr_put_array(&w, 3);
-	smr_put_bytes(&w, smr_eid_bytes(&tre->now.eid));
-	smr_put_bytes(&w, SMR_ARRAY(identity.d));
-	smr_put_bytes(&w, SMR_ARRAY(identity.t));
-	assert_int_equal(smr_writer_done(&w, &payload), SMR_OK);
-	assert_int_equal(smr_cose_hash(SMR_LABEL_ENROL, SMR_ARRAY(challenge), payload, hash), SMR_OK);
+	hash_of_identity(&identity, hash);
 	assert_int_equal(smr_pubkey_import(&d, SMR_ARRAY(identity.d)), SMR_OK);
 	assert_int_equal(
 		smr_tpm_quote_verify(&d, &identity.proof.quote, hash, identity.measurement, identity.proof.sig),
@@ -193,6 +200,36 @@ static void test_attestation_of_a_changed_state_is_refused(void **state)
 	assert_int_equal(port.keys->attest(port.context, challenge, &out), SMR_E_MEASUREMENT);
 	assert_int_equal(port.measurement(port.context, measurement), SMR_OK);
 	assert_int_equal(port.keys->attest(port.context, challenge, &out), SMR_OK);
+}
+
+/* What the station is shown: between the two halves of enrolment alone. */
+static void test_endorsement_is_shown_while_it_is_enrolled(void **state)
+{
+	static const uint8_t certificate[200] = {0x30, 0x81, 197};
+	uint8_t room[SMR_ENDORSEMENT_MAX];
+	const struct smr_space space = {room, sizeof(room)};
+	struct smr_tre_endorsement endorsement;
+	struct smr_tre_identity identity;
+	uint8_t secret[SMR_ACTIVATED_LEN];
+	struct smr_pubkey d = {0};
+	uint8_t hash[SMR_HASH_LEN];
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	assert_int_equal(smr_tre_enrol_endorse(tre, challenge, space, &endorsement), SMR_E_STATE);
+	assert_int_equal(smr_tre_enrol_activate(tre, SMR_NONE, secret), SMR_E_STATE);
+	begin_well(&identity);
+	assert_int_equal(smr_tre_enrol_endorse(tre, challenge, space, &endorsement), SMR_E_NOT_FOUND);
+	swtpm_put_certificate(tpm_port.tpm, SMR_ARRAY(certificate));
+	assert_int_equal(smr_tre_enrol_endorse(tre, challenge, space, &endorsement), SMR_OK);
+	assert_true(smr_bytes_equal(endorsement.certificate, SMR_ARRAY(certificate)));
+	hash_of_identity(&identity, hash);
+	assert_int_equal(smr_pubkey_import(&d, SMR_ARRAY(identity.d)), SMR_OK);
+	assert_int_equal(smr_tpm_certify_verify(&d, tre->t.point, &endorsement.certification.quote, hash,
+						endorsement.certification.sig),
+			 SMR_OK);
+	smr_pubkey_wipe(&d);
+	assert_int_equal(smr_tre_enrol_activate(tre, SMR_ARRAY(certificate), secret), SMR_E_MALFORMED);
 }
 
 /* ---- roll-back ---- */
@@ -496,6 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		tpm_test(test_proof_is_a_quote_over_identity_and_measurement),
 		tpm_test(test_keys_survive_a_restart_and_are_not_in_the_record),
+		tpm_test(test_endorsement_is_shown_while_it_is_enrolled),
 		tpm_test(test_attestation_of_a_changed_state_is_refused),
 		tpm_test(test_restored_record_is_a_rollback),
 		tpm_test(test_removed_record_is_a_rollback),

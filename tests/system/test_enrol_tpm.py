@@ -3,131 +3,18 @@
 words of its own. Whatever is refused is not noted as enrolled."""
 import datetime
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 
-import cbor2
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import judged  # noqa: E402
 import lone_tre  # noqa: E402
-import wire  # noqa: E402
 from boot_rig import good  # noqa: E402
-from endorse import EK_CERTIFICATE, ObjectIdentifier, Vendor, ec, endorsement_key, put_certificate, serialization  # noqa: E402
-from oracle import files  # noqa: E402
-from oracle.cbor import encode  # noqa: E402
-from swtpm import SoftwareTpm  # noqa: E402
+from endorse import ObjectIdentifier, Vendor, ec, endorsement_key, put_certificate, serialization  # noqa: E402
+from enrol_rig import ENROL_ACTIVATE, ENROL_BEGIN, ENROL_ENDORSE, STATE, Case, Middle  # noqa: E402
 from world import eid  # noqa: E402
 
-SAMARA = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "cli", "samara")
-STATE, ENROL_ENDORSE, ENROL_ACTIVATE = 1, 11, 12
 ATTESTATION_KEY = ObjectIdentifier("2.23.133.8.3")
 DAY = datetime.timedelta(days=1)
-
-
-class Middle:
-    """Between the station and a TRE: @tell(request, ask) gives the answer, with ask to ask the TRE."""
-
-    def __init__(self, tre, path, tell):
-        self.tre, self.path, self.tell = tre, path, tell
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.listener.bind(path)
-        self.listener.listen(1)
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        client, _ = self.listener.accept()
-        with client, self.tre.connection() as ask:
-            while octets := client.recv(8192):
-                client.send(encode(self.tell(cbor2.loads(octets), ask)))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.thread.join(lone_tre.PATIENCE)
-        self.listener.close()
-
-
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.base = tempfile.mkdtemp(prefix="samara-endorse-")
-        cls.addClassCleanup(shutil.rmtree, cls.base)
-        for role in ("supplier", "ro", "sho"):
-            good(SAMARA, role, "init", "--dir", cls.path(role), "--name", role)
-        good(SAMARA, "supplier", "trust", "--dir", cls.path("supplier"), "--yes", cls.path("ro", "ro.card"), cls.path("sho", "sho.card"))
-        cls.vendor = Vendor()
-        cls.roots = cls.vendor.write_roots(cls.path("roots.pem"))
-        cls.numbers = iter(range(1, 1000))
-
-    @classmethod
-    def path(cls, *names):
-        return os.path.join(cls.base, *names)
-
-    def setUp(self):
-        self.number = next(self.numbers)
-        self.eid = eid(self.number)
-        self.tpm = self.machine("tpm")
-        self.tre = None
-
-    def machine(self, name):
-        directory = tempfile.mkdtemp(prefix=name, dir=self.base)
-        tpm = SoftwareTpm(directory)
-        self.addCleanup(tpm.stop)
-        return tpm
-
-    def ship(self, platform="tpm"):
-        rows = self.path(f"devices-{self.number}.csv")
-        with open(rows, "w", encoding="utf-8") as f:
-            f.write(f"eid,imei\n{self.eid},\n")
-        good(SAMARA, "supplier", "shipment", "--dir", self.path("supplier"), "--number", str(self.number), "--platform", platform, "--csv", rows,
-             "--anchor", self.path("sho", "sho.card"))
-
-    def start(self, tpm=None):
-        tre = lone_tre.Tre(enrol=False, tpm=tpm or self.tpm)
-        self.addCleanup(tre.close)
-        return tre
-
-    def leave(self, der):
-        """Another certificate in the TPM, while the TRE is off."""
-        if self.tre:
-            self.tre.kill()
-        put_certificate(self.tpm, der)
-        if self.tre:
-            self.tre.start()
-
-    def enrol(self, *words, socket_path=None):
-        return subprocess.run([SAMARA, "supplier", "enrol", "--dir", self.path("supplier"), "--number", str(self.number), "--eid", self.eid, "--tre",
-                               socket_path or self.tre.path, "--flight-keys", self.path("ro", "flight-keys.smr"), *words],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
-
-    def refused(self, code, words, *more, **kwargs):
-        done = self.enrol(*(more or ("--tpm-roots", self.roots)), **kwargs)
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertIn(words, done.stderr)
-        self.assertFalse(self.tre.ask(STATE)[2])
-        self.assertIn("not enrolled", good(SAMARA, "supplier", "status", "--dir", self.path("supplier"), "--number", str(self.number)))
-
-    def accepted(self):
-        done = self.enrol("--tpm-roots", self.roots)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertTrue(self.tre.ask(STATE)[2])
-
-    def shipped(self):
-        """The one record of the shipment."""
-        path = self.path(f"shipment-{self.number}.smr")
-        good(SAMARA, "supplier", "ship", "--dir", self.path("supplier"), "--number", str(self.number), "--out", path)
-        with open(path, "rb") as f:
-            content = files.File(f.read())
-        judged.DOC.check_encoded("record-1", content.records[0])
-        return content.values()[0]
 
 
 class Endorsed(Case):
@@ -216,7 +103,7 @@ class Lies(Case):
         self.start_with(other_der)
         self.refused(3, "is that of another TPM")
         other = self.start(other_tpm)
-        self.assertEqual(other.ask(2, bytes.fromhex(eid(self.number + 500)), bytes(32))[0], 0)
+        self.assertEqual(other.ask(ENROL_BEGIN, bytes.fromhex(eid(self.number + 500)), bytes(32))[0], 0)
         path = self.path(f"middle-{self.number}.sock")
         with Middle(self.tre, path, lambda request, ask: (other.ask if request[0] == ENROL_ACTIVATE else ask)(*request)):
             self.refused(3, "is that of another TPM", socket_path=path)
@@ -257,7 +144,7 @@ class Software(Case):
         for words in (("--tpm-roots", self.roots), ("--unendorsed",)):
             self.refused(2, "keys in software", *words)
         self.assertEqual(self.tre.ask(ENROL_ENDORSE, bytes(32)), [lone_tre.E_STATE])
-        self.assertEqual(self.tre.ask(2, bytes.fromhex(self.eid), bytes(32))[0], 0)
+        self.assertEqual(self.tre.ask(ENROL_BEGIN, bytes.fromhex(self.eid), bytes(32))[0], 0)
         self.assertEqual(self.tre.ask(ENROL_ENDORSE, bytes(32)), [0x102])
 
 

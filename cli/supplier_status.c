@@ -58,11 +58,12 @@ static enum smr_err show_device(void *context, const struct smr_supplier_device 
 		smr_imei_text(&device->record.imei, imei);
 	l->count++;
 	if (!l->json) {
-		(void)printf("%s %-16s %s\n", eid, imei, device->enrolled ? "enrolled" : "not enrolled");
+		(void)printf("%s %-16s %s%s\n", eid, imei, device->enrolled ? "enrolled" : "not enrolled",
+			     device->record.endorsement_len > 0 ? ", TPM endorsed" : "");
 		return SMR_OK;
 	}
-	line = json_pack("{s:s, s:s?, s:b}", "eid", eid, "imei", imei[0] != '\0' ? imei : NULL, "enrolled",
-			 device->enrolled);
+	line = json_pack("{s:s, s:s?, s:b, s:b}", "eid", eid, "imei", imei[0] != '\0' ? imei : NULL, "enrolled",
+			 device->enrolled, "endorsed", device->record.endorsement_len > 0);
 	return line != NULL && json_array_append_new(l->array, line) == 0 ? SMR_OK : SMR_E_NO_MEMORY;
 }
 

@@ -2,6 +2,7 @@
 """The supplier's station and a real samara-tre with a TPM: what the TPM's vendor says of it is verified before the device is certified, and each lie has
 words of its own. Whatever is refused is not noted as enrolled."""
 import datetime
+import json
 import os
 import sys
 import unittest
@@ -10,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lone_tre  # noqa: E402
 from boot_rig import good  # noqa: E402
 from endorse import ObjectIdentifier, Vendor, ec, endorsement_key, put_certificate, serialization  # noqa: E402
-from enrol_rig import ENROL_ACTIVATE, ENROL_BEGIN, ENROL_ENDORSE, STATE, Case, Middle  # noqa: E402
+from enrol_rig import ENROL_ACTIVATE, ENROL_BEGIN, ENROL_ENDORSE, SAMARA, STATE, Case, Middle  # noqa: E402
 from world import eid  # noqa: E402
 
 ATTESTATION_KEY = ObjectIdentifier("2.23.133.8.3")
@@ -29,6 +30,8 @@ class Endorsed(Case):
     def test_certificate_goes_into_the_shipment(self):
         self.accepted()
         self.assertEqual(self.shipped()[4], self.der)
+        status = good(SAMARA, "supplier", "status", "--dir", self.path("supplier"), "--number", str(self.number), "--json")
+        self.assertEqual([(d["enrolled"], d["endorsed"]) for d in json.loads(status)["devices"]], [(True, True)])
 
     def test_whose_word_counts_has_to_be_said(self):
         self.refused(2, "give --tpm-roots FILE", "--quiet")

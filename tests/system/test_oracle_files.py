@@ -175,6 +175,22 @@ class Read(Case):
         self.good("supplier", "ship", "--number", 69, "--out", self.path("shipment-69.smr"))
         self.assertEqual(self.read(self.path("shipment-69.smr")).about[2:], [None, 1])
 
+    def test_shipment_endorsements_that_the_line_collected(self):
+        def take(number, endorsement, platform="tpm", keys=True):
+            d, t = ("", "") if not keys else (wire.Key().point.hex(), wire.Key().point.hex())
+            rows = self.put("endorsed.csv", f"eid,d,t,endorsement\n{eid(number)},{d},{t},{endorsement}\n".encode())
+            return self.run_as("supplier", "shipment", "--number", number, "--csv", rows, "--owner", self.real_card("subscriber"), "--platform", platform)
+
+        for endorsement, words, more in (("30" * 1025, "at most 1024 octets", {}), ("3", "in hex digits", {}),
+                                         ("30", "of a device with a TPM", {"platform": "software"}), ("30", "of a device with a TPM", {"keys": False})):
+            done = take(67, endorsement, **more)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr)
+        for number, length in ((67, 1024), (68, 0)):
+            self.assertEqual(take(number, "30" * length).returncode, 0)
+            self.good("supplier", "ship", "--number", number, "--out", self.path(f"shipment-{number}.smr"))
+            self.assertEqual(self.read(self.path(f"shipment-{number}.smr")).values()[0][4:], [b"\x30" * length] if length else [])
+
     def test_references(self):
         rows = self.put("measurements.csv", f"measurement,version\n{'4d' * 32},1.0\n{'4e' * 32},ä 2\n".encode())
         self.good("supplier", "publish", "--csv", rows, "--out", self.path("references.smr"))

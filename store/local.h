@@ -72,6 +72,10 @@ void smr_query_text(struct smr_query *q, const char *text);
 void smr_query_int(struct smr_query *q, uint64_t value);
 /** 0: NULL. For references to rows, which are numbered from 1. */
 void smr_query_ref(struct smr_query *q, uint64_t number);
+/** What the back end knows the row of table device by. */
+void smr_query_device(struct smr_query *q, const struct smr_eid *eid);
+/** The same for a row that is about to be made. SMR_E_MALFORMED: this is no EID; SMR_E_TOO_MANY: the back end can take no more of its kind. */
+void smr_query_new_device(struct smr_query *q, const struct smr_eid *eid);
 /** True: there is a row. */
 bool smr_query_step(struct smr_query *q);
 enum smr_err smr_query_end(struct smr_query *q) SMR_MUST_USE;
@@ -208,6 +212,7 @@ struct smr_driver {
 	void (*bind_null)(struct smr_query *q);
 	void (*bind_text)(struct smr_query *q, const char *text);
 	void (*bind_int)(struct smr_query *q, uint64_t value);
+	void (*bind_device)(struct smr_query *q, const struct smr_eid *eid, bool is_new);
 	bool (*step)(struct smr_query *q);
 	void (*query_end)(struct smr_query *q); /* also after an error */
 	bool (*column_null)(const struct smr_query *q, int column);

@@ -9,7 +9,7 @@ static enum smr_err set_package(struct smr_store *store, const struct smr_batch_
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_SET_PACKAGE);
 
-	smr_query_blob(&q, record->eid.octets, sizeof(record->eid.octets));
+	smr_query_device(&q, &record->eid);
 	smr_query_int(&q, operator_number);
 	smr_query_blob(&q, record->package.iccid.octets, sizeof(record->package.iccid.octets));
 	smr_query_int(&q, record->package.serial);

@@ -38,6 +38,18 @@ void smr_query_int(struct smr_query *q, uint64_t value)
 		q->store->driver->bind_int(q, value);
 }
 
+void smr_query_device(struct smr_query *q, const struct smr_eid *eid)
+{
+	if (q->err == SMR_OK)
+		q->store->driver->bind_device(q, eid, false);
+}
+
+void smr_query_new_device(struct smr_query *q, const struct smr_eid *eid)
+{
+	if (q->err == SMR_OK)
+		q->store->driver->bind_device(q, eid, true);
+}
+
 void smr_query_ref(struct smr_query *q, uint64_t number)
 {
 	if (number != 0)

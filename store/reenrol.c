@@ -74,7 +74,7 @@ static enum smr_err set_key(struct smr_store *store, enum smr_sql which, const s
 {
 	struct smr_query q = smr_query_begin(store, which);
 
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_device(&q, eid);
 	smr_query_bytes(&q, smr_bytes_of(d == NULL ? NULL : d + 1, d == NULL ? 0 : SMR_POINT_LEN - 1));
 	smr_query_ref(&q, shipment);
 	return smr_query_run(&q);

@@ -2,8 +2,6 @@
 /* Rows of devices as the write side uses them. */
 #include "store/local.h"
 
-#define BUCKET_BITS 12
-
 static void read_held(struct smr_query *q, struct smr_held *out)
 {
 	out->found = true;
@@ -32,31 +30,18 @@ enum smr_err smr_held_get(struct smr_store *store, const struct smr_eid *eid, st
 	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_GET);
 
 	memset(out, 0, sizeof(*out));
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_device(&q, eid);
 	if (smr_query_step(&q))
 		read_held(&q, out);
 	return smr_query_end(&q);
 }
 
-static enum smr_err bucket_of(const struct smr_eid *eid, uint32_t *bucket)
-{
-	struct smr_bytes part = smr_eid_bytes(eid);
-	uint8_t hash[SMR_HASH_LEN];
-
-	SMR_TRY(smr_sha256(&part, 1, hash));
-	*bucket = smr_get_be32(hash) >> (32 - BUCKET_BITS);
-	return SMR_OK;
-}
-
 enum smr_err smr_held_create(struct smr_store *store, const struct smr_eid *eid, const uint8_t *d, uint64_t shipment)
 {
-	struct smr_query q;
-	uint32_t bucket;
+	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_INSERT);
 
-	SMR_TRY(bucket_of(eid, &bucket));
-	q = smr_query_begin(store, SMR_SQL_ROW_INSERT);
+	smr_query_new_device(&q, eid);
 	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
-	smr_query_int(&q, bucket);
 	smr_query_bytes(&q, smr_bytes_of(d, d != NULL ? SMR_POINT_LEN - 1 : 0));
 	smr_query_ref(&q, shipment);
 	return smr_query_run(&q);
@@ -69,7 +54,7 @@ enum smr_err smr_held_reseal(struct smr_store *store, const struct smr_eid *eid,
 	if (held->has_x)
 		SMR_TRY(store->driver->purge_package(store, eid, held->package));
 	q = smr_query_begin(store, SMR_SQL_ROW_SET_RESEAL);
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_device(&q, eid);
 	SMR_TRY(smr_query_run(&q));
 	return smr_held_waits(held) ? smr_journal_note(store, eid) : SMR_OK;
 }
@@ -78,7 +63,7 @@ enum smr_err smr_row_touch(struct smr_store *store, const struct smr_eid *eid)
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_TOUCH);
 
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_device(&q, eid);
 	return smr_query_run(&q);
 }
 

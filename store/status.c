@@ -11,7 +11,7 @@ static enum smr_err revoke(struct smr_store *store, const struct smr_eid *eid, b
 	if (!held.found)
 		return smr_store_say(store, SMR_E_NOT_FOUND, "this device is not known");
 	q = smr_query_begin(store, SMR_SQL_ROW_SET_REVOKED);
-	smr_query_blob(&q, eid->octets, sizeof(eid->octets));
+	smr_query_device(&q, eid);
 	smr_query_int(&q, revoked);
 	SMR_TRY(smr_query_run(&q));
 	return smr_journal_note(store, eid);

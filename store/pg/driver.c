@@ -122,6 +122,7 @@ const struct smr_driver smr_driver_pg = {
 	.bind_null = smr_pg_bind_null,
 	.bind_text = smr_pg_bind_text,
 	.bind_int = smr_pg_bind_int,
+	.bind_device = smr_pg_bind_device,
 	.step = smr_pg_step,
 	.query_end = smr_pg_query_end,
 	.column_null = smr_pg_column_null,

@@ -217,6 +217,7 @@ void smr_pg_bind_blob(struct smr_query *q, const void *ptr, size_t len);
 void smr_pg_bind_null(struct smr_query *q);
 void smr_pg_bind_text(struct smr_query *q, const char *text);
 void smr_pg_bind_int(struct smr_query *q, uint64_t value);
+void smr_pg_bind_device(struct smr_query *q, const struct smr_eid *eid, bool is_new);
 bool smr_pg_step(struct smr_query *q);
 void smr_pg_query_end(struct smr_query *q);
 bool smr_pg_column_null(const struct smr_query *q, int column);

@@ -68,6 +68,12 @@ void smr_pg_bind_int(struct smr_query *q, uint64_t value)
 	smr_pg_put_int(&smr_pg_of(q->store)->params, next_type(q), value);
 }
 
+void smr_pg_bind_device(struct smr_query *q, const struct smr_eid *eid, bool is_new)
+{
+	(void)is_new;
+	smr_pg_bind_blob(q, eid->octets, sizeof(eid->octets));
+}
+
 /* ---- running ---- */
 
 static enum smr_err add_bucket(struct smr_pg *pg, int of)

@@ -168,7 +168,7 @@
  * shape's columns. They go out in this order.
  */
 #define SMR_PG_GATHERED_LIST(X)                                     \
-	X(ROW_INSERT, "bibi", 1, DEVICE_ADD, "5134")                \
+	X(ROW_INSERT, "bbbi", 1, DEVICE_ADD, "5134")                \
 	X(ICCID_PUT, "bib", 1, ICCID_PUT, "4123")                   \
 	X(PACKAGE_INSERT, "bbbbi", 1, PACKAGE_PUT, "612345")        \
 	X(ROW_SET_PACKAGE, "bibiibi", 1, DEVICE_PACKAGE, "8123467") \

@@ -14,7 +14,7 @@ static const char settings[] = "PRAGMA trusted_schema = OFF; PRAGMA cache_size =
 static const char wanted[] =
 	"SELECT p.slot, v.seq, (SELECT sum(length(c.command)) FROM command c WHERE c.eid = d.eid AND c.pending) "
 	"FROM device d LEFT JOIN package p ON p.slot = d.package AND d.has_x "
-	"LEFT JOIN evidence v ON v.seq = d.evidence WHERE d.eid = ?1";
+	"LEFT JOIN evidence v ON v.seq = d.evidence WHERE d.place = ?1";
 
 struct reader {
 	struct smr_ahead *ahead;
@@ -38,7 +38,7 @@ struct smr_ahead {
 	bool stopping;
 	size_t first;
 	size_t count;
-	struct smr_eid queue[SMR_AHEAD_QUEUE];
+	uint64_t queue[SMR_AHEAD_QUEUE]; /* places */
 };
 
 uint64_t smr_ahead_waits(void)
@@ -52,7 +52,7 @@ uint64_t smr_ahead_waits(void)
 /* ---- readers ---- */
 
 /** False: the end. */
-static bool take(struct smr_ahead *ahead, struct smr_eid *eid)
+static bool take(struct smr_ahead *ahead, uint64_t *place)
 {
 	bool taken;
 
@@ -61,7 +61,7 @@ static bool take(struct smr_ahead *ahead, struct smr_eid *eid)
 		pthread_cond_wait(&ahead->more, &ahead->lock);
 	taken = !ahead->stopping;
 	if (taken) {
-		*eid = ahead->queue[ahead->first];
+		*place = ahead->queue[ahead->first];
 		ahead->first = (ahead->first + 1) % SMR_AHEAD_QUEUE;
 		ahead->count--;
 	}
@@ -70,9 +70,9 @@ static bool take(struct smr_ahead *ahead, struct smr_eid *eid)
 }
 
 /* An error is the look-up's to meet, and to report. */
-static void read_one(struct reader *reader, const struct smr_eid *eid)
+static void read_one(struct reader *reader, uint64_t place)
 {
-	(void)sqlite3_bind_blob(reader->statement, 1, eid->octets, sizeof(eid->octets), SQLITE_STATIC);
+	(void)sqlite3_bind_int64(reader->statement, 1, (sqlite3_int64)place);
 	(void)sqlite3_step(reader->statement);
 	(void)sqlite3_reset(reader->statement);
 }
@@ -80,12 +80,12 @@ static void read_one(struct reader *reader, const struct smr_eid *eid)
 static void *run(void *context)
 {
 	struct reader *reader = context;
-	struct smr_eid eid;
+	uint64_t place;
 
-	while (take(reader->ahead, &eid)) {
+	while (take(reader->ahead, &place)) {
 		uint64_t before = smr_ahead_waits();
 
-		read_one(reader, &eid);
+		read_one(reader, place);
 		atomic_fetch_add(&reader->ahead->readers_waited, smr_ahead_waits() - before);
 	}
 	return NULL;
@@ -148,13 +148,13 @@ void smr_ahead_free(struct smr_ahead *ahead)
 	free(ahead);
 }
 
-void smr_ahead_want(struct smr_ahead *ahead, const struct smr_eid *eid)
+void smr_ahead_want(struct smr_ahead *ahead, uint64_t place)
 {
 	if (!ahead->cold || ahead->reader_count == 0)
 		return;
 	pthread_mutex_lock(&ahead->lock);
 	if (ahead->count < SMR_AHEAD_QUEUE) {
-		ahead->queue[(ahead->first + ahead->count) % SMR_AHEAD_QUEUE] = *eid;
+		ahead->queue[(ahead->first + ahead->count) % SMR_AHEAD_QUEUE] = place;
 		ahead->count++;
 		pthread_cond_signal(&ahead->more);
 	}

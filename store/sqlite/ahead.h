@@ -13,7 +13,7 @@
 #ifndef SMR_STORE_SQLITE_AHEAD_H
 #define SMR_STORE_SQLITE_AHEAD_H
 
-#include "core/ident.h"
+#include "base/base.h"
 
 /** Threads of a handle. Disks answer so many requests at once in hardly more time than one. */
 #define SMR_AHEAD_READERS 8u
@@ -30,8 +30,8 @@ struct smr_ahead;
 struct smr_ahead *smr_ahead_new(const char *path);
 /** Waits until every reader has ended what it was reading. NULL is allowed. */
 void smr_ahead_free(struct smr_ahead *ahead);
-/** A device will be looked up. Does nothing while there is no need, or when too many are queued. */
-void smr_ahead_want(struct smr_ahead *ahead, const struct smr_eid *eid);
+/** The row at this place will be looked up. Does nothing while there is no need, or when too many are queued. */
+void smr_ahead_want(struct smr_ahead *ahead, uint64_t place);
 /** How often the calling thread has waited for anything so far. */
 uint64_t smr_ahead_waits(void);
 /** @p count devices were looked up, and the calling thread had to wait @p waits times for that. */

@@ -7,7 +7,7 @@ static enum smr_err is_current(struct smr_store *store, const struct smr_store_c
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_REVISION);
 
-	smr_query_blob(&q, change->eid.octets, sizeof(change->eid.octets));
+	smr_query_device(&q, &change->eid);
 	*current = smr_query_step(&q) && smr_column_int(&q, 0) == change->revision;
 	return smr_query_end(&q);
 }
@@ -61,7 +61,7 @@ static enum smr_err put_row(struct smr_store *store, const struct smr_store_chan
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_ROW_COMMIT);
 
-	smr_query_blob(&q, change->eid.octets, sizeof(change->eid.octets));
+	smr_query_device(&q, &change->eid);
 	smr_query_int(&q, (uint64_t)change->state);
 	smr_query_int(&q, change->ctr);
 	smr_query_blob(&q, change->hash, sizeof(change->hash));

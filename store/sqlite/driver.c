@@ -83,6 +83,7 @@ const struct smr_driver smr_driver_sqlite = {
 	.bind_null = smr_sqlite_bind_null,
 	.bind_text = smr_sqlite_bind_text,
 	.bind_int = smr_sqlite_bind_int,
+	.bind_device = smr_sqlite_bind_device,
 	.step = smr_sqlite_step,
 	.query_end = smr_sqlite_query_end,
 	.column_null = smr_sqlite_column_null,

@@ -89,7 +89,7 @@ static enum smr_err lookup_one(struct smr_store *store, struct smr_store_device 
 	struct smr_query q = smr_query_begin(store, SMR_SQL_LOOKUP);
 
 	clear_outputs(device);
-	smr_query_blob(&q, device->eid.octets, sizeof(device->eid.octets));
+	smr_query_device(&q, &device->eid);
 	if (smr_query_step(&q)) {
 		read_row(&q, device);
 		device->err = SMR_OK;
@@ -134,9 +134,13 @@ enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device 
 void smr_sqlite_expect(struct smr_store *store, const struct smr_eid *eid)
 {
 	struct smr_sqlite *sqlite = smr_sqlite_of(store);
+	uint64_t place;
 
 	if (sqlite->ahead == NULL)
 		sqlite->ahead = smr_ahead_new(sqlite3_db_filename(sqlite->db, "main"));
-	if (sqlite->ahead != NULL)
-		smr_ahead_want(sqlite->ahead, eid);
+	if (sqlite->ahead == NULL || !smr_ahead_is_cold(sqlite->ahead))
+		return;
+	/* An error is the look-up's to meet, and to report. */
+	if (smr_sqlite_place(store, eid, &place) == SMR_OK && place != 0)
+		smr_ahead_want(sqlite->ahead, place);
 }

@@ -58,6 +58,7 @@ static enum smr_err configure(struct smr_store *store, const char *where)
 		return smr_store_say(store, SMR_E_DISK_FULL, "%s: the store is read-only", where);
 	if (sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK)
 		return smr_sqlite_fail(store, where);
+	(void)sqlite3_rollback_hook(db, smr_sqlite_forget_prefixes, smr_sqlite_of(store));
 	/* A checkpoint in the committing thread would make every thousandth batch wait 200 ms. */
 	(void)sqlite3_wal_autocheckpoint(db, 0);
 	return SMR_OK;

@@ -51,6 +51,17 @@ void smr_sqlite_bind_int(struct smr_query *q, uint64_t value)
 	check(q, sqlite3_bind_int64(statement_of(q), ++q->bound, (sqlite3_int64)value));
 }
 
+void smr_sqlite_bind_device(struct smr_query *q, const struct smr_eid *eid, bool is_new)
+{
+	uint64_t place;
+
+	q->err = is_new ? smr_sqlite_new_place(q->store, eid, &place) : smr_sqlite_place(q->store, eid, &place);
+	if (q->err == SMR_OK && place != 0)
+		smr_sqlite_bind_int(q, place);
+	else if (q->err == SMR_OK)
+		smr_sqlite_bind_null(q);
+}
+
 bool smr_sqlite_step(struct smr_query *q)
 {
 	int rc = sqlite3_step(statement_of(q));

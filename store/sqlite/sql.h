@@ -22,32 +22,36 @@
 	X(JOURNAL_SKIP, "UPDATE meta SET value = value + ?1 WHERE name = 'journal'")                                   \
 	X(JOURNAL_PUT, "INSERT INTO journal (slot, entry, eid) VALUES (?1, ?2, ?3) "                                   \
 		       "ON CONFLICT (slot) DO UPDATE SET entry = ?2, eid = ?3")                                        \
+	/* places of devices */                                                                                        \
+	X(PREFIX_GET, "SELECT number FROM eid_prefix WHERE prefix = ?1")                                               \
+	X(PREFIX_PUT, "INSERT INTO eid_prefix (prefix) VALUES (?1)")                                                   \
 	/* the hot path */                                                                                             \
 	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
 		  "coalesce(s.id, d.sealed_for), "                                                                     \
 		  "o.id, d.package, d.has_x, d.evidence, d.operator, d.interval_s, d.tpm_state FROM device d "         \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
-		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.eid = ?1")                                    \
+		  "LEFT JOIN operator o ON o.number = d.operator WHERE d.place = ?1")                                  \
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
 	X(LOOKUP_COMMANDS, "SELECT command, operator, iccid, serial FROM command WHERE eid = ?1 AND pending LIMIT ?2") \
 	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d, " \
-		   "sealed_for, lineage FROM device WHERE eid = ?1")                                                   \
-	X(ROW_REVISION, "SELECT revision FROM device WHERE eid = ?1")                                                  \
-	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE eid = ?1")                                       \
+		   "sealed_for, lineage FROM device WHERE place = ?1")                                                 \
+	X(ROW_REVISION, "SELECT revision FROM device WHERE place = ?1")                                                \
+	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE place = ?1")                                     \
 	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
-		      "evidence = ?6, has_x = ?7, tpm_state = ?8 WHERE eid = ?1")                                      \
-	X(ROW_INSERT, "INSERT INTO device (eid, bucket, revision, state, revoked, ctr, hash, lineage, has_x, d, "      \
+		      "evidence = ?6, has_x = ?7, tpm_state = ?8 WHERE place = ?1")                                    \
+	X(ROW_INSERT, "INSERT INTO device (place, eid, revision, state, revoked, ctr, hash, lineage, has_x, d, "       \
 		      "shipment) VALUES (?1, ?2, 1, 0, 0, 0, zeroblob(32), 0, 0, ?3, ?4)")                             \
-	X(ROW_SET_KEY, "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3 WHERE eid = ?1")              \
+	X(ROW_SET_KEY, "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3 WHERE place = ?1")            \
 	X(ROW_REENROL,                                                                                                 \
 	  "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3, ctr = 0, hash = zeroblob(32), "           \
-	  "lineage = 0, tpm_state = NULL WHERE eid = ?1")                                                              \
+	  "lineage = 0, tpm_state = NULL WHERE place = ?1")                                                            \
 	X(ROW_SET_PACKAGE, "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "         \
 			   "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, "         \
 			   "sealed_for), interval_s = ?7 "                                                             \
-			   "WHERE eid = ?1")                                                                           \
-	X(ROW_SET_RESEAL, "UPDATE device SET revision = revision + 1, state = 4, has_x = 0 WHERE eid = ?1")            \
-	X(ROW_SET_REVOKED, "UPDATE device SET revision = revision + 1, revoked = ?2 WHERE eid = ?1 AND revoked <> ?2") \
+			   "WHERE place = ?1")                                                                         \
+	X(ROW_SET_RESEAL, "UPDATE device SET revision = revision + 1, state = 4, has_x = 0 WHERE place = ?1")          \
+	X(ROW_SET_REVOKED,                                                                                             \
+	  "UPDATE device SET revision = revision + 1, revoked = ?2 WHERE place = ?1 AND revoked <> ?2")                \
 	X(ROW_ICCID_TAKEN, "SELECT 1 FROM device WHERE iccid = ?1 AND operator = ?2 AND eid <> ?3 "                    \
 			   "AND state IN (1, 2, 3)")                                                                   \
 	X(REENROLMENT_GET, "SELECT r.shipment, r.d, s.id, s.file_number FROM reenrolment r "                           \

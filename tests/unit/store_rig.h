@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file store_rig.h
- * A store in a directory of its own, and devices, packages and contacts to fill it with. Device n has EID n; what
+ * A store in a directory of its own, and devices, packages and contacts to fill it with. Device n has EID n, of up to 16 digits; what
  * belongs to it follows from n and the serial, so that a test can tell whose octets it found. Include after cmocka.h.
  *
  * The store is a SQLite file, or, when SAMARA_TEST_STORE is the address of a PostgreSQL (tests/lib/postgres.py), a schema

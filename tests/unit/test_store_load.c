@@ -700,10 +700,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 	RIG_NEEDS_SQLITE();
 	smr_store_close(rig->store);
 	rig->store = NULL;
-	rig_sql(rig->path, "UPDATE meta SET value = 7 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 8 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 7, this program knows up to 6"),
+					       "schema version 8, this program knows up to 7"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -782,6 +782,125 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(rig_get(rig->store, 1).row.state, SMR_ROW_INSTALLED);
 }
 
+/* From version 1 to 6, the last one with devices by EID. */
+static const char to_version_6[] =
+	"CREATE INDEX device_waiting ON device (eid) WHERE revoked OR (state = 1 AND lineage <> 0);"
+	"ALTER TABLE shipment ADD COLUMN file_number INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN sealed_for BLOB;"
+	"CREATE TABLE reenrolment (eid BLOB PRIMARY KEY, shipment INTEGER NOT NULL REFERENCES shipment (number), d "
+	"BLOB NOT NULL)"
+	" WITHOUT ROWID;"
+	"ALTER TABLE device ADD COLUMN interval_s INTEGER;"
+	"CREATE TABLE ticket_class (number INTEGER PRIMARY KEY, up_to_s INTEGER NOT NULL, epoch_s INTEGER NOT NULL,"
+	" lifetime INTEGER NOT NULL, retired INTEGER NOT NULL);"
+	"INSERT INTO ticket_class VALUES (0, 86400, 86400, 30, 0);"
+	"CREATE TABLE journal (slot INTEGER PRIMARY KEY, entry INTEGER NOT NULL, eid BLOB NOT NULL);"
+	"INSERT INTO meta VALUES ('journal', 0);"
+	"ALTER TABLE shipment ADD COLUMN platform INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN tpm_state BLOB;"
+	"ALTER TABLE reference ADD COLUMN log BLOB;"
+	"UPDATE meta SET value = 6 WHERE name = 'schema';"
+	"UPDATE device SET shipment = NULL, sealed_for = x'5152535455565758', interval_s = 3600, tpm_state = "
+	"zeroblob(%zu);";
+
+static void test_open_version_6_keeps_what_came_since_version_1(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_device device;
+	char script[sizeof(to_version_6) + 8];
+
+	RIG_NEEDS_SQLITE();
+	smr_store_close(rig->store);
+	assert_int_equal(remove(rig->path), 0);
+	rig_sql(rig->path, version_1);
+	snprintf(script, sizeof(script), to_version_6, sizeof(device.row.tpm.octets));
+	rig_sql(rig->path, script);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+	device = rig_get(rig->store, 1);
+	assert_int_equal(device.err, SMR_OK);
+	assert_int_equal(device.revision, 17);
+	assert_int_equal(device.shipment.octets[7], 0x58);
+	assert_int_equal(device.interval_s, 3600);
+	assert_true(device.row.tpm.known);
+}
+
+/* Rows as version 1 had them, in no order, and of many prefixes. */
+#define OLD_PREFIXES 7u
+#define OLD_OF_EACH 60u
+
+static uint64_t old_number(unsigned i)
+{
+	uint64_t prefix = i % OLD_PREFIXES;
+
+	return (OLD_PREFIXES - prefix) * UINT64_C(1000000000000) + 2 + i * 37 % (OLD_PREFIXES * OLD_OF_EACH);
+}
+
+static void add_old_devices(const struct rig *rig)
+{
+	static char script[OLD_PREFIXES * OLD_OF_EACH * 200];
+	int len = snprintf(script, sizeof(script), "BEGIN;");
+
+	for (unsigned i = 0; i < OLD_PREFIXES * OLD_OF_EACH; i++)
+		len += snprintf(script + len, sizeof(script) - (size_t)len,
+				"INSERT INTO device VALUES (x'89049032%024llu', 9, 3, 1, %d, %u, zeroblob(32), 0, 1, "
+				"x'8949%016llx',"
+				" 5, NULL, 0, NULL, 1, zeroblob(64));",
+				(unsigned long long)old_number(i), i == 11, i, (unsigned long long)old_number(i));
+	snprintf(script + len, sizeof(script) - (size_t)len, "COMMIT;");
+	rig_sql(rig->path, script);
+}
+
+static void test_open_version_1_with_many_devices_keeps_each(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_eid revoked = rig_eid(old_number(11));
+	struct smr_eid pending = {{0}};
+	uint64_t journal;
+
+	RIG_NEEDS_SQLITE();
+	smr_store_close(rig->store);
+	assert_int_equal(remove(rig->path), 0);
+	rig_sql(rig->path, version_1);
+	add_old_devices(rig);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+	for (unsigned i = 0; i < OLD_PREFIXES * OLD_OF_EACH; i++) {
+		struct smr_store_device device = rig_get(rig->store, old_number(i));
+		struct smr_iccid iccid = rig_iccid(old_number(i));
+
+		assert_int_equal(device.err, SMR_OK);
+		assert_int_equal(device.row.ctr, i);
+		assert_int_equal(device.row.revoked, i == 11);
+		assert_memory_equal(&device.row.iccid, &iccid, sizeof(iccid));
+	}
+	rig_sql(rig->path, "UPDATE device SET lineage = 0");
+	assert_int_equal(smr_store_pending(rig->store, &journal, keep_eid, &pending), SMR_OK);
+	assert_memory_equal(&pending, &revoked, sizeof(revoked));
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	assert_int_equal(rig_put_package(rig, 0, old_number(0), 6, RIG_X_LEN, SMR_NONE), SMR_OK);
+	rig_load_keep(rig);
+}
+
+/* Nothing of it is kept: the store opens with the program of before. */
+static void test_open_version_1_that_cannot_be_upgraded_stays_what_it_was(void **state)
+{
+	struct rig *rig = *state;
+
+	RIG_NEEDS_SQLITE();
+	smr_store_close(rig->store);
+	rig->store = NULL;
+	assert_int_equal(remove(rig->path), 0);
+	rig_sql(rig->path, version_1);
+	rig_sql(rig->path, "INSERT INTO device SELECT x'8904903200000000000000000000000f', 9, 1, 0, 0, 0, hash, 0, "
+			   "NULL, NULL, NULL, NULL, 0,"
+			   " NULL, NULL, NULL FROM device;"
+			   "INSERT INTO device SELECT x'89049032000000000000000000000000', 9, 1, 0, 0, 0, hash, 0, "
+			   "NULL, NULL, NULL, NULL, 0,"
+			   " NULL, NULL, NULL FROM device LIMIT 1;");
+	assert_int_equal(rig_open_says(rig->path, SMR_STORE_WRITE, "making the schema"), SMR_E_INVALID);
+	rig_sql(rig->path,
+		"UPDATE device SET bucket = 1; UPDATE meta SET value = 1 / (value = 1) WHERE name = 'schema'");
+}
+
 #define FILLED(test) cmocka_unit_test_setup_teardown(test, setup_filled, rig_teardown)
 
 int main(void)
@@ -814,6 +933,9 @@ int main(void)
 		FILLED(test_open_creates_a_file_that_only_its_owner_reads),
 		FILLED(test_open_newer_schema_is_refused_in_every_mode),
 		FILLED(test_open_version_1_keeps_its_data_and_works_on),
+		FILLED(test_open_version_6_keeps_what_came_since_version_1),
+		FILLED(test_open_version_1_with_many_devices_keeps_each),
+		FILLED(test_open_version_1_that_cannot_be_upgraded_stays_what_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,14 +120,21 @@ static enum smr_err program_path(const char *configured, const char *name, char 
 	return SMR_OK;
 }
 
-static enum smr_err measure(struct launch *l, struct smr_problem *problem)
+/* A TPM measures by itself: samara-boot has told it what runs. */
+static bool has_tpm(const struct launch *l)
+{
+	return l->config.tpm[0] != '\0';
+}
+
+static enum smr_err load(struct launch *l, struct smr_problem *problem)
 {
 	char tre[PATH_MAX];
 	char agent[PATH_MAX];
 
 	SMR_TRY(program_path(l->config.tre_binary, "samara-tre", tre, problem));
 	SMR_TRY(program_path(l->config.agent_binary, "samara-m2me", agent, problem));
-	return smr_measure(&l->config, tre, agent, &l->measured, problem);
+	SMR_TRY(smr_measured_load(&l->config, tre, agent, &l->measured, problem));
+	return has_tpm(l) ? SMR_OK : smr_measure(&l->config, &l->measured, problem);
 }
 
 /* ---- starting ---- */
@@ -154,7 +161,7 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 	const struct smr_m2me_config *c = &l->config;
 	char group[24];
 	char fd[] = {'0' + SMR_CHILD_FD, '\0'};
-	const bool tpm = c->tpm[0] != '\0'; /* it measures, then, not we */
+	const bool tpm = has_tpm(l);
 	char name[] = "samara-tre", dir[] = "--dir", socket[] = "--socket", socket_group[] = "--socket-group",
 	     measurement_fd[] = "--measurement-fd", tpm_option[] = "--tpm", boot_log[] = "--boot-log";
 	char *argv[] = {name,
@@ -344,8 +351,13 @@ static void print_measurement(const struct launch *l, bool json)
 
 static enum smr_err work(struct launch *l, const struct smr_args *args, struct smr_problem *problem)
 {
-	SMR_TRY(measure(l, problem));
-	if (!smr_arg_given(args, "measure"))
+	const bool measure = smr_arg_given(args, "measure");
+
+	if (measure && has_tpm(l))
+		return smr_problem(problem, SMR_E_UNSUPPORTED,
+				   "[tre] tpm is set: what a TPM measures is printed by samara-boot --measure");
+	SMR_TRY(load(l, problem));
+	if (!measure)
 		return launch(l, problem);
 	print_measurement(l, args->json);
 	return SMR_OK;

@@ -128,8 +128,7 @@ static enum smr_err put_measured(struct smr_writer *w, const struct smr_m2me_con
 	return put_files(w, &config->measure, problem);
 }
 
-static enum smr_err hash_all(const struct smr_m2me_config *config, struct smr_measured *out,
-			     struct smr_problem *problem)
+enum smr_err smr_measure(const struct smr_m2me_config *config, struct smr_measured *out, struct smr_problem *problem)
 {
 	size_t len = SMR_M2ME_CANONICAL_MAX + 256 + config->measure.count * FILE_ROOM;
 	uint8_t *room = malloc(len);
@@ -169,14 +168,13 @@ enum smr_err smr_image_of_config(const struct smr_m2me_config *config, struct sm
 	return err == SMR_OK ? SMR_OK : smr_problem(problem, err, "configuration: %s", smr_err_text(err));
 }
 
-enum smr_err smr_measure(const struct smr_m2me_config *config, const char *tre_path, const char *agent_path,
-			 struct smr_measured *out, struct smr_problem *problem)
+enum smr_err smr_measured_load(const struct smr_m2me_config *config, const char *tre_path, const char *agent_path,
+			       struct smr_measured *out, struct smr_problem *problem)
 {
 	*out = (struct smr_measured){.tre.fd = -1, .agent.fd = -1, .config.fd = -1};
 	SMR_TRY(smr_image_load(tre_path, &out->tre, problem));
 	SMR_TRY(smr_image_load(agent_path, &out->agent, problem));
-	SMR_TRY(smr_image_of_config(config, &out->config, problem));
-	return hash_all(config, out, problem);
+	return smr_image_of_config(config, &out->config, problem);
 }
 
 void smr_measured_close(struct smr_measured *measured)

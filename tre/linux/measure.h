@@ -40,7 +40,7 @@ void smr_image_close(struct smr_image *image);
 /** Name under which a file is measured: the last part of its path. */
 const char *smr_measured_name(const char *path);
 
-/** Everything that is measured. */
+/** Everything that runs here, and what it measures. */
 struct smr_measured {
 	struct smr_image tre;
 	struct smr_image agent;
@@ -48,12 +48,15 @@ struct smr_measured {
 	uint8_t measurement[SMR_HASH_LEN];
 };
 /**
- * Load, hash and seal all of it.
+ * Load, hash and seal programs and configuration.
  * @param tre_path, agent_path  the programs.
- * @param out  release with smr_measured_close, in every case.
+ * @param out  but for the measurement; release with smr_measured_close, in every case.
  */
-enum smr_err smr_measure(const struct smr_m2me_config *config, const char *tre_path, const char *agent_path,
-			 struct smr_measured *out, struct smr_problem *problem) SMR_MUST_USE;
+enum smr_err smr_measured_load(const struct smr_m2me_config *config, const char *tre_path, const char *agent_path,
+			       struct smr_measured *out, struct smr_problem *problem) SMR_MUST_USE;
+/** The measurement of what was loaded. */
+enum smr_err smr_measure(const struct smr_m2me_config *config, struct smr_measured *measured,
+			 struct smr_problem *problem) SMR_MUST_USE;
 void smr_measured_close(struct smr_measured *measured);
 
 #endif

@@ -82,8 +82,16 @@ enum smr_err smr_engine_new(const struct smr_population *population, struct smr_
 	if (engine == NULL)
 		return SMR_E_NO_MEMORY;
 	engine->population = population;
-	engine->port = (struct smr_tre_port){engine,	  store,       load,   counter_read, counter_advance,
-					     storage_key, measurement, tamper, NULL,	     NULL};
+	engine->port = (struct smr_tre_port){
+		.context = engine,
+		.store = store,
+		.load = load,
+		.counter_read = counter_read,
+		.counter_advance = counter_advance,
+		.storage_key = storage_key,
+		.measurement = measurement,
+		.tamper = tamper,
+	};
 	return SMR_OK;
 }
 

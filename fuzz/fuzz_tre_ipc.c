@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len > SMR_TRE_PACKET_MAX)
 		return 0;
 	try_request(smr_bytes_of(data, len));
-	for (unsigned op = SMR_TRE_STATE; op <= SMR_TRE_ENROL_ACTIVATE; op++)
+	for (unsigned op = SMR_TRE_STATE; op <= SMR_TRE_PREPARE; op++)
 		try_answer((enum smr_tre_op)op, smr_bytes_of(data, len));
 	return 0;
 }

@@ -674,7 +674,8 @@ static void tre_requests(void)
 {
 	static const char *const names[] = {"state",	       "enrol-begin", "enrol-finish",  "flight-start",
 					    "flight-complete", "flight-key",  "checkin-start", "checkin-complete",
-					    "authenticate",    "flight-gate", "enrol-endorse", "enrol-activate"};
+					    "authenticate",    "flight-gate", "enrol-endorse", "enrol-activate",
+					    "prepare"};
 	struct room room;
 	struct room steps;
 
@@ -691,6 +692,8 @@ static void tre_requests(void)
 			request.u.enrolment.sealed_challenge = smr_bytes_of(x_room, 97);
 			request.u.enrolment.anchor_count = 1;
 		}
+		if (request.op == SMR_TRE_PREPARE)
+			request.u.update.running = request.u.update.next = SMR_ARRAY(ticket);
 		seed_save("tre_ipc", names[i], packet(&room, &request));
 		put_step(&steps.w, 0, packet(&room, &request));
 	}

@@ -174,6 +174,15 @@ static enum smr_err sync_parent(const char *path)
 	return err;
 }
 
+enum smr_err smr_fs_rename(const char *from, const char *to)
+{
+	SMR_FAULT("before-rename", basename(to));
+	if (rename(from, to) != 0)
+		return smr_fs_err(errno);
+	SMR_FAULT("after-rename", basename(to));
+	return sync_parent(to);
+}
+
 enum smr_err smr_fs_remove(const char *path)
 {
 	SMR_FAULT("before-remove", basename(path));

@@ -67,6 +67,9 @@ void smr_fs_temp_abort(struct smr_fs_temp *temp);
  */
 void smr_fs_remove_leftovers(const char *dir, const char *prefix);
 
+/** Give a file another name in the same directory, durably and in one step; a file of that name is replaced. */
+enum smr_err smr_fs_rename(const char *from, const char *to) SMR_MUST_USE;
+
 /** Remove a file durably. A missing one is SMR_OK. */
 enum smr_err smr_fs_remove(const char *path) SMR_MUST_USE;
 

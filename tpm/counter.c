@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counter that stamps a TRE's records. */
+#include "sys/fault.h"
 #include "tpm/inside.h"
 #include "tpm/keys.h"
 
@@ -37,11 +38,28 @@ static enum smr_err define(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_
 	return smr_tpm_code(rc) == TPM2_RC_NV_DEFINED ? SMR_E_EXISTS : smr_tpm_err(rc);
 }
 
+enum smr_err smr_tpm_counter_find(struct smr_tpm *tpm)
+{
+	ESYS_TR index = ESYS_TR_NONE;
+	enum smr_err err = smr_tpm_find(tpm, SMR_TPM_INDEX_COUNTER, &index);
+
+	smr_tpm_forget(tpm, &index);
+	return err;
+}
+
 enum smr_err smr_tpm_counter_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN], uint64_t *value)
 {
-	SMR_TRY(define(tpm, auth));
-	SMR_TRY(smr_tpm_counter_advance(tpm, auth)); /* it has no value before */
-	return smr_tpm_counter_read(tpm, auth, value);
+	enum smr_err err = define(tpm, auth);
+
+	if (err != SMR_OK && err != SMR_E_EXISTS)
+		return err;
+	SMR_FAULT("after-define", "counter");
+	err = smr_tpm_counter_read(tpm, auth, value);
+	if (err == SMR_E_NOT_FOUND) { /* it has no value before its first count */
+		SMR_TRY(smr_tpm_counter_advance(tpm, auth));
+		err = smr_tpm_counter_read(tpm, auth, value);
+	}
+	return err == SMR_E_TPM_CLEARED ? SMR_E_EXISTS : err;
 }
 
 enum smr_err smr_tpm_counter_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN], uint64_t *value)
@@ -65,9 +83,11 @@ enum smr_err smr_tpm_counter_advance(struct smr_tpm *tpm, const uint8_t auth[SMR
 	ESYS_TR index = ESYS_TR_NONE;
 	enum smr_err err = take(tpm, auth, &index);
 
+	SMR_FAULT("before-count", "counter");
 	if (err == SMR_OK)
 		err = smr_tpm_err(Esys_NV_Increment(tpm->esys, index, index, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
 						    ESYS_TR_NONE));
+	SMR_FAULT("after-count", "counter");
 	smr_tpm_forget(tpm, &index);
 	return err;
 }

@@ -28,6 +28,8 @@ static enum smr_err of_tpm(TSS2_RC code)
 		return SMR_E_TPM_RESET;
 	case TPM2_RC_LOCKOUT:
 		return SMR_E_TPM_LOCKED;
+	case TPM2_RC_NV_UNINITIALIZED:
+		return SMR_E_NOT_FOUND;
 	case TPM2_RC_NV_SPACE:
 		return SMR_E_TPM_FULL;
 	case TPM2_RC_NV_LOCKED:
@@ -36,6 +38,7 @@ static enum smr_err of_tpm(TSS2_RC code)
 	case TPM2_RC_POLICY_FAIL:
 	case TPM2_RC_PCR_CHANGED:
 		return SMR_E_MEASUREMENT;
+	case TPM2_RC_HANDLE: /* of a persistent object or an index that was there before */
 	case TPM2_RC_INTEGRITY:
 	case TPM2_RC_AUTH_FAIL:
 	case TPM2_RC_BAD_AUTH:
@@ -62,6 +65,7 @@ enum smr_err smr_tpm_err(TSS2_RC rc)
 	switch (rc & ~TSS2_RC_LAYER_MASK) {
 	case TSS2_BASE_RC_IO_ERROR:
 	case TSS2_BASE_RC_NO_CONNECTION:
+	case TSS2_BASE_RC_BAD_SEQUENCE: /* an earlier command never got its answer */
 		return SMR_E_TPM_ABSENT;
 	case TSS2_BASE_RC_RSP_AUTH_FAILED:
 		return SMR_E_TAMPERED;
@@ -93,8 +97,9 @@ const char *smr_tpm_advice(enum smr_err err)
 		return "remove what nobody needs any more from the TPM (tpm2_getcap handles-nv-index, "
 		       "tpm2_nvundefine), then try again";
 	case SMR_E_MEASUREMENT:
-		return "what was booted is not what the TRE's state is sealed to: boot the approved software again; "
-		       "nothing is lost";
+		return "what was booted is not what the TRE's state is sealed to: boot the approved software again, "
+		       "and "
+		       "prepare the next update in it (samara-boot --prepare); nothing is lost";
 	default:
 		return NULL;
 	}

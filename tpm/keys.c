@@ -2,6 +2,7 @@
 /* d and t: primary keys that nobody can make a second time. */
 #include <tss2/tss2_mu.h>
 
+#include "sys/fault.h"
 #include "tpm/inside.h"
 #include "tpm/keys.h"
 
@@ -86,11 +87,13 @@ static enum smr_err create(struct smr_tpm *tpm, const struct kind *kind, const T
 	ESYS_TR place = ESYS_TR_NONE;
 	enum smr_err err = vacate(tpm, kind->handle);
 
+	SMR_FAULT("after-vacate", "key");
 	if (err == SMR_OK)
 		err = make(tpm, kind, auth, &object);
 	if (err == SMR_OK)
 		err = smr_tpm_err(Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, object, smr_tpm_session(tpm, 0),
 						    ESYS_TR_NONE, ESYS_TR_NONE, kind->handle, &place));
+	SMR_FAULT("after-make", "key");
 	smr_tpm_forget(tpm, &place);
 	smr_tpm_flush(tpm, &object);
 	return err;

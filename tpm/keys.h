@@ -54,15 +54,18 @@ enum smr_err smr_tpm_agree(struct smr_tpm *tpm, const struct smr_pubkey *peer, u
 
 /* ---- counter ---- */
 
+/** Is there a counter, whoever's? SMR_E_NOT_FOUND: none. */
+enum smr_err smr_tpm_counter_find(struct smr_tpm *tpm) SMR_MUST_USE;
 /**
  * Make the counter: one index of the owner's hierarchy that counts up and can be read and counted with @p auth alone. Whoever removes it
  * and makes another cannot give it a value that was there before: no counter of a TPM starts below the highest that it ever had.
- * @param value  [out] where it starts.
- * @return SMR_E_EXISTS: there is one, this TPM has served a TRE already.
+ * One with this very @p auth is taken as it is, also one whose making a power cut interrupted.
+ * @param value  [out] where it stands: where it starts, if it was not counted yet.
+ * @return SMR_E_EXISTS: there is another's, this TPM serves a TRE already.
  */
 enum smr_err smr_tpm_counter_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
 				    uint64_t *value) SMR_MUST_USE;
-/** SMR_E_TPM_CLEARED: there is none, or another's. */
+/** SMR_E_TPM_CLEARED: there is none, or another's; SMR_E_NOT_FOUND: it was never counted. */
 enum smr_err smr_tpm_counter_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
 				  uint64_t *value) SMR_MUST_USE;
 /** One up, durable on return. SMR_E_TPM_CLEARED. */

@@ -266,3 +266,11 @@ enum smr_err smr_tre_client_authenticate(struct smr_tre_client *client, const ui
 	SMR_WIPE(answer);
 	return err;
 }
+
+enum smr_err smr_tre_client_prepare(struct smr_tre_client *client, const struct smr_tre_update *update)
+{
+	const struct smr_tre_request request = {.op = SMR_TRE_PREPARE, .u.update = *update};
+	struct smr_tre_answer answer;
+
+	return call(client, &request, &answer);
+}

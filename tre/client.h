@@ -25,7 +25,8 @@ enum smr_tre_op {
 	SMR_TRE_AUTHENTICATE = 9,
 	SMR_TRE_FLIGHT_GATE = 10,
 	SMR_TRE_ENROL_ENDORSE = 11,
-	SMR_TRE_ENROL_ACTIVATE = 12
+	SMR_TRE_ENROL_ACTIVATE = 12,
+	SMR_TRE_PREPARE = 13
 };
 
 struct smr_tre_client {
@@ -55,5 +56,6 @@ enum smr_err smr_tre_client_checkin_complete(struct smr_tre_client *client, stru
 					     struct smr_tre_outcome *outcome) SMR_MUST_USE;
 enum smr_err smr_tre_client_authenticate(struct smr_tre_client *client, const uint8_t rand[16], const uint8_t autn[16],
 					 struct smr_aka_result *result) SMR_MUST_USE;
+enum smr_err smr_tre_client_prepare(struct smr_tre_client *client, const struct smr_tre_update *update) SMR_MUST_USE;
 
 #endif

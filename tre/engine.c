@@ -130,6 +130,17 @@ void smr_tre_stop(struct smr_tre *tre)
 	tre->health = health;
 }
 
+static enum smr_err load_platform_keys(struct smr_tre *tre)
+{
+	enum smr_err err = tre->port->keys->load(tre->port->context, tre->d.point, tre->t.point);
+
+	if (err != SMR_E_TPM_CLEARED || tre->now.enrolled)
+		return err;
+	/* Making new ones was interrupted; nobody has certified any yet, and enrolment begins anew. */
+	tre->now.has_keys = false;
+	return SMR_OK;
+}
+
 enum smr_err smr_tre_import_keys(struct smr_tre *tre)
 {
 	smr_privkey_wipe(&tre->d);
@@ -137,7 +148,7 @@ enum smr_err smr_tre_import_keys(struct smr_tre *tre)
 	if (!tre->now.has_keys)
 		return SMR_OK; /* uncovered: nothing is stored before there are keys */
 	if (tre->port->keys != NULL)
-		return tre->port->keys->load(tre->port->context, tre->d.point, tre->t.point);
+		return load_platform_keys(tre);
 	SMR_TRY(smr_privkey_import(&tre->d, tre->now.d));
 	return smr_privkey_import(&tre->t, tre->now.t);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tre/ipc.h"
 
-#include "core/cbor.h"
+#include "core/release.h"
 
 /* What the array of a request holds, its op included; 0: no such operation. */
 static size_t request_items(enum smr_tre_op op)
@@ -21,6 +21,8 @@ static size_t request_items(enum smr_tre_op op)
 	case SMR_TRE_ENROL_BEGIN:
 	case SMR_TRE_AUTHENTICATE:
 		return 3;
+	case SMR_TRE_PREPARE:
+		return 4;
 	case SMR_TRE_ENROL_FINISH:
 		return 9;
 	}
@@ -32,7 +34,7 @@ const char *smr_tre_op_name(enum smr_tre_op op)
 	static const char *const names[] = {"unknown",		"state",	   "enrol-begin", "enrol-finish",
 					    "flight-start",	"flight-complete", "flight-key",  "checkin-start",
 					    "checkin-complete", "authenticate",	   "flight-gate", "enrol-endorse",
-					    "enrol-activate"};
+					    "enrol-activate",	"prepare"};
 
 	return names[(size_t)op < SMR_COUNT(names) ? (size_t)op : 0];
 }
@@ -90,6 +92,11 @@ static void put_arguments(struct smr_writer *w, const struct smr_tre_request *re
 	case SMR_TRE_AUTHENTICATE:
 		smr_put_bytes(w, SMR_ARRAY(request->u.authenticate.rand));
 		smr_put_bytes(w, SMR_ARRAY(request->u.authenticate.autn));
+		break;
+	case SMR_TRE_PREPARE:
+		smr_put_bytes(w, SMR_ARRAY(request->u.update.supplier));
+		smr_put_bytes(w, request->u.update.running);
+		smr_put_bytes(w, request->u.update.next);
 		break;
 	}
 }
@@ -158,6 +165,11 @@ static void get_arguments(struct smr_reader *r, struct smr_tre_request *out)
 		smr_get_fixed(r, out->u.authenticate.rand, sizeof(out->u.authenticate.rand));
 		smr_get_fixed(r, out->u.authenticate.autn, sizeof(out->u.authenticate.autn));
 		break;
+	case SMR_TRE_PREPARE:
+		smr_get_fixed(r, out->u.update.supplier, sizeof(out->u.update.supplier));
+		out->u.update.running = smr_get_bytes(r, 0, SMR_RELEASE_MAX);
+		out->u.update.next = smr_get_bytes(r, 0, SMR_RELEASE_MAX);
+		break;
 	}
 }
 
@@ -215,6 +227,7 @@ static size_t answer_items(enum smr_tre_op op, enum smr_err err)
 	case SMR_TRE_CHECKIN_COMPLETE:
 		return 7;
 	case SMR_TRE_FLIGHT_KEY:
+	case SMR_TRE_PREPARE:
 		return 1;
 	case SMR_TRE_AUTHENTICATE:
 		return 6;
@@ -321,7 +334,8 @@ static void put_results(struct smr_writer *w, enum smr_tre_op op, const struct s
 	case SMR_TRE_AUTHENTICATE:
 		put_aka(w, answer->err, &answer->u.aka);
 		break;
-	case SMR_TRE_FLIGHT_KEY: /* uncovered: it has no result, so nobody asks for it */
+	case SMR_TRE_FLIGHT_KEY: /* uncovered: these have no result, so nobody asks for it */
+	case SMR_TRE_PREPARE:
 		break;
 	}
 }
@@ -479,7 +493,8 @@ static void get_results(struct smr_reader *r, enum smr_tre_op op, struct smr_tre
 	case SMR_TRE_AUTHENTICATE:
 		get_aka(r, out->err, &out->u.aka);
 		break;
-	case SMR_TRE_FLIGHT_KEY: /* uncovered: it has no result, so nobody asks for it */
+	case SMR_TRE_FLIGHT_KEY: /* uncovered: these have no result, so nobody asks for it */
+	case SMR_TRE_PREPARE:
 		break;
 	}
 }

@@ -21,6 +21,7 @@
  *     FLIGHT_GATE       → gate MAC
  *     ENROL_ENDORSE     challenge → certificate, signature, [clock, resets, restarts, safe, firmware, 0]
  *     ENROL_ACTIVATE    credential → secret
+ *     PREPARE           supplier, running release, release to come →
  *
  * outcome: refusal, package (smr_err), commands done, has receipts, flight needed, interval.
  *
@@ -41,6 +42,7 @@ struct smr_tre_request {
 			uint8_t challenge[SMR_HASH_LEN];
 		} enrol_begin;
 		struct smr_tre_enrolment enrolment;
+		struct smr_tre_update update;
 		bool with_certificate;
 		struct smr_bytes message;	 /* m2, c2, signed flight key or credential */
 		uint8_t challenge[SMR_HASH_LEN]; /* of ENROL_ENDORSE */

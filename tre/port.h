@@ -54,6 +54,16 @@ struct smr_tre_port {
 	enum smr_err (*measurement)(void *context, uint8_t out[SMR_HASH_LEN]);
 	/** Tamper events latched by the platform, bit mask. */
 	enum smr_err (*tamper)(void *context, uint32_t *events);
+	/**
+	 * Release the storage key in a measured state to come as well, durably: the next start in it opens what is stored, and from then on it
+	 * alone does. NULL: the key is not bound to a state.
+	 *
+	 * @param number       of the release that boots to it, against roll-back.
+	 * @param measurement  of the PCRs @p pcrs (core/tpm_quote.h) in it.
+	 * @return SMR_E_SERIAL: a release of that number does not boot here any more; SMR_E_INVALID: the measurement is of other PCRs;
+	 *         SMR_E_MEASUREMENT: the present state is not the one that the key is bound to.
+	 */
+	enum smr_err (*prepare)(void *context, uint32_t number, uint32_t pcrs, const uint8_t measurement[SMR_HASH_LEN]);
 	const struct smr_tre_keys *keys; /* NULL: the engine makes d and t and keeps them in its record */
 	/** What booted, to be shown when the measurement is refused; it explains, and is worth what its replay says. NULL: nothing to show. */
 	const struct smr_boot_log *boot_log;

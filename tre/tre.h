@@ -137,6 +137,25 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 enum smr_err smr_tre_authenticate(struct smr_tre *tre, const uint8_t rand[16], const uint8_t autn[16],
 				  struct smr_aka_result *result) SMR_MUST_USE;
 
+/* ---- update of what is measured ---- */
+
+/** Views into the caller's memory. */
+struct smr_tre_update {
+	uint8_t supplier[SMR_POINT_COMPRESSED_LEN]; /* who signed this device's certificate and both releases */
+	struct smr_bytes running;		    /* the release that runs now (core/release.h) */
+	struct smr_bytes next;			    /* the one to come */
+};
+/**
+ * Prepare for an approved update, where the stored state opens in one measured state alone: after the next start it opens in the present
+ * one or in that of the next release. Durable on return; an earlier preparation is replaced.
+ *
+ * @return SMR_E_UNSUPPORTED: the platform does not bind what is stored to a state; SMR_E_SIGNATURE: the certificate or a release is not
+ *         signed by that key; SMR_E_MALFORMED; SMR_E_BAD_POINT; SMR_E_MEASUREMENT: @p update->running is not what runs; SMR_E_NOT_ADDRESSEE:
+ *         the next one is for another product; SMR_E_SERIAL: its number is lower than that of the running one, or than what was booted
+ *         here; SMR_E_STATE: not enrolled; the platform's errors.
+ */
+enum smr_err smr_tre_prepare(struct smr_tre *tre, const struct smr_tre_update *update) SMR_MUST_USE;
+
 /* ---- state, for display: no secrets ---- */
 
 struct smr_tre_state {

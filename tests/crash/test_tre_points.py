@@ -34,12 +34,12 @@ class Died(Exception):
 class Mortal(lone_tre.Tre):
     """A TRE that may die at a place, and whoever talks to it: a server and an operator that note all they are sent."""
 
-    def __init__(self, place, program):
+    def __init__(self, place, program, **more):
         self.place, self.fault, self.deaths, self.passed = place, None, 0, []
         self.requests, self.counters, self.taken, self.receipts, self.installed_by = {}, {}, [], [], set()
         self.enrolled, self.step, self.kinds = False, "start", []
         try:
-            super().__init__(program=program)
+            super().__init__(program=program, **more)
         except Exception:
             self.close()
             raise
@@ -51,13 +51,16 @@ class Mortal(lone_tre.Tre):
         os.write(writer, measurement)
         os.close(writer)
         who = {"user": 61050, "group": 61051, "extra_groups": []} if lone_tre.ROOT else {}
-        self.fault = faults.Fault(self.place)
+        self.fault = self.next_fault()
+        measured = ["--tpm", self.tpm.tcti] if self.tpm else ["--measurement-fd", str(reader)]
         with open(os.path.join(self.base, "log"), "ab") as log:
-            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path,
-                                             "--measurement-fd", str(reader)], stderr=log, stdin=subprocess.DEVNULL, **self.fault.popen((reader,)),
-                                            **who)
+            self.process = subprocess.Popen([self.program, "--dir", os.path.join(self.run, "tre"), "--socket", self.path, *measured],
+                                            stderr=log, stdin=subprocess.DEVNULL, **self.fault.popen((reader,)), **who)
         os.close(reader)
         self.wait_for_socket()
+
+    def next_fault(self):
+        return faults.Fault(self.place)
 
     def wait_for_socket(self):
         def there():
@@ -110,13 +113,19 @@ class Mortal(lone_tre.Tre):
             self.enrolled = True
             return
         challenge = os.urandom(32)
-        err, self.d, self.t, _, proof, _ = self.ask(ENROL_BEGIN, EID, challenge)
-        hold(err == OK and wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof), "ENROL_BEGIN")
+        self.begin(challenge)
         answer = self.ask(ENROL_FINISH, wire.dumps(wire.certificate(self.supplier, EID, self.d, self.t, SHIPMENT)), self.supplier.point,
                           self.root.point, wire.flight_key(self.root, 0, 1, self.server.q.point), None, [self.op.point], None,
                           wire.hpke_seal(self.t, b"samara1 enrol", EID, challenge))
         hold(answer[0] == OK, "ENROL_FINISH")
         self.enrolled = True
+
+    def begin(self, challenge):
+        err, self.d, self.t, measurement, proof, numbers = self.ask(ENROL_BEGIN, EID, challenge)
+        hash_ = wire.sha256(wire.sig_structure("samara1 enrol", challenge, wire.dumps([EID, self.d, self.t])))
+        hold(err == OK, "ENROL_BEGIN")
+        hold(wire.tpm.holds(self.d, numbers, hash_, measurement, proof) if self.tpm else
+             wire.verify(self.d, "samara1 enrol", challenge, wire.dumps([EID, self.d, self.t]), proof), "the proof of ENROL_BEGIN")
 
     def once(self, message, key, number):
         """No key for two plaintexts, no counter for two messages."""
@@ -128,7 +137,7 @@ class Mortal(lone_tre.Tre):
         err, m1 = self.ask(FLIGHT_START, False)
         hold(err == OK, f"FLIGHT_START: {err:#x}")
         self.server.open_m1(m1)
-        hold(self.server.evidence_holds(self.d), "the evidence's signature")
+        hold((self.server.evidence_quoted if self.tpm else self.server.evidence_holds)(self.d), "the evidence's signature")
         self.once(m1, self.server.e, self.server.ev[1])
         hash_ev = self.server.hash_ev
         if package:

@@ -19,6 +19,7 @@ ROOT = os.geteuid() == 0
 UID, GID = (61050, 61051) if ROOT else (os.geteuid(), os.getegid())
 PATIENCE = 60  # seconds; a loaded machine is slow, and valgrind makes it slower
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE, FLIGHT_GATE = range(1, 11)
+PREPARE = 13
 OK, UNOPENED, SIGNATURE, NOT_ADDRESSEE, OPERATOR, ORDER, SERIAL, E_STATE, NOTHING, SQN = 0, 0x103, 0x301, 0x303, 0x304, 0x305, 0x306, 0x30A, 0x404, 0x30C
 EID = bytes.fromhex("89049032123451234512345678901235")
 OTHER_EID = bytes.fromhex("89034011560010000000000000000121")
@@ -161,6 +162,15 @@ class Tre:
     def mcims(self):
         return self.ask(STATE)[-1]
 
+    # ---- what its supplier releases ----
+
+    def release(self, number, software=None, product="m2me-1", supplier=None):
+        """A signed release of some software; the number names it too, unless it is said."""
+        return wire.release(supplier or self.supplier, product, number, f"1.{number}", boot_log(software or number))
+
+    def prepare(self, running, following):
+        return self.ask(PREPARE, self.supplier.point, running, following)[0]
+
     # ---- what a thief does ----
 
     def stolen_record(self):
@@ -188,6 +198,11 @@ class Tre:
             os.chmod(target, 0o600)
             os.chown(target, UID, GID)
         self.start()
+
+
+def boot_log(software):
+    """What samara-boot extends of this software."""
+    return [wire.event(pcr, f"{name} of {software}".encode(), name) for pcr, name in ((8, "launch"), (8, "tre"), (8, "agent"), (9, "config"))]
 
 
 def stolen_record(directory):

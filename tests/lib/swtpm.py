@@ -23,9 +23,25 @@ def some_port():
     return random.randrange(10000, 32000, 2)
 
 
-def extend_command(pcr, digest):
-    body = struct.pack(">II", 0x182, pcr) + bytes.fromhex("00000009 40000009 0000 00 0000 00000001 000B") + digest
+EXTEND, CLEAR, DEFINE, UNDEFINE = 0x182, 0x126, 0x12A, 0x122
+OWNER, PLATFORM = 0x40000001, 0x4000000C
+NO_SPACE = 0x14B
+
+
+def command(code, handles, parameters=b""):
+    """Under an empty password."""
+    body = struct.pack(f">I{len(handles)}I", code, *handles) + bytes.fromhex("00000009 40000009 0000 00 0000") + parameters
     return struct.pack(">HI", 0x8002, 6 + len(body)) + body
+
+
+def extend_command(pcr, digest):
+    return command(EXTEND, [pcr], bytes.fromhex("00000001 000B") + digest)
+
+
+def define_command(index, size):
+    """An index of the owner's that everybody may write; size 8: a counter, for which a TPM keeps some room that others do not get."""
+    public = struct.pack(">IHIHH", index, 0x000B, 0x00040014 if size == 8 else 0x00040004, 0, size)
+    return command(DEFINE, [OWNER], bytes(2) + struct.pack(">H", len(public)) + public)
 
 
 def read_frame(connection):
@@ -91,12 +107,40 @@ class SoftwareTpm:
             if s.recv(4, socket.MSG_WAITALL) != bytes(4):
                 raise AssertionError("swtpm does not reset")
 
-    def extend(self, pcr, digest=bytes(32)):
-        """TPM2_PCR_Extend of the SHA-256 bank, with the empty password; nobody else may be connected."""
+    def send(self, *commands):
+        """Response codes of commands; nobody else may be connected."""
+        codes = []
         with socket.create_connection(("127.0.0.1", self.port)) as s:
-            s.sendall(extend_command(pcr, digest))
-            if read_frame(s)[6:10] != bytes(4):
-                raise AssertionError("the register is not extended")
+            for octets in commands:
+                s.sendall(octets)
+                codes.append(int.from_bytes(read_frame(s)[6:10], "big"))
+        return codes
+
+    def extend(self, pcr, digest=bytes(32)):
+        """TPM2_PCR_Extend of the SHA-256 bank."""
+        if self.send(extend_command(pcr, digest)) != [0]:
+            raise AssertionError("the register is not extended")
+
+    def fill_up(self, first=0x01810000):
+        """Others' indices, until there is no room for the smallest. Returns the indices."""
+        indices = []
+        for size in (2048, 256, 32, 8):
+            while self.send(define_command(first + len(indices), size)) == [0]:
+                indices.append(first + len(indices))
+        if self.send(define_command(first + len(indices), 8)) != [NO_SPACE]:
+            raise AssertionError("the TPM is not full")
+        return indices
+
+    def make_room(self, *indices):
+        if any(self.send(*(command(UNDEFINE, [OWNER, index]) for index in indices))):
+            raise AssertionError("an index that is not removed")
+
+    def boot(self, log):
+        """Off and on, and what a boot extends: a log's [pcr, digest, name]. Nobody else may be connected."""
+        self.stop()
+        self.start()
+        for pcr, digest, _ in log:
+            self.extend(pcr, digest)
 
     def __enter__(self):
         return self
@@ -131,8 +175,12 @@ class Between:
             self.upstream.sendall(octets)
             return read_frame(self.upstream)
 
+    def send(self, octets):
+        """The response code of a command of the test's."""
+        return int.from_bytes(self._command(octets)[6:10], "big")
+
     def extend(self, pcr, digest=bytes(32)):
-        if self._command(extend_command(pcr, digest))[6:10] != bytes(4):
+        if self.send(extend_command(pcr, digest)) != 0:
             raise AssertionError("the register is not extended")
 
     def close(self):

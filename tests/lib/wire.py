@@ -14,8 +14,8 @@ from oracle.checkin import ticket_open, ticket_seal  # noqa: E402,F401
 from oracle.hpke import KEM, SUITE, hpke_open, hpke_schedule, hpke_seal, labeled_expand, labeled_extract  # noqa: E402,F401
 from oracle.keys import (CURVE, PROTECTED, ZERO, Key, be32, compress, expand, extract, kdf, load_point, seal, sha256,  # noqa: E402,F401
                          sig_structure, uncompressed, unseal, verify)
-from oracle.objects import (certificate, command, command_mac, flight_key, install_mac, mcim, order, package, packed,  # noqa: E402,F401
-                            shipment_id, with_luhn)
+from oracle.objects import (certificate, command, command_mac, event, flight_key, install_mac, mcim, order, package, packed,  # noqa: E402,F401
+                            release, shipment_id, with_luhn)
 
 
 def dumps(value):

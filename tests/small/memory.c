@@ -75,8 +75,15 @@ void memory_init(const uint8_t own[SMR_HASH_LEN])
 
 const struct smr_tre_port *memory_port(void)
 {
-	static const struct smr_tre_port port = {NULL,	      store,	   load,   counter_read, counter_advance,
-						 storage_key, measurement, tamper, NULL,	 NULL};
+	static const struct smr_tre_port port = {
+		.store = store,
+		.load = load,
+		.counter_read = counter_read,
+		.counter_advance = counter_advance,
+		.storage_key = storage_key,
+		.measurement = measurement,
+		.tamper = tamper,
+	};
 
 	return &port;
 }

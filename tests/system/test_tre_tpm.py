@@ -2,18 +2,21 @@
 """samara-tre with a TPM, as a black box: what it notices about its directory, its TPM and the measured state, and what stays then."""
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
-from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, STATE  # noqa: E402
 import wire  # noqa: E402
-from swtpm import Between, SoftwareTpm  # noqa: E402
+from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, STATE  # noqa: E402
+from swtpm import CLEAR, PLATFORM, Between, SoftwareTpm, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
 MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
+UNSUPPORTED, TPM_ABSENT = 0x102, 0x405
+LOCKED_OUT = "0x921"
 M1_BY_REFERENCE, M1_WITH_CERTIFICATE = 512, 640  # octets at most (UDP payload, of which CoAP takes 40 at most)
 
 
@@ -76,6 +79,96 @@ class Meanwhile(Case):
         self.assertNotEqual(self.tre.ask(CHECKIN_COMPLETE, c2)[0], OK)
         self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])  # a flight is due
         self.assertEqual(len(self.tre.mcims()), 1)
+
+
+    def test_cleared_in_the_middle_is_told(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.assertEqual(self.between.send(command(CLEAR, [PLATFORM])), 0)
+        self.assertEqual(self.tre.ask(FLIGHT_START, False), [TPM_CLEARED])
+        self.assertEqual(self.tre.ask(CHECKIN_START), [TPM_CLEARED])
+
+
+class Owner(Case):
+    """What its owner, or whoever has the owner's hierarchy, does to the TPM meanwhile, and what the device's own advice is worth."""
+
+    def tool(self, *argv):
+        return subprocess.run(argv, cwd=self.base, env={**os.environ, "TPM2TOOLS_TCTI": self.tpm.tcti}, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def good(self, *argv):
+        done = self.tool(*argv)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def begin_anew(self):
+        """As the log says: the directory moved away, and the supplier enrols it anew."""
+        os.rename(os.path.join(self.tre.run, "tre"), os.path.join(self.tre.run, "tre.old"))
+        self.tre.start()
+        self.tre.enrol()
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+
+    def test_locked_out_tpm_serves_the_tre_all_the_same(self):
+        """Others' wrong guesses are not ours to suffer from."""
+        self.with_tre(self.tpm)
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.kill()
+        self.good("tpm2_nvdefine", "0x1810000", "-C", "o", "-s", "8", "-p", "right", "-a", "authread|authwrite")
+        with open(os.path.join(self.base, "8"), "wb") as f:
+            f.write(bytes(8))
+        self.good("tpm2_dictionarylockout", "-s", "-n", "1", "-t", "1000000", "-l", "1000000")
+        for password in ("wrong", "wrong", "right"):
+            done = self.tool("tpm2_nvwrite", "0x1810000", "-C", "0x1810000", "-P", password, "-i", "8")
+        self.assertIn(LOCKED_OUT, done.stdout + done.stderr)
+        self.tre.start()
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.check_in()
+        self.assertEqual(self.tre.fly(), NOTHING)
+
+    def test_full_tpm_is_told_at_the_first_start_and_hurts_nobody_who_is_enrolled(self):
+        self.with_tre(self.machine("roomy"))
+        self.tre.kill()
+        shutil.rmtree(os.path.join(self.tre.run, "tre"))
+        self.tre.tpm, indices = self.tpm, self.tpm.fill_up()
+        self.assertNotEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 0)
+        self.assertIn("tpm2_nvundefine", self.said())
+        self.tpm.make_room(indices[-1])
+        self.tre.start()
+        self.tre.enrol()
+        self.tre.kill()
+        self.tpm.fill_up(first=0x01820000)
+        self.tre.start()
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.check_in()
+
+    def test_cleared_tpm_is_refused_and_the_device_enrolled_anew(self):
+        self.with_tre(self.tpm)
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.kill()
+        self.good("tpm2_clear")
+        self.tre.start()
+        self.assert_refuses(TPM_CLEARED, "enrol the device anew")
+        self.tre.kill()
+        self.begin_anew()
+
+    def test_lost_directory_is_given_up_as_the_log_says(self):
+        self.with_tre(self.tpm)
+        self.tre.kill()
+        os.rename(os.path.join(self.tre.run, "tre"), os.path.join(self.tre.run, "lost"))
+        self.tre.start()
+        self.assert_refuses(TPM_EXISTS, "tpm2_nvundefine -C o 0x1805301")
+        self.tre.kill()
+        self.good("tpm2_nvundefine", "-C", "o", "0x1805301")
+        self.begin_anew()
+
+    def test_tpm_that_vanishes_while_it_runs_is_told_and_costs_nothing(self):
+        self.with_tre(self.tpm)
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tpm.stop()
+        self.assertEqual(self.tre.ask(FLIGHT_START, False), [TPM_ABSENT])
+        self.assertEqual(self.tre.ask(CHECKIN_START), [TPM_ABSENT])
+        self.tpm.start()
+        self.tre.restart()
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.check_in()
 
 
 class Alone(Case):
@@ -232,6 +325,73 @@ class Alone(Case):
         self.assert_refuses(TAMPERED, "storage.sealed")
         self.tre.roll_back(copy)
         self.assertEqual(self.health(), OK)
+
+
+class Update(Case):
+    """From one release to the next: what is sealed to the state of the one opens in that of the other, if their supplier approved it."""
+
+    def setUp(self):
+        super().setUp()
+        self.tpm.boot(lone_tre.boot_log(1))
+        self.with_tre(self.tpm)
+        self.running = self.tre.release(1)
+
+    def boot(self, software):
+        self.tre.kill()
+        self.tpm.boot(lone_tre.boot_log(software))
+        self.tre.start()
+
+    def test_subscription_and_counters_survive_an_approved_update(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.check_in()
+        before = self.tre.ask(STATE)
+        self.assertEqual(self.tre.prepare(self.running, self.tre.release(2)), OK)
+        self.tre.check_in()  # nothing changes before it is booted
+        self.tre.restart()
+        self.assertEqual(self.health(), OK)
+        self.boot(2)
+        after = self.tre.ask(STATE)
+        self.assertEqual((after[1], after[3], after[-1]), (OK, before[3], before[-1]))
+        self.assertGreaterEqual(after[5], before[5])
+        self.assertNotEqual(after[4], before[4])
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])  # the lineage was bound to the former state
+        self.assertEqual(self.tre.fly(), NOTHING)
+        self.assertEqual(self.tre.server.ev[2], after[4])
+        self.tre.check_in()
+        self.boot(1)
+        self.assert_refuses(MEASUREMENT, "samara-boot --prepare")
+        self.boot(2)
+        self.assertEqual(self.tre.prepare(self.tre.release(2), self.tre.release(2, software=1)), OK)  # taken back, under the same number
+        self.boot(1)
+        self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+
+    def test_update_that_was_prepared_for_another_release_is_refused_and_nothing_is_lost(self):
+        self.assertEqual(self.tre.prepare(self.running, self.tre.release(2)), OK)
+        self.boot(3)
+        self.assert_refuses(MEASUREMENT, "samara-boot --prepare")
+        self.assertEqual(self.tre.prepare(self.running, self.tre.release(3)), MEASUREMENT)
+        self.boot(1)
+        self.assertEqual(self.tre.prepare(self.running, self.tre.release(3)), OK)
+        self.boot(3)
+        self.assertEqual(self.health(), OK)
+
+    def test_release_that_the_supplier_did_not_approve_here_is_refused(self):
+        """Its own release for another product, an older one, one from what does not run; and another's, signed for this product."""
+        tre, other = self.tre, wire.Key()
+        newer = tre.release(5)
+        for running, following, answer in (
+                (newer, tre.release(6), MEASUREMENT), (tre.release(2, software=1), self.running, lone_tre.SERIAL),
+                (self.running, tre.release(2, product="m2me-2"), lone_tre.NOT_ADDRESSEE),
+                (self.running, tre.release(2, supplier=other), lone_tre.SIGNATURE), (tre.release(1, supplier=other), newer, lone_tre.SIGNATURE)):
+            self.assertEqual(tre.prepare(running, following), answer)
+        tre.supplier = other  # who signed all of it, and not the certificate
+        self.assertEqual(tre.prepare(tre.release(1), tre.release(2)), lone_tre.SIGNATURE)
+        self.boot(2)
+        self.assert_refuses(MEASUREMENT, "boot the approved software again")
+
+    def test_tre_without_a_tpm_has_nothing_to_prepare(self):
+        with lone_tre.Tre() as plain:
+            self.assertEqual(plain.prepare(plain.release(1), plain.release(2)), UNSUPPORTED)
 
 
 if __name__ == "__main__":

@@ -182,6 +182,19 @@ static void test_write_on_a_full_disk_keeps_the_old_file(void **state)
 	assert_int_equal(scratch_count("."), 1);
 }
 
+static void test_rename_replaces_and_leaves_both_when_it_fails(void **state)
+{
+	(void)state;
+	scratch_text("old", "former");
+	scratch_text("new", "later");
+	assert_int_equal(smr_fs_rename("new", "old"), SMR_OK);
+	assert_content("old", "later");
+	assert_false(smr_fs_exists("new"));
+	assert_int_equal(smr_fs_rename("new", "old"), SMR_E_NOT_FOUND);
+	assert_int_equal(smr_fs_rename("old", "none/old"), SMR_E_NOT_FOUND);
+	assert_content("old", "later");
+}
+
 static void test_remove_missing_is_fine(void **state)
 {
 	(void)state;
@@ -289,6 +302,7 @@ int main(void)
 		scratch_test(test_leftovers_of_a_crash_are_removed_and_nothing_else),
 		scratch_test(test_write_with_the_longest_name),
 		scratch_test(test_write_on_a_full_disk_keeps_the_old_file),
+		scratch_test(test_rename_replaces_and_leaves_both_when_it_fails),
 		scratch_test(test_remove_missing_is_fine),
 		scratch_test(test_mkdir_sets_the_mode_and_makes_parents),
 		scratch_test(test_list_is_sorted_and_filtered),

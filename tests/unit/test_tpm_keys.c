@@ -202,10 +202,39 @@ static void test_counter_counts_over_power_cycles(void **state)
 		assert_int_equal(smr_tpm_counter_advance(tpm, auth), SMR_OK);
 	power_cycle("tpm");
 	assert_true(counter() == start + 3);
-	assert_int_equal(smr_tpm_counter_create(tpm, auth, &start), SMR_E_EXISTS);
+	assert_int_equal(smr_tpm_counter_create(tpm, other, &start), SMR_E_EXISTS);
 	assert_int_equal(smr_tpm_counter_read(tpm, other, &start), SMR_E_TPM_CLEARED);
 	assert_int_equal(smr_tpm_counter_advance(tpm, other), SMR_E_TPM_CLEARED);
 	assert_true(counter() == start + 3);
+}
+
+/* A power cut came before its first count, or before its maker could note where it started. */
+static void test_counter_whose_making_was_interrupted_is_finished_by_its_maker_alone(void **state)
+{
+	TPM2B_AUTH value = smr_tpm_auth(auth);
+	const TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = SMR_TPM_INDEX_COUNTER,
+						     .nameAlg = TPM2_ALG_SHA256,
+						     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
+								   TPMA_NV_NO_DA |
+								   TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
+						     .dataSize = 8}};
+	ESYS_TR index = ESYS_TR_NONE;
+	uint64_t start = 0;
+	uint64_t again = 0;
+
+	(void)state;
+	assert_int_equal(smr_tpm_counter_find(tpm), SMR_E_NOT_FOUND);
+	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+					     &value, &public, &index),
+			 TSS2_RC_SUCCESS);
+	smr_tpm_forget(tpm, &index);
+	assert_int_equal(smr_tpm_counter_find(tpm), SMR_OK);
+	assert_int_equal(smr_tpm_counter_read(tpm, auth, &start), SMR_E_NOT_FOUND);
+	assert_int_equal(smr_tpm_counter_create(tpm, other, &start), SMR_E_EXISTS);
+	assert_int_equal(smr_tpm_counter_create(tpm, auth, &start), SMR_OK);
+	assert_true(counter() == start);
+	assert_int_equal(smr_tpm_counter_create(tpm, auth, &again), SMR_OK);
+	assert_true(again == start);
 }
 
 /* The owner's hierarchy is open to the main system. What it makes anew starts above all that was. */
@@ -460,6 +489,7 @@ int main(void)
 		swtpm_test(test_counter_counts_over_power_cycles),
 		swtpm_test(test_counter_that_was_removed_and_made_anew_never_shows_an_old_value),
 		swtpm_test(test_counter_in_a_full_tpm_says_so),
+		swtpm_test(test_counter_whose_making_was_interrupted_is_finished_by_its_maker_alone),
 		swtpm_test(test_lockout_by_others_does_not_lock_us_out),
 		swtpm_test(test_sealed_opens_in_the_same_state_alone),
 		swtpm_test(test_sealed_to_a_state_to_come_opens_when_it_has_come),

@@ -216,8 +216,16 @@ static void begin(struct life *life, bool owner_bound, size_t until)
 	life->owner_bound = owner_bound;
 	rig_init(&life->rig);
 	inner = life->rig.port;
-	life->rig.port = (struct smr_tre_port){inner.context, store,	   load,   counter_read, counter_advance,
-					       storage_key,   measurement, tamper, NULL,	 NULL};
+	life->rig.port = (struct smr_tre_port){
+		.context = inner.context,
+		.store = store,
+		.load = load,
+		.counter_read = counter_read,
+		.counter_advance = counter_advance,
+		.storage_key = storage_key,
+		.measurement = measurement,
+		.tamper = tamper,
+	};
 	for (size_t i = 0; i < until; i++)
 		assert_int_equal(steps[i](life), SMR_OK);
 }

@@ -14,7 +14,8 @@ static const uint8_t message_octets[300] = {0xde, 0xad};
 static const enum smr_tre_op all_ops[] = {SMR_TRE_STATE,	 SMR_TRE_ENROL_BEGIN,	   SMR_TRE_ENROL_FINISH,
 					  SMR_TRE_FLIGHT_START,	 SMR_TRE_FLIGHT_COMPLETE,  SMR_TRE_FLIGHT_KEY,
 					  SMR_TRE_CHECKIN_START, SMR_TRE_CHECKIN_COMPLETE, SMR_TRE_AUTHENTICATE,
-					  SMR_TRE_FLIGHT_GATE,	 SMR_TRE_ENROL_ENDORSE,	   SMR_TRE_ENROL_ACTIVATE};
+					  SMR_TRE_FLIGHT_GATE,	 SMR_TRE_ENROL_ENDORSE,	   SMR_TRE_ENROL_ACTIVATE,
+					  SMR_TRE_PREPARE};
 
 struct packet {
 	uint8_t room[SMR_TRE_PACKET_MAX];
@@ -69,6 +70,11 @@ static struct smr_tre_request sample_request(enum smr_tre_op op)
 		break;
 	case SMR_TRE_AUTHENTICATE:
 		fill(&request.u.authenticate, sizeof(request.u.authenticate), 9);
+		break;
+	case SMR_TRE_PREPARE:
+		fill(request.u.update.supplier, sizeof(request.u.update.supplier), 11);
+		request.u.update.running = smr_bytes_of(message_octets, 200);
+		request.u.update.next = smr_bytes_of(message_octets, 300);
 		break;
 	case SMR_TRE_STATE:
 	case SMR_TRE_CHECKIN_START:
@@ -146,6 +152,7 @@ static struct smr_tre_answer sample_answer(enum smr_tre_op op)
 		fill(answer.u.gate_mac, sizeof(answer.u.gate_mac), 3);
 		break;
 	case SMR_TRE_FLIGHT_KEY:
+	case SMR_TRE_PREPARE:
 		break;
 	}
 	return answer;
@@ -465,7 +472,8 @@ static void test_answer_of_error_carries_nothing_but_the_error(void **state)
 		assert_int_equal(smr_tre_answer_decode(all_ops[i], SMR_ARRAY(with_result), &back), SMR_E_MALFORMED);
 		assert_int_equal(smr_tre_answer_decode(all_ops[i], SMR_ARRAY(unknown_error), &back), SMR_E_MALFORMED);
 		assert_int_equal(smr_tre_answer_decode(all_ops[i], SMR_ARRAY(ok_without_result), &back),
-				 all_ops[i] == SMR_TRE_FLIGHT_KEY ? SMR_OK : SMR_E_MALFORMED);
+				 all_ops[i] == SMR_TRE_FLIGHT_KEY || all_ops[i] == SMR_TRE_PREPARE ? SMR_OK
+												   : SMR_E_MALFORMED);
 	}
 }
 

@@ -279,7 +279,7 @@ static void test_record_ahead_by_one_is_completed_and_by_two_refused(void **stat
 	assert_int_equal(restart(), SMR_E_ROLLBACK);
 	assert_int_equal(port.counter_read(port.context, &after), SMR_OK);
 	assert_true(after == before);
-	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.counter_auth), SMR_OK);
+	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.secrets.counter_auth), SMR_OK);
 	assert_int_equal(restart(), SMR_OK); /* now it is one ahead */
 	assert_int_equal(port.counter_read(port.context, &after), SMR_OK);
 	assert_true(after == before + 2);
@@ -292,7 +292,7 @@ static void test_counter_that_went_on_alone_is_a_rollback(void **state)
 	(void)state;
 	assert_int_equal(start(), SMR_OK);
 	begin_well(&identity);
-	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.counter_auth), SMR_OK);
+	assert_int_equal(smr_tpm_counter_advance(tpm_port.tpm, tpm_port.secrets.counter_auth), SMR_OK);
 	assert_int_equal(restart(), SMR_E_ROLLBACK);
 }
 
@@ -357,19 +357,46 @@ static void test_cleared_tpm_is_refused_as_such(void **state)
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 }
 
-static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state)
+static void remove_t(void)
 {
-	struct smr_tre_identity identity;
 	ESYS_TR object = ESYS_TR_NONE;
 	ESYS_TR gone = ESYS_TR_NONE;
 
-	(void)state;
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
 	assert_int_equal(smr_tpm_find(tpm_port.tpm, SMR_TPM_HANDLE_T, &object), SMR_OK);
 	assert_int_equal(Esys_EvictControl(tpm_port.tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 					   ESYS_TR_NONE, SMR_TPM_HANDLE_T, &gone),
 			 TSS2_RC_SUCCESS);
+}
+
+/* As when a power cut came while they were made anew: enrolment begins again. */
+static void test_keys_that_are_gone_before_enrolment_are_made_anew(void **state)
+{
+	struct smr_tre_identity identity;
+	struct smr_tre_enrolment enrolment = {0};
+	uint8_t answer[SMR_HASH_LEN];
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	remove_t();
+	assert_int_equal(restart(), SMR_OK);
+	assert_int_equal(smr_tre_enrol_finish(tre, &enrolment, answer), SMR_E_STATE);
+	begin_well(&identity);
+	assert_int_equal(restart(), SMR_OK);
+	assert_true(tre->now.has_keys);
+}
+
+static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state)
+{
+	struct smr_tre_identity identity;
+	ESYS_TR object = ESYS_TR_NONE;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	smr_tre_draft(tre)->enrolled = true;
+	assert_int_equal(smr_tre_keep(tre), SMR_OK);
+	remove_t();
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 	assert_int_equal(smr_tpm_find(tpm_port.tpm, SMR_TPM_INDEX_COUNTER, &object), SMR_OK);
 	assert_int_equal(Esys_NV_UndefineSpace(tpm_port.tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD,
@@ -405,19 +432,20 @@ static void test_absent_tpm_ends_the_start_with_words(void **state)
 	assert_int_equal(start(), SMR_OK); /* for leave */
 }
 
-static void test_full_tpm_ends_the_first_start_with_words(void **state)
+#define OTHERS_INDEX 0x01810000u
+
+/* Others' counters, until there is no room for one more. */
+static void fill_up(void)
 {
 	static const TPM2B_AUTH nobody;
-	TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = 0x01810000u,
+	TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = OTHERS_INDEX,
 					       .nameAlg = TPM2_ALG_SHA256,
 					       .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
 							     TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
 					       .dataSize = 8}};
-	struct smr_problem problem = {{0}};
 	struct smr_tpm *tpm = swtpm_open(&swtpm);
 	enum smr_err err = SMR_OK;
 
-	(void)state;
 	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
 		ESYS_TR index = ESYS_TR_NONE;
 
@@ -427,12 +455,230 @@ static void test_full_tpm_ends_the_first_start_with_words(void **state)
 	}
 	smr_tpm_close(tpm);
 	assert_int_equal(err, SMR_E_TPM_FULL);
+}
+
+static void make_room(void)
+{
+	struct smr_tpm *tpm = swtpm_open(&swtpm);
+	ESYS_TR index = ESYS_TR_NONE;
+
+	assert_int_equal(smr_tpm_find(tpm, OTHERS_INDEX, &index), SMR_OK);
+	assert_int_equal(
+		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+		TSS2_RC_SUCCESS);
+	smr_tpm_close(tpm);
+}
+
+static void start_in_full_tpm(void)
+{
+	struct smr_problem problem = {{0}};
+
+	fill_up();
 	assert_int_equal(smr_tre_tpm_open(&tpm_port, DIR_NAME, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem), SMR_E_TPM_FULL);
 	assert_non_null(strstr(problem.text, "tpm2_nvundefine"));
 	assert_false(smr_fs_exists(DIR_NAME "/storage.sealed"));
-	swtpm_stop(&swtpm);
-	swtpm_start(&swtpm, "another");
-	assert_int_equal(start(), SMR_OK); /* for leave */
+}
+
+static void test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finishes_it(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	start_in_full_tpm();
+	make_room();
+	assert_int_equal(start(), SMR_OK);
+	assert_false(smr_fs_exists(DIR_NAME "/storage.first"));
+	begin_well(&identity);
+	assert_int_equal(restart(), SMR_OK);
+}
+
+/* ---- a first start that was not finished ---- */
+
+static void test_first_secret_that_is_put_back_opens_nothing(void **state)
+{
+	struct smr_tre_identity identity;
+	struct smr_attestation out;
+
+	(void)state;
+	start_in_full_tpm();
+	copy(DIR_NAME "/storage.first", "saved-first");
+	make_room();
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	save("");
+	stop();
+	copy("saved-first", DIR_NAME "/storage.first");
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	assert_int_equal(start(), SMR_E_TAMPERED); /* while there is a record nothing is begun anew */
+	stop();
+	assert_int_equal(unlink(DIR_NAME "/record"), 0);
+	assert_int_equal(start(), SMR_OK); /* as empty as a new one */
+	stop();
+	copy("saved-record", DIR_NAME "/record");
+	assert_int_equal(start(), SMR_E_TAMPERED);
+	assert_int_equal(port.measurement(port.context, tpm_port.measurement), SMR_OK);
+	assert_int_equal(port.keys->load(port.context, tre->d.point, tre->t.point), SMR_OK);
+	assert_int_equal(port.keys->attest(port.context, challenge, &out), SMR_E_TPM_CLEARED);
+	stop();
+	restore("");
+	assert_int_equal(start(), SMR_OK); /* the TPM has lost nothing */
+}
+
+static void test_first_start_in_another_state_waits_for_the_one_it_began_in(void **state)
+{
+	(void)state;
+	start_in_full_tpm();
+	make_room();
+	copy(DIR_NAME "/storage.first", "saved-first");
+	assert_int_equal(start(), SMR_OK);
+	stop();
+	copy("saved-first", DIR_NAME "/storage.first");
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	assert_int_equal(start(), SMR_OK);
+	extend(8);
+	stop();
+	copy("saved-first", DIR_NAME "/storage.first");
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	assert_int_equal(start(), SMR_E_MEASUREMENT);
+	stop();
+	power_cycle("tpm");
+	assert_int_equal(start(), SMR_OK);
+}
+
+/* Nobody depends on a secret without a counter. */
+static void test_first_secret_that_does_not_open_and_has_no_counter_is_made_anew(void **state)
+{
+	static const uint8_t garbage[64] = {1};
+
+	(void)state;
+	start_in_full_tpm();
+	make_room();
+	scratch_put(DIR_NAME "/storage.first", garbage, sizeof(garbage));
+	assert_int_equal(start(), SMR_OK);
+	stop();
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	scratch_put(DIR_NAME "/storage.first", garbage, sizeof(garbage));
+	assert_int_equal(start(), SMR_E_EXISTS);
+}
+
+/* ---- an approved update ---- */
+
+static const struct smr_tpm_event to_come[] = {{.pcr = 8, .digest = {2}}, {.pcr = 9, .digest = {3}}};
+
+static void boot(const struct smr_tpm_event *events, size_t count)
+{
+	struct smr_tpm *tpm;
+
+	power_cycle("tpm");
+	tpm = swtpm_open(&swtpm);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(smr_tpm_pcr_extend(tpm, events[i].pcr, events[i].digest), SMR_OK);
+	smr_tpm_close(tpm);
+}
+
+static enum smr_err prepare(uint32_t number)
+{
+	uint8_t digest[SMR_HASH_LEN];
+	uint32_t pcrs;
+
+	assert_int_equal(smr_tpm_log_replay(to_come, SMR_COUNT(to_come), &pcrs, digest), SMR_OK);
+	return port.prepare(port.context, number, pcrs, digest);
+}
+
+static void test_prepared_state_opens_once_it_is_booted_and_the_former_no_more(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(prepare(1), SMR_OK);
+	assert_int_equal(restart(), SMR_OK); /* the former one, as long as the update is not booted */
+	assert_true(smr_fs_exists(DIR_NAME "/storage.next"));
+	stop();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(start(), SMR_OK);
+	assert_true(tre->now.has_keys);
+	assert_false(smr_fs_exists(DIR_NAME "/storage.next"));
+	begin_well(&identity);
+	assert_int_equal(restart(), SMR_OK);
+	stop();
+	power_cycle("tpm");
+	assert_int_equal(start(), SMR_E_MEASUREMENT);
+	assert_explained(SMR_E_MEASUREMENT, "--prepare");
+	stop();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(start(), SMR_OK);
+}
+
+static void test_state_that_was_not_prepared_stays_closed(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(prepare(1), SMR_OK);
+	stop();
+	boot(to_come, 1);
+	assert_int_equal(start(), SMR_E_MEASUREMENT);
+	assert_int_equal(prepare(1), SMR_E_MEASUREMENT);
+	stop();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(start(), SMR_OK);
+}
+
+static void test_preparation_that_is_not_this_tres_replaces_nothing(void **state)
+{
+	struct smr_tre_identity identity;
+	uint8_t content[1024];
+	size_t len;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(prepare(1), SMR_OK);
+	save("");
+	len = scratch_get(DIR_NAME "/storage.next", content, sizeof(content));
+	content[60] ^= 1;
+	scratch_put(DIR_NAME "/storage.next", content, len);
+	stop();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(start(), SMR_E_MEASUREMENT);
+	/* A sound one of this TPM, but another TRE's: sealed here with a secret of its own. */
+	stop();
+	{
+		struct smr_tpm *tpm = swtpm_open(&swtpm);
+		struct smr_space sealed = {content, sizeof(content)};
+		uint8_t digest[SMR_HASH_LEN];
+		static const uint8_t others[40] = {9};
+
+		assert_int_equal(smr_tpm_pcr_digest(tpm, SMR_TRE_TPM_PCRS, digest), SMR_OK);
+		assert_int_equal(smr_tpm_seal(tpm, SMR_TRE_TPM_PCRS, digest, SMR_ARRAY(others), &sealed), SMR_OK);
+		scratch_put(DIR_NAME "/storage.next", sealed.ptr, sealed.len);
+		smr_tpm_close(tpm);
+	}
+	assert_int_equal(start(), SMR_E_MEASUREMENT);
+	stop();
+	power_cycle("tpm");
+	assert_int_equal(start(), SMR_OK); /* what was sealed first is still there */
+}
+
+static void test_preparation_for_a_number_that_does_not_boot_any_more_is_refused(void **state)
+{
+	uint8_t digest[SMR_HASH_LEN] = {0};
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	assert_int_equal(smr_tpm_version_raise(tpm_port.tpm, 7), SMR_OK);
+	assert_int_equal(prepare(6), SMR_E_SERIAL);
+	assert_false(smr_fs_exists(DIR_NAME "/storage.next"));
+	assert_int_equal(smr_tpm_version_close(tpm_port.tpm), SMR_OK); /* as samara-boot leaves it */
+	assert_int_equal(prepare(6), SMR_E_SERIAL);
+	assert_int_equal(prepare(7), SMR_OK);
+	assert_int_equal(port.prepare(port.context, 7, 1u << 8, digest), SMR_E_INVALID);
+	assert_int_equal(unlink(DIR_NAME "/storage.sealed"), 0);
+	assert_int_equal(prepare(7), SMR_E_TAMPERED);
 }
 
 static void test_reset_in_the_middle_is_told_and_closes_what_was_open(void **state)
@@ -543,10 +789,18 @@ int main(void)
 		tpm_test(test_registers_that_do_not_count_do_not_matter),
 		tpm_test(test_directory_with_another_tpm_is_refused_as_such),
 		tpm_test(test_cleared_tpm_is_refused_as_such),
+		tpm_test(test_keys_that_are_gone_before_enrolment_are_made_anew),
 		tpm_test(test_counter_or_keys_that_the_owner_removed_are_refused),
 		tpm_test(test_second_directory_of_one_tpm_is_refused_as_such),
 		tpm_test(test_absent_tpm_ends_the_start_with_words),
-		tpm_test(test_full_tpm_ends_the_first_start_with_words),
+		tpm_test(test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finishes_it),
+		tpm_test(test_first_secret_that_is_put_back_opens_nothing),
+		tpm_test(test_first_start_in_another_state_waits_for_the_one_it_began_in),
+		tpm_test(test_first_secret_that_does_not_open_and_has_no_counter_is_made_anew),
+		tpm_test(test_prepared_state_opens_once_it_is_booted_and_the_former_no_more),
+		tpm_test(test_state_that_was_not_prepared_stays_closed),
+		tpm_test(test_preparation_that_is_not_this_tres_replaces_nothing),
+		tpm_test(test_preparation_for_a_number_that_does_not_boot_any_more_is_refused),
 		tpm_test(test_reset_in_the_middle_is_told_and_closes_what_was_open),
 		tpm_test(test_sealed_secret_altered_anywhere_is_tampered),
 		tpm_test(test_record_altered_anywhere_is_refused),

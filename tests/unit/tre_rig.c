@@ -112,8 +112,16 @@ void rig_init(struct rig *rig)
 	assert_int_equal(smr_random(rig->aka.opc, 16), SMR_OK);
 	rig->tk.id = smr_tk_id(0, 5);
 	assert_int_equal(smr_random(rig->tk.key, sizeof(rig->tk.key)), SMR_OK);
-	rig->port = (struct smr_tre_port){&rig->platform, store,       load,   counter_read, counter_advance,
-					  storage_key,	  measurement, tamper, NULL,	     NULL};
+	rig->port = (struct smr_tre_port){
+		.context = &rig->platform,
+		.store = store,
+		.load = load,
+		.counter_read = counter_read,
+		.counter_advance = counter_advance,
+		.storage_key = storage_key,
+		.measurement = measurement,
+		.tamper = tamper,
+	};
 	rig->tre = malloc(smr_tre_size());
 	assert_non_null(rig->tre);
 	assert_int_equal(smr_tre_start(rig->tre, &rig->port), SMR_OK);

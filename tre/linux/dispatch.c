@@ -56,6 +56,8 @@ static enum smr_err act(struct smr_tre *tre, const struct smr_tre_request *reque
 	case SMR_TRE_AUTHENTICATE:
 		return smr_tre_authenticate(tre, request->u.authenticate.rand, request->u.authenticate.autn,
 					    &answer->u.aka);
+	case SMR_TRE_PREPARE:
+		return smr_tre_prepare(tre, &request->u.update);
 	}
 	return SMR_E_UNSUPPORTED; /* uncovered: the decoder lets no other operation through */
 }

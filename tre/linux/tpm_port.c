@@ -4,11 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/kdf.h"
 #include "sys/fsio.h"
-
-#define SECRET_LEN 32u
-#define SEALED_LEN (SECRET_LEN + 8u) /* with the base of the counter */
 
 /* ---- counter ---- */
 
@@ -18,10 +14,10 @@ static enum smr_err read_counter(void *context, uint64_t *value)
 	uint64_t raw = 0;
 
 	SMR_TRY(port->health);
-	SMR_TRY(smr_tpm_counter_read(port->tpm, port->counter_auth, &raw));
-	if (raw < port->base)
+	SMR_TRY(smr_tpm_counter_read(port->tpm, port->secrets.counter_auth, &raw));
+	if (raw < port->secrets.base)
 		return SMR_E_TAMPERED; /* uncovered: no counter of a TPM goes back */
-	*value = raw - port->base;
+	*value = raw - port->secrets.base;
 	return SMR_OK;
 }
 
@@ -35,7 +31,7 @@ static enum smr_err advance_counter(void *context, uint64_t to)
 		return SMR_OK; /* uncovered: the engine asks for one more than the counter has */
 	if (to != now + 1)
 		return SMR_E_INVALID;
-	return smr_tpm_counter_advance(port->tpm, port->counter_auth);
+	return smr_tpm_counter_advance(port->tpm, port->secrets.counter_auth);
 }
 
 /* ---- measurement and keys ---- */
@@ -55,7 +51,7 @@ static enum smr_err create_keys(void *context, uint8_t d[SMR_POINT_LEN], uint8_t
 	struct smr_tpm_keys keys;
 
 	SMR_TRY(port->health);
-	SMR_TRY(smr_tpm_keys_create(port->tpm, port->key_auth, &keys));
+	SMR_TRY(smr_tpm_keys_create(port->tpm, port->secrets.key_auth, &keys));
 	memcpy(d, keys.d, sizeof(keys.d));
 	memcpy(t, keys.t, sizeof(keys.t));
 	return SMR_OK;
@@ -66,7 +62,7 @@ static enum smr_err load_keys(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t
 	struct smr_tre_tpm *port = context;
 	struct smr_tpm_keys keys;
 
-	SMR_TRY(smr_tpm_keys_load(port->tpm, port->key_auth, &keys));
+	SMR_TRY(smr_tpm_keys_load(port->tpm, port->secrets.key_auth, &keys));
 	memcpy(d, keys.d, sizeof(keys.d));
 	memcpy(t, keys.t, sizeof(keys.t));
 	return SMR_OK;
@@ -109,7 +105,7 @@ static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN
 	const struct smr_tre_tpm *port = context;
 
 	SMR_TRY(port->health);
-	memcpy(key, port->key, SMR_AEAD_KEY_LEN);
+	memcpy(key, port->secrets.key, SMR_AEAD_KEY_LEN);
 	return SMR_OK;
 }
 
@@ -128,6 +124,20 @@ static enum smr_err read_tamper(void *context, uint32_t *events)
 	return smr_tre_place_tamper(&((const struct smr_tre_tpm *)context)->place, events);
 }
 
+static enum smr_err prepare(void *context, uint32_t number, uint32_t pcrs, const uint8_t measurement[SMR_HASH_LEN])
+{
+	struct smr_tre_tpm *port = context;
+	uint64_t lowest = 0;
+
+	SMR_TRY(port->health);
+	if (pcrs != port->pcrs)
+		return SMR_E_INVALID;
+	SMR_TRY(smr_tpm_version_read(port->tpm, &lowest));
+	if (number < lowest)
+		return SMR_E_SERIAL;
+	return smr_tre_vault_prepare(&port->vault, measurement);
+}
+
 struct smr_tre_port smr_tre_tpm_port(struct smr_tre_tpm *port)
 {
 	static const struct smr_tre_keys keys = {create_keys, load_keys, attest, agree, endorse, activate};
@@ -141,78 +151,9 @@ struct smr_tre_port smr_tre_tpm_port(struct smr_tre_tpm *port)
 		.storage_key = give_storage_key,
 		.measurement = give_measurement,
 		.tamper = read_tamper,
+		.prepare = prepare,
 		.keys = &keys,
 	};
-}
-
-/* ---- the secret ---- */
-
-static enum smr_err derive_all(struct smr_tre_tpm *port, const uint8_t secret[SECRET_LEN])
-{
-	const struct smr_bytes ikm = {secret, SECRET_LEN};
-
-	SMR_TRY(smr_kdf(ikm, "tre-storage", NULL, 0, (struct smr_space){port->key, sizeof(port->key)}));
-	SMR_TRY(smr_kdf(ikm, "tre-keys", NULL, 0, (struct smr_space){port->key_auth, sizeof(port->key_auth)}));
-	return smr_kdf(ikm, "tre-counter", NULL, 0, (struct smr_space){port->counter_auth, sizeof(port->counter_auth)});
-}
-
-/** Seal to what runs now and write. */
-static enum smr_err write_sealed(const struct smr_tre_tpm *port, const uint8_t secret[SEALED_LEN])
-{
-	uint8_t room[SMR_TPM_SEALED_MAX];
-	struct smr_space sealed = {room, sizeof(room)};
-	uint8_t digest[SMR_HASH_LEN];
-
-	SMR_TRY(smr_tpm_pcr_digest(port->tpm, port->pcrs, digest));
-	SMR_TRY(smr_tpm_seal(port->tpm, port->pcrs, digest, smr_bytes_of(secret, SEALED_LEN), &sealed));
-	return smr_fs_write_new(port->sealed_path, smr_bytes_of(sealed.ptr, sealed.len), 0600);
-}
-
-static enum smr_err make_first(struct smr_tre_tpm *port)
-{
-	uint8_t secret[SEALED_LEN];
-	enum smr_err err = smr_random(secret, SECRET_LEN);
-
-	if (err == SMR_OK)
-		err = derive_all(port, secret);
-	if (err == SMR_OK)
-		err = smr_tpm_counter_create(port->tpm, port->counter_auth, &port->base);
-	if (err == SMR_OK) {
-		smr_put_be64(secret + SECRET_LEN, port->base);
-		err = write_sealed(port, secret);
-	}
-	SMR_WIPE(secret);
-	return err;
-}
-
-static enum smr_err unseal(struct smr_tre_tpm *port, struct smr_bytes sealed)
-{
-	uint8_t secret[SMR_TPM_SECRET_MAX];
-	struct smr_space room = {secret, sizeof(secret)};
-	enum smr_err err = smr_tpm_unseal(port->tpm, port->pcrs, sealed, &room);
-
-	if (err == SMR_OK && room.len != SEALED_LEN)
-		err = SMR_E_TAMPERED; /* uncovered: nobody else seals under this policy and puts it here */
-	if (err == SMR_OK) {
-		port->base = smr_get_be64(secret + SECRET_LEN);
-		err = derive_all(port, secret);
-	}
-	SMR_WIPE(secret);
-	return err;
-}
-
-static enum smr_err take_secret(struct smr_tre_tpm *port)
-{
-	struct smr_blob blob = {0};
-	enum smr_err err = smr_fs_read(port->sealed_path, SMR_TPM_SEALED_MAX, &blob);
-
-	if (err == SMR_E_NOT_FOUND)
-		return smr_fs_exists(port->place.record_path) ? SMR_E_TAMPERED : make_first(port);
-	if (err != SMR_OK)
-		return err == SMR_E_TOO_MANY ? SMR_E_TAMPERED : err;
-	err = unseal(port, smr_bytes_of(blob.ptr, blob.len));
-	smr_blob_wipe(&blob);
-	return err;
 }
 
 /* ---- life ---- */
@@ -229,8 +170,9 @@ static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const ch
 	enum smr_err err;
 
 	SMR_TRY(smr_tpm_open(&port->tpm, tcti, problem));
-	port->sealed_path = smr_fs_join(dir, "storage.sealed");
-	err = port->sealed_path == NULL ? SMR_E_NO_MEMORY : take_secret(port);
+	err = smr_tre_vault_open(&port->vault, port->tpm, port->pcrs, dir);
+	if (err == SMR_OK)
+		err = smr_tre_vault_take(&port->vault, !smr_fs_exists(port->place.record_path), &port->secrets);
 	if (err == SMR_OK || is_health(err)) {
 		port->health = err;
 		return SMR_OK;
@@ -257,7 +199,7 @@ void smr_tre_tpm_close(struct smr_tre_tpm *port)
 {
 	smr_tre_place_close(&port->place);
 	smr_tpm_close(port->tpm);
-	free(port->sealed_path);
+	smr_tre_vault_close(&port->vault);
 	smr_wipe(port, sizeof(*port));
 	port->place.lock_fd = -1;
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file tpm_port.h
- * The TRE's port to Linux with a TPM 2.0. Beside what tre/linux/place.h says, the directory holds
- *
- *     storage.sealed   a secret that opens in this TPM alone, and only in the measured state that it was sealed to; made at first start
- *
- * The key that protects the record and the authorisation values of the TPM's counter, of d and of t all come from that secret and are
- * nowhere else. The measurement is the digest of the PCRs, read at every operation; the counter is one of the TPM; d and t never leave it.
+ * The TRE's port to Linux with a TPM 2.0. The directory holds what tre/linux/place.h and tre/linux/vault.h say. The measurement is the
+ * digest of the PCRs, read at every operation; the counter is one of the TPM; d and t never leave it.
  *
  * What it gives: an older record is noticed, whatever else was restored with it, unless the TPM's own state was restored too (only a
  * software TPM's can be); a directory is of no use on another machine, or under another software. What it cannot give: see docs/tre-tpm.md.
@@ -15,8 +11,8 @@
 #define SMR_TRE_LINUX_TPM_PORT_H
 
 #include "tpm/endorsement.h"
-#include "tpm/keys.h"
 #include "tre/linux/place.h"
+#include "tre/linux/vault.h"
 
 /** PCRs that samara-boot extends. */
 #define SMR_TRE_TPM_PCRS (1u << 8 | 1u << 9)
@@ -24,13 +20,10 @@
 struct smr_tre_tpm {
 	struct smr_tre_place place;
 	struct smr_tpm *tpm;
-	char *sealed_path;
+	struct smr_tre_vault vault;
 	uint32_t pcrs;
-	enum smr_err health; /* why there is no secret */
-	uint8_t key[SMR_AEAD_KEY_LEN];
-	uint8_t key_auth[SMR_TPM_AUTH_LEN];
-	uint8_t counter_auth[SMR_TPM_AUTH_LEN];
-	uint64_t base;			   /* where the TPM's counter started */
+	enum smr_err health; /* why there are no secrets */
+	struct smr_tre_secrets secrets;
 	uint8_t measurement[SMR_HASH_LEN]; /* given out last */
 };
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "boot/pcrs.h"
+#include "boot/prepare.h"
 #include "boot/release_file.h"
 #include "boot/stages.h"
 #include "file/card.h"
@@ -30,6 +31,7 @@ struct boot {
 	const struct smr_args *args;
 	struct smr_boot_refusal refusal;
 	char programs[PATH_MAX]; /* directory of this program */
+	struct smr_card supplier;
 	struct smr_boot_release release;
 	struct smr_boot_stages stages;
 	struct smr_tpm *tpm;
@@ -50,18 +52,18 @@ static enum smr_err find_programs(struct boot *b)
 	return SMR_OK;
 }
 
-static enum smr_err read_release(struct boot *b)
+/* A release of the supplier, named by @p option. */
+static enum smr_err read_release(struct boot *b, const char *option, struct smr_boot_release *out)
 {
 	const char *path = smr_arg(b->args, "supplier");
 	struct smr_pubkey supplier = {0};
-	struct smr_card card;
-	enum smr_err err = smr_card_read(path, "supplier", &card);
+	enum smr_err err = smr_card_read(path, "supplier", &b->supplier);
 
 	if (err == SMR_OK)
-		err = smr_pubkey_import(&supplier, SMR_ARRAY(card.sign));
+		err = smr_pubkey_import(&supplier, SMR_ARRAY(b->supplier.sign));
 	if (err != SMR_OK)
 		return smr_boot_refuse(&b->refusal, SMR_BOOT_CARD, err, "%s: is no supplier's card", path);
-	err = smr_boot_release_read(smr_arg(b->args, "release"), &supplier, &b->release, &b->refusal);
+	err = smr_boot_release_read(smr_arg(b->args, option), &supplier, out, &b->refusal);
 	smr_pubkey_wipe(&supplier);
 	return err;
 }
@@ -72,7 +74,7 @@ static enum smr_err verify(struct boot *b)
 	uint64_t floor = 0;
 
 	SMR_TRY(find_programs(b));
-	SMR_TRY(read_release(b));
+	SMR_TRY(read_release(b, "release", &b->release));
 	SMR_TRY(smr_boot_pcrs_floor(b->tpm, &floor, &b->refusal));
 	SMR_TRY(smr_boot_release_admit(release, smr_arg(b->args, "product"), floor, &b->refusal));
 	SMR_TRY(smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal));
@@ -196,14 +198,19 @@ static enum smr_err boot(struct boot *b)
 	return err;
 }
 
+static int refused(const struct boot *b, enum smr_err err)
+{
+	(void)fprintf(stderr, "samara-boot: %s\n", smr_problem_text(&b->refusal.problem, err));
+	return (int)b->refusal.reason;
+}
+
 static int run_boot(struct boot *b)
 {
 	enum smr_err err = boot(b);
 
 	smr_log(SMR_LOG_ERROR, "boot.refused", "why=%s error=%s", smr_boot_reason_name(b->refusal.reason),
 		smr_err_name(err));
-	(void)fprintf(stderr, "samara-boot: %s\n", smr_problem_text(&b->refusal.problem, err));
-	return (int)b->refusal.reason;
+	return refused(b, err);
 }
 
 /* A field of a CSV line. Names have no control characters. */
@@ -224,10 +231,8 @@ static int print_stages(struct boot *b)
 
 	if (err == SMR_OK)
 		err = smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal);
-	if (err != SMR_OK) {
-		(void)fprintf(stderr, "samara-boot: %s\n", smr_problem_text(&b->refusal.problem, err));
-		return (int)b->refusal.reason;
-	}
+	if (err != SMR_OK)
+		return refused(b, err);
 	(void)puts("pcr,digest,name");
 	for (size_t i = 0; i < b->stages.log.count; i++) {
 		char digest[SMR_HEX_TEXT(SMR_HASH_LEN)];
@@ -239,19 +244,69 @@ static int print_stages(struct boot *b)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static enum smr_err prepare(struct boot *b, struct smr_boot_release *next)
+{
+	const char *path = smr_arg(b->args, "config");
+	struct smr_problem problem = {0};
+	struct smr_m2me_config config;
+	enum smr_err err;
+
+	SMR_TRY(read_release(b, "release", &b->release));
+	SMR_TRY(read_release(b, "prepare", next));
+	err = smr_m2me_config_load(path, &config, &problem);
+	if (err != SMR_OK)
+		return smr_boot_refuse(&b->refusal, SMR_BOOT_CONFIG, err, "%s", smr_problem_text(&problem, err));
+	err = smr_boot_prepare(config.tre_socket, &b->supplier, &b->release, next, &b->refusal);
+	smr_m2me_config_wipe(&config);
+	return err;
+}
+
+static int run_prepare(struct boot *b)
+{
+	struct smr_boot_release next;
+	enum smr_err err = prepare(b, &next);
+
+	if (err != SMR_OK)
+		return refused(b, err);
+	(void)printf("prepared: the next start may be of release %.*s (number %u), or of the present one\n",
+		     (int)next.content.version.len, (const char *)next.content.version.ptr, next.content.number);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* ---- which of the three ---- */
+
+enum task { TASK_BOOT, TASK_MEASURE, TASK_PREPARE, TASKS };
+
+/* Options besides --config, and the tasks that need them; no other takes them. */
+static const struct {
+	const char *name;
+	bool needed[TASKS];
+} rules[] = {
+	{"supplier", {true, false, true}}, {"release", {true, false, true}},  {"product", {true, false, false}},
+	{"tpm", {true, false, false}},	   {"measure", {false, true, false}}, {"prepare", {false, false, true}},
+};
+
+static enum task task_of(const struct smr_args *args)
+{
+	if (smr_arg_given(args, "prepare"))
+		return TASK_PREPARE;
+	return smr_arg_given(args, "measure") ? TASK_MEASURE : TASK_BOOT;
+}
+
 static int run(const struct smr_args *args)
 {
-	static const char *const needed[] = {"supplier", "release", "product", "tpm"};
-	bool measure = smr_arg_given(args, "measure");
+	static int (*const tasks[TASKS])(struct boot *) = {run_boot, print_stages, run_prepare};
+	enum task task = task_of(args);
 	struct boot b = {.args = args};
 	int code;
 
-	for (size_t i = 0; i < SMR_COUNT(needed); i++)
-		if (smr_arg_given(args, needed[i]) == measure)
-			return smr_args_usage(args, measure ? "--%s does not go with --measure" : "--%s is missing",
-					      needed[i]);
+	for (size_t i = 0; i < SMR_COUNT(rules); i++)
+		if (smr_arg_given(args, rules[i].name) != rules[i].needed[task])
+			return smr_args_usage(
+				args, rules[i].needed[task] ? "--%s is missing" : "--%s does not go with the others",
+				rules[i].name);
 	smr_log_init("samara-boot", SMR_LOG_INFO, false);
-	code = measure ? print_stages(&b) : run_boot(&b);
+	code = tasks[task](&b);
 	smr_boot_stages_close(&b.stages);
 	return code;
 }
@@ -263,6 +318,7 @@ static const struct smr_option options[] = {
 	{"product", 0, "NAME", 0, "what this device is"},
 	{"tpm", 0, "TCTI", 0, "its TPM: device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=N"},
 	{"measure", 0, NULL, 0, "print the stages of this device as CSV, for its supplier, and start nothing"},
+	{"prepare", 0, "FILE", 0, "tell the running TRE that this release comes next; --release is the one that runs"},
 };
 
 static const struct smr_subcommand commands[] = {{
@@ -273,12 +329,16 @@ static const struct smr_subcommand commands[] = {{
 	.summary = "Verify and measure what an M2ME is to run, then become samara-launch.",
 	.details = "Starts nothing that the supplier's release does not name: launcher, TRE, agent, configuration and\n"
 		   "«measure» files are read once, compared, extended into PCR 8 and 9, and run from those copies. "
-		   "Without\n"
-		   "--measure all options are needed; where they stand is what this device trusts.",
+		   "For\n"
+		   "that all options but the last two are needed; where they stand is what this device trusts. "
+		   "Before an\n"
+		   "update --prepare has the TRE seal its state to what the next release boots to, too.",
 	.example =
 		"samara-boot --config /etc/samara/m2me.ini --supplier /etc/samara/supplier.card --product m2me-1 \\\n"
 		"    --release /var/lib/samara/release.smr --tpm device:/dev/tpmrm0\n"
-		"  samara-boot --config m2me.ini --measure > stages.csv",
+		"  samara-boot --config m2me.ini --measure > stages.csv\n"
+		"  samara-boot --config /etc/samara/m2me.ini --supplier /etc/samara/supplier.card \\\n"
+		"    --release /var/lib/samara/release.smr --prepare next.smr",
 }};
 
 static const struct smr_program program = {"samara-boot", SAMARA_VERSION, "First stage of an M2ME.", commands,

@@ -26,7 +26,8 @@
 	X(TPM, 23, "see what the TPM says")                                                                        \
 	X(TPM_IN_USE, 24, "reset the whole device: a boot begins with a TPM that was just reset")                  \
 	X(LOG, 25, "see that the directory of [tre] boot-log is there and can be written")                         \
-	X(START, 26, "see what the system says")
+	X(START, 26, "see what the system says")                                                                   \
+	X(TRE, 27, "see that samara-tre runs with a TPM, and what its log says")
 
 enum smr_boot_reason {
 	SMR_BOOT_STARTED = 0,

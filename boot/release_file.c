@@ -47,6 +47,7 @@ enum smr_err smr_boot_release_read(const char *path, const struct smr_pubkey *su
 
 	if (err == SMR_OK) {
 		memcpy(out->encoded, blob.ptr, blob.len);
+		out->len = blob.len;
 		err = open_release(path, supplier, smr_bytes_of(out->encoded, blob.len), &out->content, refusal);
 	} else if (err == SMR_E_TOO_MANY) {
 		err = smr_boot_refuse(refusal, SMR_BOOT_RELEASE_UNSIGNED, err, "%s: is no signed release", path);

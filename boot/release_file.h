@@ -11,6 +11,7 @@
 
 struct smr_boot_release {
 	uint8_t encoded[SMR_RELEASE_MAX];
+	size_t len;
 	struct smr_release content; /* views into encoded */
 };
 

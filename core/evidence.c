@@ -3,6 +3,7 @@
 
 #define EXTRA_FAILED 1
 #define EXTRA_TAMPER 2
+#define EXTRA_LINEAGE 3
 /* Claims: RFC 9711 sections 4.1 and 4.2.1, and one for private use (RFC 8392 section 9.1). */
 #define CLAIM_NONCE 10
 #define CLAIM_UEID 256
@@ -83,7 +84,7 @@ static void get_have(struct smr_reader *r, struct smr_evidence *out)
 
 static size_t extra_count(const struct smr_evidence *evidence)
 {
-	return (size_t)evidence->failed + (evidence->tamper != 0);
+	return (size_t)evidence->failed + (evidence->tamper != 0) + (evidence->lineage != 0);
 }
 
 static void put_extra(struct smr_writer *w, const struct smr_evidence *evidence)
@@ -100,6 +101,19 @@ static void put_extra(struct smr_writer *w, const struct smr_evidence *evidence)
 		smr_put_key(w, EXTRA_TAMPER);
 		smr_put_uint(w, evidence->tamper);
 	}
+	if (evidence->lineage != 0) {
+		smr_put_key(w, EXTRA_LINEAGE);
+		smr_put_uint(w, evidence->lineage);
+	}
+}
+
+static uint32_t get_nonzero(struct smr_reader *r)
+{
+	uint32_t value = (uint32_t)smr_get_uint(r, UINT32_MAX);
+
+	if (value == 0)
+		smr_reader_fail(r, SMR_E_MALFORMED);
+	return value;
 }
 
 static void get_extra_member(struct smr_reader *r, int64_t key, struct smr_evidence *out)
@@ -113,9 +127,10 @@ static void get_extra_member(struct smr_reader *r, int64_t key, struct smr_evide
 		out->failed_reason = (uint32_t)smr_get_uint(r, UINT32_MAX);
 		return;
 	case EXTRA_TAMPER:
-		out->tamper = (uint32_t)smr_get_uint(r, UINT32_MAX);
-		if (out->tamper == 0)
-			smr_reader_fail(r, SMR_E_MALFORMED);
+		out->tamper = get_nonzero(r);
+		return;
+	case EXTRA_LINEAGE:
+		out->lineage = get_nonzero(r);
 		return;
 	default:
 		smr_reader_fail(r, SMR_E_MALFORMED);
@@ -124,7 +139,7 @@ static void get_extra_member(struct smr_reader *r, int64_t key, struct smr_evide
 
 static void get_extra(struct smr_reader *r, struct smr_evidence *out)
 {
-	size_t pairs = smr_get_map(r, 2);
+	size_t pairs = smr_get_map(r, 3);
 	int64_t key = SMR_KEY_NONE;
 
 	if (pairs == 0)

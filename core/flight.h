@@ -52,6 +52,7 @@ struct smr_evidence {
 	struct smr_iccid failed_iccid;
 	uint64_t failed_serial;
 	uint32_t failed_reason; /* an smr_err */
+	uint32_t lineage;	/* of a device with a TPM: ctr of the last flight that gave it a ticket; 0: none */
 	uint32_t tamper; /* tamper events latched, bit mask; 0 none; of the platform but for SMR_TAMPER_TPM_STATE */
 };
 

@@ -50,14 +50,19 @@ static struct smr_tpm_memory memory_of(const struct smr_tpm_quote *quote, uint32
  * Is the TPM that made this request one whose state was copied or restored? Its own clock goes back then (TPM 2.0 part 1, 36: resets are
  * counted at every reset, also after a loss of power that left the clock behind, so that the pair ascends even where «safe» is not
  * said). Or it makes a second request with a counter that a flight had: it knows nothing of that flight, and must not be told to step
- * past it. A counter that a check-in has pushed further is no such sign: whoever stole an rk can do that, and the device gets past it.
+ * past it. A counter that a check-in has pushed further is no such sign by itself, for whoever stole an rk can do that, and the device
+ * gets past it; but the ticket that was spent came to the device with a flight that it knows of.
  */
-static bool is_another_life(const struct smr_row *row, const struct smr_tpm_memory *now, enum contact contact)
+static bool is_another_life(const struct smr_row *row, const struct smr_evidence *evidence,
+			    const struct smr_tpm_memory *now, enum contact contact)
 {
+	uint32_t flight_ctr = smr_get_be32(row->tpm.octets + CLOCK_LEN);
+
 	if (!now->known || !row->tpm.known || contact == CONTACT_RESEND)
 		return false;
-	return memcmp(now->octets, row->tpm.octets, CLOCK_LEN) <= 0 ||
-	       smr_get_be32(now->octets + CLOCK_LEN) <= smr_get_be32(row->tpm.octets + CLOCK_LEN);
+	if (row->ctr > flight_ctr && evidence->lineage < row->lineage)
+		return true;
+	return memcmp(now->octets, row->tpm.octets, CLOCK_LEN) <= 0 || evidence->ctr <= flight_ctr;
 }
 
 /* What about the device itself forbids an answer, whatever its subscription. */
@@ -133,7 +138,7 @@ struct smr_verdict smr_rules_flight(const struct smr_row *row, const struct smr_
 	struct smr_verdict v = unchanged(row, SMR_REFUSAL_COUNTER);
 
 	/* Nothing is committed: what the original goes by is not for the other one to change. */
-	if (is_another_life(row, &tpm, contact) || (quote != NULL && evidence->tamper & SMR_TAMPER_TPM_STATE))
+	if (is_another_life(row, evidence, &tpm, contact) || (quote != NULL && evidence->tamper & SMR_TAMPER_TPM_STATE))
 		return unchanged(row, SMR_REFUSAL_TPM_STATE);
 	if (contact == CONTACT_STALE)
 		return v;

@@ -31,6 +31,7 @@ static void state_evidence(const struct smr_tre *tre, const struct smr_tre_durab
 	ev->failed_serial = draft->failed_serial;
 	ev->failed_reason = draft->failed_reason;
 	ev->tamper = draft->tamper;
+	ev->lineage = draft->lineage;
 }
 
 static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_durable *draft, bool with_certificate,
@@ -120,6 +121,7 @@ static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, c
 	memcpy(draft->contact.ticket, m2->ticket.ptr, m2->ticket.len);
 	draft->contact.ticket_len = m2->ticket.len;
 	memcpy(draft->contact_measurement, tre->measurement, sizeof(draft->contact_measurement));
+	draft->lineage = draft->keys_in_platform ? tre->flight.ctr : 0;
 	draft->lineage_count = 0;
 	smr_tre_take_beacon(draft, &m2->beacon);
 	if (m2->flight_key.len) {

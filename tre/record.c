@@ -177,7 +177,7 @@ static void put_checkin(struct smr_writer *w, const struct smr_tre_durable *s)
 {
 	const struct smr_tre_pending *p = &s->pending;
 
-	smr_put_array(w, 9);
+	smr_put_array(w, s->lineage != 0 ? 10 : 9);
 	put_contact(w, &s->contact);
 	put_contact(w, &s->spare);
 	put_blob(w, s->contact_measurement, sizeof(s->contact_measurement));
@@ -187,13 +187,15 @@ static void put_checkin(struct smr_writer *w, const struct smr_tre_durable *s)
 	put_blob(w, p->kept.next, sizeof(p->kept.next));
 	smr_put_uint(w, p->resends);
 	smr_put_uint(w, p->receipts);
+	if (s->lineage != 0)
+		smr_put_uint(w, s->lineage);
 }
 
 static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
 {
 	struct smr_tre_pending *p = &s->pending;
+	size_t items = smr_get_array(r, 9, 10);
 
-	smr_get_array(r, 9, 9);
 	get_contact(r, &s->contact);
 	get_contact(r, &s->spare);
 	smr_get_fixed(r, s->contact_measurement, sizeof(s->contact_measurement));
@@ -203,6 +205,7 @@ static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
 	smr_get_fixed(r, p->kept.next, sizeof(p->kept.next));
 	p->resends = get_u32(r);
 	p->receipts = get_u32(r);
+	s->lineage = items == 10 ? get_u32(r) : 0;
 }
 
 static void put_memory(struct smr_writer *w, const struct smr_tre_durable *s)

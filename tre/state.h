@@ -86,6 +86,7 @@ struct smr_tre_durable {
 	struct smr_tre_contact contact;
 	struct smr_tre_contact spare;
 	uint8_t contact_measurement[SMR_HASH_LEN]; /* rk is bound to this measured state (S9) */
+	uint32_t lineage; /* ctr of the flight that gave the last ticket; of keys in the platform alone, else 0 */
 	uint32_t lineage_count;
 	struct smr_tre_pending pending;
 	struct smr_receipt receipts[SMR_TRE_RECEIPTS_MAX];

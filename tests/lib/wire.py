@@ -39,6 +39,7 @@ class Device:
 
     def __init__(self, eid, d, measurement):
         self.eid, self.d, self.measurement, self.ctr = eid, d, measurement, 0
+        self.lineage = 0  # the flight that gave it its ticket; said with a TPM
         self.quote = None  # of a device with a TPM: what it adds (oracle/tpm.py)
         self.rk = self.ticket = None
 
@@ -46,6 +47,8 @@ class Device:
            bound=True, freshness=None, extra_data=None, log=None):
         """@log: the boot log that is shown. @evidence: a signed one, somebody's, as it is. @bound: the signature covers E and Q. @extra_data: what is quoted instead of hash(ev)."""
         self.ctr = ctr if ctr is not None else self.ctr + 1
+        extra = {**(extra or {}), 3: self.lineage} if self.quote and self.lineage else extra
+        self.asked = self.ctr
         ev = [eid or self.eid, self.ctr, measurement or self.measurement, freshness, have] + ([extra] if extra else [])
         quote = self.quote and [self.quote[0] + self.ctr, *self.quote[1:]]  # its clock goes on
         request = flight.Request(q, number, ev, signer or self.d, cert, e, evidence, bound, quote, extra_data, log)
@@ -57,7 +60,7 @@ class Device:
         """The map in M2; keeps ticket and rk."""
         plain, self.plain_octets, rk = flight.open_m2(self, message)
         if 2 in plain:
-            self.ticket, self.rk = plain[2], rk
+            self.ticket, self.rk, self.lineage = plain[2], rk, self.asked
         return plain
 
     def c1(self, ctr=None, report=None, ticket=None, rk=None):

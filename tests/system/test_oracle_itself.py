@@ -214,7 +214,7 @@ class Document(unittest.TestCase):
         good_ev = [EID, 1, bytes(32), None, None]
         self.doc.check("ev", flight.claims(good_ev))
         bad = [good_ev + [{}, {}], [EID[:15]] + good_ev[1:], [EID, 2**32] + good_ev[2:], [EID, True] + good_ev[2:],
-               good_ev[:3] + [[3, bytes(16)], None], good_ev[:4] + [[ICCID[:9] + b"\0", 1]], good_ev + [{3: 1}]]
+               good_ev[:3] + [[3, bytes(16)], None], good_ev[:4] + [[ICCID[:9] + b"\0", 1]], good_ev + [{4: 1}]]
         without_nonce = flight.claims([*good_ev[:3], [2, bytes(16)], None])
         del without_nonce[flight.NONCE]
         cases = [*(("ev", flight.claims(ev)) for ev in bad), ("ev", without_nonce), ("ev", {**flight.claims(good_ev), flight.NONCE: bytes(16)}),
@@ -298,12 +298,13 @@ class Sizes(unittest.TestCase):
         self.assertEqual([self.m1(have)], self.octets("M1 by reference, MCIM installed"))
         self.assertEqual([self.m1(certificate=self.certificate), self.m1(have, certificate=self.certificate)], self.octets("M1 with certificate"))
         quote = [2**48, self.TOP, self.TOP, True, 2**64 - 1, tpm.PCRS]
-        self.assertEqual([self.m1(quote=quote), self.m1(have, quote=quote)], self.octets("M1 with quote, by reference"))
-        self.assertEqual([self.m1(certificate=self.certificate, quote=quote), self.m1(have, certificate=self.certificate, quote=quote)],
+        later = {3: self.TOP}
+        self.assertEqual([self.m1(quote=quote), self.m1(have, later, quote=quote)], self.octets("M1 with quote, by reference"))
+        self.assertEqual([self.m1(certificate=self.certificate, quote=quote), self.m1(have, later, certificate=self.certificate, quote=quote)],
                          self.octets("M1 with quote and certificate"))
         shown = {"quote": quote, "log": [[8, bytes(32), name] for name in ("launch", "tre", "agent", "config")]}
-        self.assertEqual([self.m1(**shown), self.m1(have, **shown)], self.octets("M1 with quote and boot log, by reference"))
-        self.assertEqual([self.m1(certificate=self.certificate, **shown), self.m1(have, certificate=self.certificate, **shown)],
+        self.assertEqual([self.m1(**shown), self.m1(have, later, **shown)], self.octets("M1 with quote and boot log, by reference"))
+        self.assertEqual([self.m1(certificate=self.certificate, **shown), self.m1(have, later, certificate=self.certificate, **shown)],
                          self.octets("M1 with quote, certificate and boot log"))
         echo = len(coap.request("f", b"x", echo=bytes(8))) - len(coap.request("f", b"x"))
         self.assertEqual([self.m1(extra=extra) - self.m1() + echo + len(cbor.encode(bytes(12)))], self.octets("failure, tamper, Echo, gate MAC"))

@@ -73,6 +73,9 @@ class Copied(unittest.TestCase):
         self.goes_on(self.device)
         other = self.copy()
         other.on()
+        # Its ticket is that of yesterday's flight, its report the receipt: the row is asked. And the original's check-in has moved the row's
+        # counter to that of its flight.
+        self.assertEqual(self.live.contact(other, "check-in")["result"], "refused")
         self.for_ever(other)
         self.goes_on(self.device)
 

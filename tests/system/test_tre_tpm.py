@@ -200,13 +200,13 @@ class Alone(Case):
     def test_copy_that_is_told_so_says_it_in_every_request_and_keeps_its_subscription(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
         ctr = self.tre.ask(STATE)[5]
-        self.assertEqual(self.refused(TPM_STATE), [])
+        self.assertEqual(self.refused(TPM_STATE), [{3: ctr}])
         self.assertEqual(self.tre.ask(STATE)[5], ctr + 1)  # no step ahead
         self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])
         self.tre.restart()
-        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31}])
+        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31, 3: ctr}])
         self.assertEqual(self.tre.fly(), NOTHING)  # nor does an answer make it forget
-        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31}])
+        self.assertEqual(self.refused(TPM_STATE), [{2: 1 << 31, 3: ctr + 3}])
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
 
     def show(self, octets):

@@ -27,7 +27,7 @@ static enum smr_err decode_ev(struct smr_bytes encoded, struct smr_evidence *out
 }
 
 /* ev with every member set, or not, by the bits of @p variant. */
-#define EV_VARIANTS 24u
+#define EV_VARIANTS 48u
 static struct smr_evidence ev_variant(const struct scene *s, unsigned variant)
 {
 	struct smr_evidence ev = {.eid = s->evidence.eid, .ctr = variant};
@@ -50,6 +50,7 @@ static struct smr_evidence ev_variant(const struct scene *s, unsigned variant)
 		ev.failed_reason = SMR_E_UNOPENED;
 	}
 	ev.tamper = variant / 12 & 1 ? 0x80000001u : 0;
+	ev.lineage = variant / 24 & 1 ? UINT32_MAX : 0;
 	return ev;
 }
 
@@ -126,7 +127,8 @@ static void test_ev_with_a_breach_of_the_grammar_is_malformed(void **state)
 		{5, 2, {0xf6, 0xf6}},						/* extra is missing */
 		{5, 3, {0xf6, 0xf6, 0xa0}},					/* empty extra */
 		{5, 5, {0xf6, 0xf6, 0xa1, 0x02, 0x00}},				/* tamper 0 */
-		{5, 5, {0xf6, 0xf6, 0xa1, 0x03, 0x01}},				/* unknown key */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x03, 0x00}},				/* lineage 0 */
+		{5, 5, {0xf6, 0xf6, 0xa1, 0x04, 0x01}},				/* unknown key */
 		{5, 5, {0xf6, 0xf6, 0xa1, 0x00, 0x01}},				/* unknown key */
 		{5, 5, {0xf6, 0xf6, 0xa1, 0x21, 0x01}},				/* unknown key */
 		{5, 9, {0xf6, 0xf6, 0xa2, 0x02, 0x01, 0x01, 0x82, 0x05, 0x01}}, /* keys descend */

@@ -324,6 +324,7 @@ static void test_flight_of_a_tpm_that_went_back_changes_nothing(void **unused)
 		struct smr_row row = row_in(SMR_ROW_INSTALLED);
 		struct smr_verdict v;
 
+		ev.lineage = ROW_LINEAGE;
 		row.tpm = memory(5, 1000, FLIGHT_CTR);
 		v = smr_rules_flight(&row, &ev, &quote, new_hash);
 		if (v.refusal != cases[i].refusal)
@@ -363,6 +364,34 @@ static void test_flight_of_a_tpm_is_remembered_from_the_first_and_sent_again_tak
 	assert_int_equal(v.refusal, SMR_REFUSAL_NONE);
 	assert_memory(&v.tpm, row.tpm);
 	assert_int_equal(smr_rules_flight(&row, &ev, &quote, old_hash).refusal, SMR_REFUSAL_TPM_STATE);
+}
+
+/* Check-ins have moved the row's counter, with a ticket of its last flight that was answered. */
+static void test_flight_of_a_tpm_that_does_not_know_the_rows_lineage_changes_nothing(void **unused)
+{
+	static const struct {
+		uint32_t flight_ctr, ctr, lineage;
+		enum smr_refusal refusal;
+	} cases[] = {
+		{FLIGHT_CTR, ROW_CTR + 1, ROW_LINEAGE, SMR_REFUSAL_NONE},
+		{FLIGHT_CTR, ROW_CTR + 1, ROW_LINEAGE + 1, SMR_REFUSAL_NONE}, /* the store is an older copy */
+		{FLIGHT_CTR, ROW_CTR + 1, ROW_LINEAGE - 1, SMR_REFUSAL_TPM_STATE},
+		{FLIGHT_CTR, ROW_CTR + 1, 0, SMR_REFUSAL_TPM_STATE},
+		{FLIGHT_CTR, ROW_CTR, ROW_LINEAGE - 1, SMR_REFUSAL_TPM_STATE}, /* and is not told to step ahead */
+		{ROW_CTR, ROW_CTR + 1, ROW_LINEAGE - 1, SMR_REFUSAL_NONE},     /* no check-in: the answer may be lost */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
+		const struct smr_tpm_quote quote = {.resets = 5, .clock_ms = 1001};
+		struct smr_evidence ev = evidence_of(HAVE_PACKAGE, cases[i].ctr);
+		struct smr_row row = row_in(SMR_ROW_INSTALLED);
+
+		ev.lineage = cases[i].lineage;
+		row.tpm = memory(5, 1000, cases[i].flight_ctr);
+		if (smr_rules_flight(&row, &ev, &quote, new_hash).refusal != cases[i].refusal)
+			fail_msg("case %zu", i);
+	}
 }
 
 /* A TRE that was told says so for ever after; what its counter and clock are by then does not matter. */
@@ -612,6 +641,7 @@ int main(void)
 		cmocka_unit_test(test_flight_first_reply_lost_offers_the_same_row_again),
 		cmocka_unit_test(test_flight_of_a_tpm_that_went_back_changes_nothing),
 		cmocka_unit_test(test_flight_of_a_tpm_is_remembered_from_the_first_and_sent_again_taken),
+		cmocka_unit_test(test_flight_of_a_tpm_that_does_not_know_the_rows_lineage_changes_nothing),
 		cmocka_unit_test(test_flight_of_a_copy_that_was_told_is_refused_whatever_its_clock),
 		cmocka_unit_test(test_checkin_each_state_with_each_receipt_follows_the_table),
 		cmocka_unit_test(test_checkin_with_a_ticket_of_another_shipment_is_refused),

@@ -85,6 +85,18 @@ static struct smr_tre_durable *full(void)
 	return s;
 }
 
+/** The same of a device whose keys are in its TPM: they leave room for what it has to remember besides. */
+static struct smr_tre_durable *full_with_tpm(void)
+{
+	struct smr_tre_durable *s = full();
+
+	memset(s->d, 0, sizeof(s->d));
+	memset(s->t, 0, sizeof(s->t));
+	s->keys_in_platform = true;
+	s->lineage = UINT32_MAX;
+	return s;
+}
+
 static struct smr_bytes encode(const struct smr_tre_durable *s, uint8_t room[SMR_TRE_RECORD_MAX])
 {
 	struct smr_bytes out = SMR_NONE;
@@ -107,6 +119,25 @@ static void test_record_of_a_full_state_fits_and_comes_back(void **state)
 	/* Room that no state can use is RAM taken from a small device. */
 	assert_true(record.len + SEALED <= SMR_TRE_RECORD_MAX);
 	assert_in_range(SMR_TRE_RECORD_MAX - SEALED - record.len, 0, 64);
+	free(s);
+	free(back);
+}
+
+static void test_record_of_a_device_with_a_tpm_comes_back_with_its_lineage(void **state)
+{
+	struct smr_tre_durable *s = full_with_tpm();
+	struct smr_tre_durable *back = calloc(1, sizeof(*back));
+	uint8_t room[SMR_TRE_RECORD_MAX];
+	struct smr_bytes record = encode(s, room);
+
+	(void)state;
+	assert_non_null(back);
+	assert_int_equal(smr_tre_record_decode(record, back), SMR_OK);
+	assert_memory_equal(s, back, sizeof(*s));
+	s->lineage = 0; /* as it was before there was this member */
+	record = encode(s, room);
+	assert_int_equal(smr_tre_record_decode(record, back), SMR_OK);
+	assert_memory_equal(s, back, sizeof(*s));
 	free(s);
 	free(back);
 }
@@ -154,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_record_of_a_full_state_fits_and_comes_back),
+		cmocka_unit_test(test_record_of_a_device_with_a_tpm_comes_back_with_its_lineage),
 		cmocka_unit_test(test_record_cut_at_any_length_is_refused_and_leaves_nothing),
 		cmocka_unit_test(test_record_with_fewer_mcims_is_read),
 	};

@@ -84,6 +84,8 @@ MUTANTS = [
            (("store/sqlite/commit.c", "smr_query_step(&q) && smr_column_int(&q, 0) == change->revision;", "smr_query_step(&q);"),)),
     Mutant("row_without_tpm_clock", "the TPM's clock against the row", ("samarad",),
            (("core/rules.c", "if (!now->known || !row->tpm.known || contact == CONTACT_RESEND)", "if (contact != CONTACT_STALE)"),)),
+    Mutant("row_without_tpm_lineage", "the flight that a device with a TPM had its ticket from", ("samarad",),
+           (("core/rules.c", "if (row->ctr > flight_ctr && evidence->lineage < row->lineage)\n\t\treturn true;\n", ""),)),
     Mutant("worker_commits_what_it_has", "nothing: a loaded worker does not receive on into its batch", ("samarad",),
            (("server/worker.c", "while (more && wants_more(w, b)) {", "while (more && wants_more(w, b) && false) {"),), control=True),
     Mutant("row_for_any_operator", "that a live row is its operator's alone", ("samara",),

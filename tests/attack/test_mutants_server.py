@@ -117,7 +117,7 @@ class Flight(ServerBites):
 
 class FlightOfATpm(ServerBites):
     """Devices with a TPM; who has the main system has d sign what he likes, and quote PCRs that he can reset."""
-    DEVICES = 12
+    DEVICES = 16
     WORLD = {"boot_log": [[8, wire.sha256(b"launcher"), "launch"], [8, wire.sha256(b"tre"), "tre"], [9, wire.sha256(b"firmware"), "firmware"]]}
 
     def thief(self, device):
@@ -161,6 +161,25 @@ class FlightOfATpm(ServerBites):
             other.quote = [device.quote[0] - 100, *device.quote[1:]]
             return self.granted(self.fly(other, ctr=device.ctr + 50), TPM_STATE)
         self.bites("row_without_tpm_clock", attack)
+
+    def test_row_without_tpm_lineage(self):
+        """The copy has waited until its clock, and asked in vain until its counter, was ahead of the original's, whose check-in the row has seen since."""
+        def attack(device, _):
+            other = self.thief(device)
+            self.provision(device)
+            return self.granted(self.fly(other, ctr=device.ctr + 50, have=device.have), TPM_STATE)
+        self.bites("row_without_tpm_lineage", attack)
+
+    def test_request_with_a_quote_replayed_is_refused_and_changes_nothing(self):
+        """Older, or once the row has moved on; whoever plays it has no e that opens the answer."""
+        device = self.new()
+        first, other = self.o.m1(device), self.thief(device)
+        self.assertEqual(self.udp.ask("f", first)[0], "2.04")
+        receipt = self.o.install(device, self.fly(device))
+        self.assertEqual(other.open_m2(self.udp.ask("f", first)[1]), {0: TPM_STATE})
+        self.assertIn(2, self.check_in(device, {1: [receipt], 2: 1}))
+        device.have = [receipt[1], receipt[2]]
+        self.serves(device)
 
     def test_copy_of_a_tpm_that_was_told_is_refused_whatever_its_clock(self):
         device = self.new()

@@ -104,8 +104,14 @@ def one_life(place, program=faults.programs(BUILD)["samara-tre"]):
 
 
 def of_boot(tre, boot, wanted):
-    """The places of a boot's only process that are passed in these steps."""
-    return [(boot, place) for place, step in zip(faults.places(tre.by_boot[boot][0]), steps_of(tre, boot)) if wanted(step)]
+    """The places of a boot's only process that are passed in these steps, as far as they are those of a TPM."""
+    return [(boot, place) for place, step in zip(faults.places(tre.by_boot[boot][0]), steps_of(tre, boot)) if wanted(step) and is_own(place[0], step[0])]
+
+
+def is_own(name, step):
+    """Not of the record and of answers, which are those of every TRE."""
+    what = name.split()[-1]
+    return what not in ("record", "answer") and (what != "file" or step in ("start", "prepare_next"))
 
 
 def steps_of(tre, boot):

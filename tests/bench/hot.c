@@ -22,6 +22,7 @@
 #include "tests/bench/hot.h"
 
 #define BATCH_MAX 1024u
+#define SCATTER 2654435761u /* prime: each row once, and neighbours far apart */
 
 enum step { STEP_OPEN, STEP_LOOK_UP, STEP_JUDGE, STEP_COMMIT, STEP_ANSWER, STEPS };
 static const char *const step_names[STEPS] = {"open", "look up", "judge", "commit", "answer"};
@@ -256,7 +257,7 @@ static void measure(struct run *r)
 
 	hot_check(requests ? SMR_OK : SMR_E_NO_MEMORY, "requests");
 	for (uint64_t i = 0; i < o->requests; i++)
-		hot_make_m1(r->world, i * 1000003 % o->rows, o->start, &requests[i]);
+		hot_make_m1(r->world, i * SCATTER % o->rows, o->start, &requests[i]);
 	r->steps = (struct smr_steps){.ring = r->world->ring,
 				      .pending = smr_pending_hold(r->world->pending),
 				      .metrics = &r->world->metrics,

@@ -7,7 +7,7 @@
 #ifndef SMR_ATTEST_H
 #define SMR_ATTEST_H
 
-#include "core/tpm_quote.h"
+#include "core/tpm_credential.h"
 
 /** How a device attests, as its supplier states it. Values are on the wire. */
 enum smr_platform { SMR_PLATFORM_SOFTWARE = 0, SMR_PLATFORM_TPM = 1 };
@@ -51,6 +51,10 @@ struct smr_agreer {
 	void *context;
 	/** x coordinate of own·peer, secret. */
 	enum smr_err (*agree)(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN]);
+	/** What a credential for one of its keys protects (core/tpm_credential.h), secret. NULL: they are not in a TPM. SMR_E_UNOPENED: made
+	 * for another TPM or another key, or altered. */
+	enum smr_err (*activate)(void *context, enum smr_own_key key, struct smr_bytes credential,
+				 uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN]);
 };
 
 /** Agree with @p peer. Errors are those of the seam or of the platform. */

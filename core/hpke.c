@@ -145,20 +145,32 @@ enum smr_err smr_hpke_seal(const struct smr_pubkey *to, struct smr_bytes info, s
 	return smr_hpke_seal_with(&ephemeral, to, NULL, info, ad, plain, out);
 }
 
-enum smr_err smr_hpke_open(const struct smr_agreer *own, const struct smr_hpke_psk *psk, struct smr_bytes info,
-			   struct smr_bytes ad, struct smr_bytes sealed, struct smr_space *out)
+enum smr_err smr_hpke_open_with(const struct smr_agreer *own, const struct smr_pubkey *enc,
+				const struct smr_hpke_psk *psk, struct smr_bytes info, struct smr_bytes ad,
+				struct smr_bytes cipher, struct smr_space *out)
+{
+	__attribute__((cleanup(wipe_message_key))) struct message_key mk;
+
+	if (cipher.len < SMR_AEAD_TAG_LEN)
+		return SMR_E_UNOPENED;
+	if (out->len < cipher.len - SMR_AEAD_TAG_LEN)
+		return SMR_E_NO_ROOM;
+	SMR_TRY(message_key(own, enc, enc->point, smr_agreer_point(own), psk, info, &mk));
+	SMR_TRY(smr_aead_open(mk.key, mk.nonce, ad, cipher, out->ptr));
+	out->len = cipher.len - SMR_AEAD_TAG_LEN;
+	return SMR_OK;
+}
+
+enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, struct smr_bytes ad,
+			   struct smr_bytes sealed, struct smr_space *out)
 {
 	__attribute__((cleanup(smr_pubkey_wipe))) struct smr_pubkey enc = {0};
-	__attribute__((cleanup(wipe_message_key))) struct message_key mk;
 
 	if (sealed.len < SMR_HPKE_OVERHEAD)
 		return SMR_E_UNOPENED;
 	if (out->len < sealed.len - SMR_HPKE_OVERHEAD)
 		return SMR_E_NO_ROOM;
 	SMR_TRY(smr_pubkey_import(&enc, smr_bytes_of(sealed.ptr, SMR_POINT_LEN)));
-	SMR_TRY(message_key(own, &enc, enc.point, smr_agreer_point(own), psk, info, &mk));
-	SMR_TRY(smr_aead_open(mk.key, mk.nonce, ad,
-			      smr_bytes_of(sealed.ptr + SMR_POINT_LEN, sealed.len - SMR_POINT_LEN), out->ptr));
-	out->len = sealed.len - SMR_HPKE_OVERHEAD;
-	return SMR_OK;
+	return smr_hpke_open_with(own, &enc, NULL, info, ad,
+				  smr_bytes_of(sealed.ptr + SMR_POINT_LEN, sealed.len - SMR_POINT_LEN), out);
 }

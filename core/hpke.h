@@ -42,15 +42,22 @@ enum smr_err smr_hpke_seal_with(const struct smr_privkey *ephemeral, const struc
 				struct smr_bytes plain, struct smr_space *out) SMR_MUST_USE;
 
 /**
- * Open what was sealed to @p own.
+ * Open what was sealed to @p own in base mode.
  *
- * @param psk  the one that it was sealed with; NULL: base mode.
  * @param out  [in,out] room; on return the length is sealed.len - SMR_HPKE_OVERHEAD.
- * @return SMR_E_UNOPENED: not for this key, pre-shared key, mode, info or ad, or altered, or too short; SMR_E_BAD_POINT: enc is
- *         no point of the curve; SMR_E_NO_ROOM; SMR_E_INVALID as above; SMR_E_CRYPTO, or what @p own fails with. On error @p out
- *         holds no plaintext.
+ * @return SMR_E_UNOPENED: not for this key, mode, info or ad, or altered, or too short; SMR_E_BAD_POINT: enc is no point of the
+ *         curve; SMR_E_NO_ROOM; SMR_E_CRYPTO, or what @p own fails with. On error @p out holds no plaintext.
  */
-enum smr_err smr_hpke_open(const struct smr_agreer *own, const struct smr_hpke_psk *psk, struct smr_bytes info,
-			   struct smr_bytes ad, struct smr_bytes sealed, struct smr_space *out) SMR_MUST_USE;
+enum smr_err smr_hpke_open(const struct smr_agreer *own, struct smr_bytes info, struct smr_bytes ad,
+			   struct smr_bytes sealed, struct smr_space *out) SMR_MUST_USE;
+
+/**
+ * The same in either mode, with enc apart.
+ * @param psk     the one that it was sealed with; NULL: base mode. SMR_E_INVALID as above.
+ * @param cipher  what follows enc: the ciphertext with its tag.
+ */
+enum smr_err smr_hpke_open_with(const struct smr_agreer *own, const struct smr_pubkey *enc,
+				const struct smr_hpke_psk *psk, struct smr_bytes info, struct smr_bytes ad,
+				struct smr_bytes cipher, struct smr_space *out) SMR_MUST_USE;
 
 #endif

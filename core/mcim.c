@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/mcim.h"
 
-#include "core/hpke.h"
-
+#define INFO SMR_TEXT("samara1 mcim")
+#define PSK_ID SMR_TEXT("samara1 tpm")
 #define INTERVAL_MIN_S 60u
 #define INTERVAL_MAX_S 31536000u
-#define BINDING_MAX 96u
+#define BINDING_MAX 80u
 
 void smr_mcim_wipe(struct smr_mcim *mcim)
 {
@@ -50,7 +50,8 @@ static void get_secret(struct smr_reader *r, uint8_t out[32], uint8_t *len)
 	*len = (uint8_t)bytes.len;
 }
 
-static enum smr_err get_mcim(struct smr_bytes encoded, struct smr_mcim *m)
+/** Not inlined, for the same reason as activate below. */
+__attribute__((noinline)) static enum smr_err get_mcim(struct smr_bytes encoded, struct smr_mcim *m)
 {
 	struct smr_reader r = smr_reader_init(encoded);
 	uint8_t opc_len = 0;
@@ -91,8 +92,9 @@ static enum smr_err encode_binding(const struct smr_mcim_binding *b, struct smr_
 	return smr_writer_done(&w, out);
 }
 
-enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_binding *binding,
-			   const struct smr_mcim *mcim, struct smr_space *x)
+static enum smr_err seal(const struct smr_privkey *ephemeral, const struct smr_pubkey *t,
+			 const struct smr_hpke_psk *psk, const struct smr_mcim_binding *binding,
+			 const struct smr_mcim *mcim, struct smr_space *out)
 {
 	uint8_t plain[SMR_MCIM_PLAIN_MAX];
 	uint8_t ad_room[BINDING_MAX];
@@ -106,28 +108,124 @@ enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_bin
 	put_mcim(&w, mcim);
 	err = smr_writer_done(&w, &encoded);
 	if (err == SMR_OK)
-		err = smr_hpke_seal(t, SMR_TEXT("samara1 mcim"), ad, encoded, x);
+		err = smr_hpke_seal_with(ephemeral, t, psk, INFO, ad, encoded, out);
 	SMR_WIPE(plain);
+	return err;
+}
+
+enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_binding *binding,
+			   const struct smr_mcim *mcim, struct smr_space *x)
+{
+	__attribute__((cleanup(smr_privkey_wipe))) struct smr_privkey ephemeral = {0};
+
+	SMR_TRY(smr_privkey_generate(&ephemeral));
+	return seal(&ephemeral, t, NULL, binding, mcim, x);
+}
+
+/** A pre-shared key, and what has its credential under the ephemeral key that seals too. */
+static enum smr_err make_psk(const struct smr_privkey *ephemeral, const struct smr_pubkey *t,
+			     const struct smr_pubkey *ek, uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
+			     uint8_t part[SMR_TPM_PROTECTED_LEN])
+{
+	uint8_t name[SMR_TPM_NAME_LEN];
+
+	SMR_TRY(smr_tpm_name_t(t->point, name));
+	SMR_TRY(smr_random(secret, SMR_TPM_CREDENTIAL_SECRET_LEN));
+	return smr_tpm_credential_protect(ephemeral, ek, name, secret, part);
+}
+
+enum smr_err smr_mcim_seal_to_tpm(const struct smr_pubkey *t, const struct smr_pubkey *ek,
+				  const struct smr_mcim_binding *binding, const struct smr_mcim *mcim,
+				  struct smr_space *x)
+{
+	__attribute__((cleanup(smr_privkey_wipe))) struct smr_privkey ephemeral = {0};
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN];
+	const struct smr_hpke_psk psk = {SMR_ARRAY(secret), PSK_ID};
+	uint8_t part[SMR_TPM_PROTECTED_LEN];
+	const size_t before =
+		SMR_X_FOR_TPM_HEAD - SMR_POINT_LEN; /* the uncompressed enc ends where the ciphertext begins */
+	struct smr_space sealed;
+	enum smr_err err;
+
+	if (x->len < SMR_X_FOR_TPM_HEAD)
+		return SMR_E_NO_ROOM;
+	sealed = (struct smr_space){x->ptr + before, x->len - before};
+	SMR_TRY(smr_privkey_generate(&ephemeral));
+	err = make_psk(&ephemeral, t, ek, secret, part);
+	if (err == SMR_OK)
+		err = seal(&ephemeral, t, &psk, binding, mcim, &sealed);
+	SMR_WIPE(secret);
+	if (err != SMR_OK)
+		return err;
+	smr_point_compress(ephemeral.point, x->ptr);
+	memcpy(x->ptr + SMR_POINT_COMPRESSED_LEN, part, sizeof(part));
+	x->len = before + sealed.len;
+	return SMR_OK;
+}
+
+static enum smr_err open_sealed(const struct smr_agreer *t, const struct smr_pubkey *enc,
+				const struct smr_hpke_psk *psk, const struct smr_mcim_binding *binding,
+				struct smr_bytes cipher, struct smr_mcim *out)
+{
+	uint8_t plain[SMR_MCIM_PLAIN_MAX];
+	uint8_t ad_room[BINDING_MAX];
+	struct smr_space room = {plain, sizeof(plain)};
+	struct smr_bytes ad;
+	enum smr_err err;
+
+	if (cipher.len > SMR_MCIM_PLAIN_MAX + SMR_AEAD_TAG_LEN)
+		return SMR_E_MALFORMED;
+	SMR_TRY(encode_binding(binding, (struct smr_space){ad_room, sizeof(ad_room)}, &ad));
+	err = smr_hpke_open_with(t, enc, psk, INFO, ad, cipher, &room);
+	if (err == SMR_OK)
+		err = get_mcim(smr_bytes_of(room.ptr, room.len), out);
+	SMR_WIPE(plain);
+	return err;
+}
+
+/** Have the platform give the pre-shared key out. Not inlined: its room is free again when t agrees. */
+__attribute__((noinline)) static enum smr_err activate(const struct smr_agreer *t, const struct smr_pubkey *enc,
+						       struct smr_bytes x,
+						       uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
+{
+	uint8_t credential[SMR_TPM_CREDENTIAL_LEN];
+
+	if (t->activate == NULL)
+		return SMR_E_UNSUPPORTED;
+	smr_tpm_credential_lay_out(enc->point, x.ptr + SMR_POINT_COMPRESSED_LEN, credential);
+	return t->activate(t->context, SMR_OWN_T, SMR_ARRAY(credential), secret);
+}
+
+static enum smr_err open_x(const struct smr_agreer *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
+			   struct smr_mcim *out)
+{
+	__attribute__((cleanup(smr_pubkey_wipe))) struct smr_pubkey enc = {0};
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN];
+	const struct smr_hpke_psk psk = {SMR_ARRAY(secret), PSK_ID};
+	bool in_tpm = x.len != 0 && x.ptr[0] != 0x04;
+	size_t head = in_tpm ? SMR_X_FOR_TPM_HEAD : SMR_POINT_LEN;
+	enum smr_err err;
+
+	if (x.len < head + SMR_AEAD_TAG_LEN)
+		return SMR_E_UNOPENED;
+	SMR_TRY(smr_pubkey_import(&enc, smr_bytes_of(x.ptr, in_tpm ? SMR_POINT_COMPRESSED_LEN : SMR_POINT_LEN)));
+	err = in_tpm ? activate(t, &enc, x, secret) : SMR_OK;
+	if (err == SMR_OK)
+		err = open_sealed(t, &enc, in_tpm ? &psk : NULL, binding, smr_bytes_of(x.ptr + head, x.len - head),
+				  out);
+	SMR_WIPE(secret);
 	return err;
 }
 
 enum smr_err smr_mcim_open(const struct smr_agreer *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
 			   struct smr_mcim *out)
 {
-	uint8_t plain[SMR_X_MAX - SMR_HPKE_OVERHEAD];
-	uint8_t ad_room[BINDING_MAX];
-	struct smr_space room = {plain, sizeof(plain)};
-	struct smr_bytes ad;
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
 	if (x.len > SMR_X_MAX)
 		return SMR_E_MALFORMED;
-	SMR_TRY(encode_binding(binding, (struct smr_space){ad_room, sizeof(ad_room)}, &ad));
-	err = smr_hpke_open(t, NULL, SMR_TEXT("samara1 mcim"), ad, x, &room);
-	if (err == SMR_OK)
-		err = get_mcim(smr_bytes_of(room.ptr, room.len), out);
-	SMR_WIPE(plain);
+	err = open_x(t, binding, x, out);
 	if (err != SMR_OK)
 		smr_mcim_wipe(out);
 	return err;

@@ -3,18 +3,23 @@
  * @file mcim.h
  * The MCIM as the operator seals it to one TRE (X), its authorisation (W), and the package that carries both.
  *
- * X = HPKE seal to T; info "samara1 mcim"; associated data = CBOR [operator point, EID, ICCID, serial].
+ * X = HPKE seal to T; info "samara1 mcim"; associated data = CBOR [operator point, EID, ICCID, serial]. For a device with a TPM whose
+ *     maker the operator trusts: enc, compressed | part of a credential | ciphertext of HPKE in mode_psk, psk_id "samara1 tpm"; the
+ *     pre-shared key is what that TPM gives out for the credential, which enc and that part make up, to who may use t. The first octet
+ *     tells the forms apart: 04, or 02 and 03.
  * W = detached signature of the operator over CBOR [EID, ICCID, serial, SHA-256(X), SHA-256(order) or null].
  */
 #ifndef SMR_MCIM_H
 #define SMR_MCIM_H
 
 #include "core/aka/aka.h"
-#include "core/attest.h"
+#include "core/hpke.h"
 #include "core/object.h"
+#include "core/tpm_credential.h"
 
-#define SMR_MCIM_PLAIN_MAX 192u
-#define SMR_X_MAX 288u
+#define SMR_MCIM_PLAIN_MAX 112u
+#define SMR_X_FOR_TPM_HEAD (SMR_POINT_COMPRESSED_LEN + SMR_TPM_PROTECTED_LEN)
+#define SMR_X_MAX (SMR_X_FOR_TPM_HEAD + SMR_MCIM_PLAIN_MAX + SMR_AEAD_TAG_LEN)
 
 /** The content of X: a subscription. Wiped by smr_mcim_wipe. */
 struct smr_mcim {
@@ -44,10 +49,19 @@ struct smr_mcim_binding {
 enum smr_err smr_mcim_seal(const struct smr_pubkey *t, const struct smr_mcim_binding *binding,
 			   const struct smr_mcim *mcim, struct smr_space *x) SMR_MUST_USE;
 /**
- * Open in the TRE.
+ * Seal so that X opens only in one TPM: that which holds the endorsement key @p ek, if it made @p t there. Who has the private half of
+ * @p t elsewhere opens nothing: so the word of whoever certified @p t is not enough to get at the subscription.
+ * @param ek  the operator has verified that a TPM's maker vouches for it.
+ */
+enum smr_err smr_mcim_seal_to_tpm(const struct smr_pubkey *t, const struct smr_pubkey *ek,
+				  const struct smr_mcim_binding *binding, const struct smr_mcim *mcim,
+				  struct smr_space *x) SMR_MUST_USE;
+/**
+ * Open in the TRE, in either form: which one it is was the operator's to decide, and W is its word for it.
  * @param out  [out] all zero unless SMR_OK. Secret: smr_mcim_wipe on every path.
- * @return SMR_E_UNOPENED, _BAD_POINT: not for this device, operator, ICCID or serial, or altered; SMR_E_MALFORMED,
- * _UNSUPPORTED: the operator sealed something this TRE does not understand; SMR_E_CRYPTO, or what @p t fails with.
+ * @return SMR_E_UNOPENED, _BAD_POINT: not for this device, TPM, operator, ICCID or serial, or altered; SMR_E_MALFORMED,
+ * _UNSUPPORTED: the operator sealed something this TRE does not understand, or for a TPM and there is none; SMR_E_CRYPTO, or what @p t
+ * fails with.
  */
 enum smr_err smr_mcim_open(const struct smr_agreer *t, const struct smr_mcim_binding *binding, struct smr_bytes x,
 			   struct smr_mcim *out) SMR_MUST_USE;

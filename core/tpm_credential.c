@@ -87,38 +87,41 @@ static enum smr_err protect(const struct secret *seed, const uint8_t name[SMR_TP
 	return smr_hmac_sha256(SMR_ARRAY(key.octets), parts, SMR_COUNT(parts), mac);
 }
 
-/* TPM2B_ENCRYPTED_SECRET: of a key on a curve the ephemeral point. */
-static void put_point(const uint8_t point[SMR_POINT_LEN], uint8_t out[SMR_TPM_ENCRYPTED_SECRET_LEN])
-{
-	smr_put_be16(out, SMR_TPM_ENCRYPTED_SECRET_LEN - 2);
-	smr_put_be16(out + 2, COORDINATE_LEN);
-	memcpy(out + 4, point + 1, COORDINATE_LEN);
-	smr_put_be16(out + 4 + COORDINATE_LEN, COORDINATE_LEN);
-	memcpy(out + 6 + COORDINATE_LEN, point + 1 + COORDINATE_LEN, COORDINATE_LEN);
-}
-
-enum smr_err smr_tpm_credential_make_with(const struct smr_privkey *ephemeral, const struct smr_pubkey *ek,
-					  const uint8_t name[SMR_TPM_NAME_LEN],
-					  const uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
-					  uint8_t out[SMR_TPM_CREDENTIAL_LEN])
+enum smr_err smr_tpm_credential_protect(const struct smr_privkey *ephemeral, const struct smr_pubkey *ek,
+					const uint8_t name[SMR_TPM_NAME_LEN],
+					const uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
+					uint8_t out[SMR_TPM_PROTECTED_LEN])
 {
 	__attribute__((cleanup(wipe_secret))) struct secret seed;
-	uint8_t *mac = out + 4;
-	uint8_t *identity = mac + SMR_HASH_LEN;
+	uint8_t *identity = out + SMR_HASH_LEN;
 	enum smr_err err = agree_on_seed(ephemeral, ek, &seed);
 
-	_Static_assert(SMR_TPM_ID_OBJECT_LEN == 2 + 2 + SMR_HASH_LEN + IDENTITY_LEN, "TPM2B_ID_OBJECT");
-	_Static_assert(SMR_TPM_ENCRYPTED_SECRET_LEN == 2 + 2 * (2 + COORDINATE_LEN), "TPM2B_ENCRYPTED_SECRET");
-	smr_put_be16(out, SMR_TPM_ID_OBJECT_LEN - 2);
-	smr_put_be16(out + 2, SMR_HASH_LEN);
-	put_point(ephemeral->point, out + SMR_TPM_ID_OBJECT_LEN);
+	_Static_assert(SMR_TPM_PROTECTED_LEN == SMR_HASH_LEN + IDENTITY_LEN, "integrityHMAC, encIdentity");
 	if (err == SMR_OK)
 		err = encrypt_identity(&seed, name, secret, identity);
 	if (err == SMR_OK)
-		err = protect(&seed, name, identity, mac);
+		err = protect(&seed, name, identity, out);
 	if (err != SMR_OK) /* the secret may lie there in clear */
-		smr_wipe(out, SMR_TPM_CREDENTIAL_LEN);
+		smr_wipe(out, SMR_TPM_PROTECTED_LEN);
 	return err;
+}
+
+void smr_tpm_credential_lay_out(const uint8_t point[SMR_POINT_LEN], const uint8_t part[SMR_TPM_PROTECTED_LEN],
+				uint8_t out[SMR_TPM_CREDENTIAL_LEN])
+{
+	uint8_t *encrypted =
+		out + SMR_TPM_ID_OBJECT_LEN; /* TPM2B_ENCRYPTED_SECRET: under a key on a curve the ephemeral point */
+
+	_Static_assert(SMR_TPM_ID_OBJECT_LEN == 2 + 2 + SMR_TPM_PROTECTED_LEN, "TPM2B_ID_OBJECT");
+	_Static_assert(SMR_TPM_ENCRYPTED_SECRET_LEN == 2 + 2 * (2 + COORDINATE_LEN), "TPM2B_ENCRYPTED_SECRET");
+	smr_put_be16(out, SMR_TPM_ID_OBJECT_LEN - 2);
+	smr_put_be16(out + 2, SMR_HASH_LEN);
+	memcpy(out + 4, part, SMR_TPM_PROTECTED_LEN);
+	smr_put_be16(encrypted, SMR_TPM_ENCRYPTED_SECRET_LEN - 2);
+	smr_put_be16(encrypted + 2, COORDINATE_LEN);
+	memcpy(encrypted + 4, point + 1, COORDINATE_LEN);
+	smr_put_be16(encrypted + 4 + COORDINATE_LEN, COORDINATE_LEN);
+	memcpy(encrypted + 6 + COORDINATE_LEN, point + 1 + COORDINATE_LEN, COORDINATE_LEN);
 }
 
 enum smr_err smr_tpm_credential_make(const struct smr_pubkey *ek, const uint8_t name[SMR_TPM_NAME_LEN],
@@ -126,7 +129,10 @@ enum smr_err smr_tpm_credential_make(const struct smr_pubkey *ek, const uint8_t 
 				     uint8_t out[SMR_TPM_CREDENTIAL_LEN])
 {
 	__attribute__((cleanup(smr_privkey_wipe))) struct smr_privkey ephemeral = {0};
+	uint8_t part[SMR_TPM_PROTECTED_LEN];
 
 	SMR_TRY(smr_privkey_generate(&ephemeral));
-	return smr_tpm_credential_make_with(&ephemeral, ek, name, secret, out);
+	SMR_TRY(smr_tpm_credential_protect(&ephemeral, ek, name, secret, part));
+	smr_tpm_credential_lay_out(ephemeral.point, part, out);
+	return SMR_OK;
 }

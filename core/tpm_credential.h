@@ -17,6 +17,8 @@
 #define SMR_TPM_ID_OBJECT_LEN 70u
 #define SMR_TPM_ENCRYPTED_SECRET_LEN 70u
 #define SMR_TPM_CREDENTIAL_LEN (SMR_TPM_ID_OBJECT_LEN + SMR_TPM_ENCRYPTED_SECRET_LEN)
+/** What does not follow from the ephemeral key: integrity and encrypted secret. */
+#define SMR_TPM_PROTECTED_LEN 66u
 /** As much as a TPM takes: the size of the endorsement key's name algorithm. */
 #define SMR_TPM_CREDENTIAL_SECRET_LEN 32u
 
@@ -31,10 +33,16 @@ enum smr_err smr_tpm_credential_make(const struct smr_pubkey *ek, const uint8_t 
 				     const uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
 				     uint8_t out[SMR_TPM_CREDENTIAL_LEN]) SMR_MUST_USE;
 
-/** The same with a given ephemeral key, for vectors. A given key must never serve two calls. */
-enum smr_err smr_tpm_credential_make_with(const struct smr_privkey *ephemeral, const struct smr_pubkey *ek,
-					  const uint8_t name[SMR_TPM_NAME_LEN],
-					  const uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
-					  uint8_t out[SMR_TPM_CREDENTIAL_LEN]) SMR_MUST_USE;
+/**
+ * The same under a given ephemeral key, and of the result the part that does not follow from that. One ephemeral key serves one credential.
+ * @return SMR_E_CRYPTO; then @p out is wiped.
+ */
+enum smr_err smr_tpm_credential_protect(const struct smr_privkey *ephemeral, const struct smr_pubkey *ek,
+					const uint8_t name[SMR_TPM_NAME_LEN],
+					const uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN],
+					uint8_t out[SMR_TPM_PROTECTED_LEN]) SMR_MUST_USE;
+/** The whole credential from its ephemeral point, uncompressed, and that part. */
+void smr_tpm_credential_lay_out(const uint8_t point[SMR_POINT_LEN], const uint8_t part[SMR_TPM_PROTECTED_LEN],
+				uint8_t out[SMR_TPM_CREDENTIAL_LEN]);
 
 #endif

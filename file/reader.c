@@ -161,7 +161,7 @@ static enum smr_err open_seal(struct smr_file_reader *reader, const struct smr_p
 	if (own == NULL)
 		return SMR_E_INVALID;
 	SMR_TRY(smr_file_seal_ad(&reader->info, (struct smr_space){room, sizeof(room)}, &ad));
-	err = smr_hpke_open(&kem, NULL, SMR_TEXT(SMR_LABEL_FILE_SEAL), ad, seal, &key);
+	err = smr_hpke_open(&kem, SMR_TEXT(SMR_LABEL_FILE_SEAL), ad, seal, &key);
 	return err == SMR_E_BAD_POINT ? SMR_E_MALFORMED : err;
 }
 

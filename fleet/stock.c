@@ -305,7 +305,7 @@ static enum smr_err await(struct stock *s, const struct sealed *sealed)
 /* Nobody opens or verifies it: what counts is its length. */
 static void invent(struct stock *s, struct sealed *out)
 {
-	uint64_t chance[(SMR_X_MAX + SMR_SIG_LEN) / 8];
+	uint64_t chance[(SMR_X_MAX + SMR_SIG_LEN + 7) / 8];
 
 	for (size_t i = 0; i < SMR_COUNT(chance); i++)
 		chance[i] = smr_dice_next(&s->dice);

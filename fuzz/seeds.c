@@ -197,7 +197,7 @@ static void save_mcim(const char *name, bool tuak)
 	smr_put_bytes(&w, smr_iccid_bytes(&binding.iccid));
 	smr_put_uint(&w, binding.serial);
 	FUZZ_CHECK(smr_mcim_seal(&fuzz_key(FUZZ_T)->pub, &binding, &mcim, &x) == SMR_OK);
-	FUZZ_CHECK(smr_hpke_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, NULL, SMR_TEXT("samara1 mcim"),
+	FUZZ_CHECK(smr_hpke_open(&(struct smr_agreer){.key = &fuzz_key(FUZZ_T)->own}, SMR_TEXT("samara1 mcim"),
 				 smr_bytes_of(w.out, w.len), smr_bytes_of(x.ptr, x.len), &out) == SMR_OK);
 	seed_save("mcim", name, smr_bytes_of(out.ptr, out.len));
 }

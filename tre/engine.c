@@ -164,8 +164,10 @@ struct smr_agreer smr_tre_agreer(const struct smr_tre *tre)
 {
 	if (tre->port->keys == NULL)
 		return (struct smr_agreer){.key = &tre->t};
-	return (struct smr_agreer){
-		.point = tre->t.point, .context = tre->port->context, .agree = tre->port->keys->agree};
+	return (struct smr_agreer){.point = tre->t.point,
+				   .context = tre->port->context,
+				   .agree = tre->port->keys->agree,
+				   .activate = tre->port->keys->activate};
 }
 
 void smr_tre_close_flight(struct smr_tre *tre)

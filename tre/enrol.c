@@ -167,7 +167,7 @@ static enum smr_err answer_challenge(struct smr_tre *tre, struct smr_bytes seale
 
 	if (sealed.len != SMR_HASH_LEN + SMR_HPKE_OVERHEAD)
 		return SMR_E_MALFORMED;
-	err = smr_hpke_open(&t, NULL, SMR_TEXT(SMR_LABEL_ENROL), smr_eid_bytes(&tre->now.eid), sealed, &room);
+	err = smr_hpke_open(&t, SMR_TEXT(SMR_LABEL_ENROL), smr_eid_bytes(&tre->now.eid), sealed, &room);
 	if (err == SMR_OK) {
 		struct smr_bytes parts[] = {SMR_TEXT("samara1 enrol t"), {room.ptr, room.len}};
 		err = smr_sha256(parts, SMR_COUNT(parts), answer);

@@ -36,7 +36,7 @@ def fixed_octets(name, length=16):
 class Players:
     """All keys of the examples."""
     NAMES = ("supplier", "owner", "operator", "root", "d", "t", "q", "e", "f", "e2", "f2", "f3", "x", "x2", "next-q", "auc", "auc-kem", "ro-kem",
-             "file", "e3", "e4")
+             "file", "e3", "e4", "ek", "x3")
 
     def __init__(self):
         for name in self.NAMES:
@@ -72,6 +72,8 @@ class Messages:
         self.package = objects.package(k.operator, k.t.point, EID, ICCID, 5, self.mcim, self.order, e=k.x)
         self.mcim_2 = objects.mcim("001010123456780", K_2, TOPC, objects.TUAK, 86400, delta=2**27, age=2**20)
         self.package_2 = objects.package(k.operator, k.t.point, EID, ICCID_2, 6, self.mcim_2, e=k.x2)
+        self.psk = fixed_octets("psk", 32)
+        self.package_tpm = objects.package(k.operator, k.t.point, EID, ICCID, 5, self.mcim, e=k.x3, ek=k.ek.point, secret=self.psk)
         self.command = objects.command(k.operator, EID, ICCID, 1, objects.SUSPENDED)
         self.boot_log = [objects.event(9 if name in ("config", "slot.img") else 8, name.encode(), name) for name in ("launch", "tre", "agent", "config", "slot.img")]
         self.release = objects.release(k.supplier, "m2me-1", 7, "1.4.2", self.boot_log)
@@ -140,14 +142,14 @@ class Messages:
 def constants(m):
     """Name -> octets, as wire_vectors.h defines them."""
     k = m.keys
-    scalars = {f"{name.upper().replace('-', '_')}_SCALAR": getattr(k, name.replace("-", "_")).scalar() for name in ("q", "e", "e2", "t", "ro-kem")}
+    scalars = {f"{name.upper().replace('-', '_')}_SCALAR": getattr(k, name.replace("-", "_")).scalar() for name in ("q", "e", "e2", "t", "ro-kem", "ek", "x3")}
     shown = ("supplier", "owner", "operator", "root", "d", "t", "next_q", "auc", "auc_kem")
     points = {f"{name.upper()}_POINT": getattr(k, name).point for name in shown}
     return {
         **scalars, **points, "EID": EID, "ICCID": ICCID, "ICCID_2": ICCID_2, "IMSI": m.mcim[0], "MEASUREMENT": MEASUREMENT, "SHIPMENT": m.shipment,
         "BEACON": BEACON[1], "K": K, "OPC": OPC, "K_2": K_2, "TOPC": TOPC, "TK": TK, "CERTIFICATE": encode(m.certificate), "FLIGHT_KEY": m.flight_key,
         "ORDER": m.order, "HASH_ORDER": sha256(m.order), "COMMAND": m.command, "RELEASE": m.release, "X": m.package[3], "W": m.package[4],
-        "X_2": m.package_2[3], "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
+        "X_2": m.package_2[3], "X_TPM": m.package_tpm[3], "PSK": m.psk, "M1": m.request.message, "HASH_M1": m.request.hash_m1, "HASH_EV": m.request.hash_ev, "GATE": m.gate, "GATE_MAC": m.gate_mac, "DH_EQ": m.request.dh_eq, "M2": m.m2,
         "M2_REFUSED": m.m2_refusal, "RK_0": m.answer.rk, "M1_CERTIFICATE": m.request_2.message, "HASH_M1_CERTIFICATE": m.request_2.hash_m1,
         "DH_EQ_2": m.request_2.dh_eq, "M2_TUAK": m.m2_tuak, "M1_TPM": m.request_tpm.message, "M1_LOG": m.request_log.message, "HASH_EV_TPM": m.request_tpm.hash_ev, "PCR_DIGEST": m.pcr_digest, "RK_TUAK": m.answer_2.rk, "TICKET": m.ticket_0, "TICKET_1": m.ticket_1,
         "TICKET_SPARE": m.ticket_spare, "INSTALL_MAC": m.install_receipt[4], "COMMAND_MAC": m.command_receipt[4], "C1": m.c1, "HASH_C1": m.exchange.hash_c1,
@@ -177,7 +179,7 @@ def names_of(m):
         ("supplier", "supplier"), ("owner", "owner"), ("operator", "operator"), ("root", "RO root"), ("d", "D"), ("t", "T"), ("q", "Q"), ("e", "E"),
         ("e2", "E"), ("next_q", "next Q"), ("auc", "AuC"), ("auc_kem", "AuC, KEM"))}
     return {**points, EID: "EID", ICCID: "ICCID", ICCID_2: "ICCID", k.operator.id: "operator", m.shipment: "shipment", MEASUREMENT: "measurement",
-            BEACON[1]: "beacon", K: "K", OPC: "OPc", K_2: "K", TOPC: "TOPc", m.package[3]: "X", m.package_2[3]: "X", m.package[4]: "W", m.package_2[4]: "W",
+            BEACON[1]: "beacon", K: "K", OPC: "OPc", K_2: "K", TOPC: "TOPc", m.package[3]: "X", m.package_tpm[3]: "X", m.package_tpm[4]: "W", m.package_2[3]: "X", m.package[4]: "W", m.package_2[4]: "W",
             m.order: "order", m.flight_key: "flight-key", m.command: "command", m.ticket_0: "ticket", m.ticket_1: "ticket", m.ticket_spare: "spare ticket",
             m.answer.rk: "rk_0", bytes.fromhex("a10126"): "ES256", m.install_receipt[4]: "mac", m.command_receipt[4]: "mac", m.r: "r", IMEI: "IMEI",
             k.f.uncompressed: "F", k.f2.uncompressed: "F", k.f3.uncompressed: "F", m.mcim[0]: "IMSI", m.mcim_2[0]: "IMSI", m.card: "card"}
@@ -200,7 +202,7 @@ class Page:
         self.say("```")
         for name, value in values.items():
             shown = value.hex() if isinstance(value, bytes) else str(value)
-            label = {"e_Q": "e·Q", "e_F": "e·F"}.get(name) or name.replace("__", "'").replace("_", " ")
+            label = {"e_Q": "e·Q", "e_F": "e·F", "x3_EK": "x3·EK"}.get(name) or name.replace("__", "'").replace("_", " ")
             first, rest = shown[:96], [shown[i:i + 96] for i in range(96, len(shown), 96)]
             self.say(f"{label:<21} {first}", *(" " * 22 + row for row in rest))
         self.say("```")
@@ -241,7 +243,7 @@ def page_keys(page, m):
         page.say(f"| {name} | {key.scalar().hex()} | {key.point.hex()} |")
     page.say("")
     page.say("`d`, `t`: the device's. `q`: the RO's flight key, number c0ffee01. `e`, `f`: of the first flight; `e2`, `f2` of the second; `f3` of the",
-             "refusal; `e3` and `e4` of flights of a TPM. `x`, `x2`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
+             "refusal; `e3` and `e4` of flights of a TPM. `ek`: its endorsement key. `x`, `x2`, `x3`, `file`: ephemeral keys of HPKE. `next-q` is the flight key that is sent along.")
     page.values(EID=EID, ICCID=ICCID, measurement=MEASUREMENT, shipment=m.shipment, key_id_of_operator=m.keys.operator.id, TK=TK, TK_id=be32(TK_ID))
 
 
@@ -262,6 +264,11 @@ def page_objects(page, m):
         page.message("payload of W", objects.w_payload(EID, package[1], package[2], package[3], package[5]), hash_X=sha256(package[3]),
                      hash_order=sha256(m.order))
         page.message("package", encode(package))
+    page.say("The first once more, without order, so that the TPM with the endorsement key `ek` alone opens it:")
+    page.values(Name_of_t=tpm.name_t(m.keys.t.point), pre_shared_key=m.psk, x3_EK=m.keys.x3.dh(m.keys.ek.point),
+                credential=objects.credential_of(m.package_tpm[3]),
+                hash_X=sha256(m.package_tpm[3]))
+    page.message("package for a TPM alone", encode(m.package_tpm))
 
 
 def page_flight(page, m):

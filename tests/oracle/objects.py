@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2: identities, signed objects, receipts, the sealed subscription."""
+import os
+
+from oracle import tpm
 from oracle.cbor import decode, encode
 from oracle.hpke import hpke_open, hpke_seal
-from oracle.keys import hmac_sha256, kdf, sha256, verify
+from oracle.keys import Key, hmac_sha256, kdf, sha256, uncompressed, verify
 
 INSTALL, COMMAND = 1, 2
 ACTIVATED, SUSPENDED = 1, 2
 MILENAGE, TUAK = 1, 2
+TPM_PSK_ID = b"samara1 tpm"
 
 
 # ---- identities ----
@@ -146,19 +150,50 @@ def w_payload(eid, iccid, serial, x, the_order, without=()):
     return having(without, eid=eid, iccid=iccid, serial=serial, hash_x=sha256(x), order=sha256(the_order) if the_order else None)
 
 
-def package(operator, t, eid, iccid, serial, content, the_order=None, eid_in_x=None, eid_in_w=None, without=(), e=None):
+def seal_x(t, aad, content, e=None, ek=None, secret=None, name=None):
+    """X. @ek: the endorsement key of the TPM that alone opens it. @e, @secret: ephemeral key and pre-shared key, otherwise fresh. @name: of the key that
+    the TPM gives the secret out for, otherwise t's."""
+    if ek is None:
+        return hpke_seal(t, b"samara1 mcim", aad, encode(content), e)
+    e, secret = e or Key(), secret or os.urandom(32)
+    credential = tpm.credential(ek, name or tpm.name_t(t), secret, e)
+    return e.point + credential[4:70] + hpke_seal(t, b"samara1 mcim", aad, encode(content), e, (secret, TPM_PSK_ID))[65:]
+
+
+def credential_of(x):
+    """What the TPM is shown."""
+    point = uncompressed(x[:33])
+    return bytes.fromhex("00440020") + x[33:99] + bytes.fromhex("00440020") + point[1:33] + b"\0\x20" + point[33:]
+
+
+def sealed_in(x):
+    """What HPKE opens: enc | ciphertext."""
+    return x if x[0] == 4 else uncompressed(x[:33]) + x[99:]
+
+
+def open_x(t, aad, x, ek=None):
+    """The octets in it, opened by t and the endorsement key, Keys both. Raises InvalidTag; ValueError: the TPM gives nothing out."""
+    if x[0] == 4:
+        return hpke_open(t, b"samara1 mcim", aad, x)
+    secret = tpm.activate(ek, tpm.name_t(t.point), credential_of(x))
+    if secret is None:
+        raise ValueError("a credential for another TPM or another key")
+    return hpke_open(t, b"samara1 mcim", aad, sealed_in(x), (secret, TPM_PSK_ID))
+
+
+def package(operator, t, eid, iccid, serial, content, the_order=None, eid_in_x=None, eid_in_w=None, without=(), e=None, **tpm_of_t):
     """A sealed subscription; eid_in_x and eid_in_w let an attacker state another EID. @without: what the W and X of a mutant lack, of «operator»,
-    «eid», «hash_x» and «order». @e: ephemeral key of X, otherwise fresh."""
-    x = hpke_seal(t, b"samara1 mcim", x_aad(operator.point, eid_in_x or eid, iccid, serial, without), encode(content), e)
+    «eid», «hash_x» and «order». @e: ephemeral key of X, otherwise fresh. @tpm_of_t: the rest of seal_x."""
+    x = seal_x(t, x_aad(operator.point, eid_in_x or eid, iccid, serial, without), content, e, **tpm_of_t)
     w = operator.sign("samara1 mcim", b"", w_payload(eid_in_w or eid, iccid, serial, x, the_order, without))
     return [operator.id, iccid, serial, x, w, the_order]
 
 
-def open_package(packed_subscription, t, operator_point, eid):
+def open_package(packed_subscription, t, operator_point, eid, ek=None):
     """The mcim in it, after W has been verified as a TRE does; raises ValueError or InvalidTag."""
     operator_id, iccid, serial, x, w, the_order = packed_subscription
     if operator_id != sha256(operator_point)[:8]:
         raise ValueError("another operator's package")
     if not verify(operator_point, "samara1 mcim", b"", w_payload(eid, iccid, serial, x, the_order), w):
         raise ValueError("W does not hold")
-    return decode(hpke_open(t, b"samara1 mcim", x_aad(operator_point, eid, iccid, serial), x))
+    return decode(open_x(t, x_aad(operator_point, eid, iccid, serial), x, ek))

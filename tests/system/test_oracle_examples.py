@@ -24,7 +24,7 @@ class Valid(unittest.TestCase):
 
     def test_objects(self):
         m = self.m
-        for name, value in (("certificate", m.certificate), ("mcim", m.mcim), ("mcim", m.mcim_2), ("package", m.package), ("package", m.package_2),
+        for name, value in (("certificate", m.certificate), ("mcim", m.mcim), ("mcim", m.mcim_2), ("package", m.package), ("package", m.package_2), ("package", m.package_tpm),
                             ("receipt", m.install_receipt), ("receipt", m.command_receipt), ("ticket-plain", m.ticket_fields(m.answer.rk))):
             self.doc.check(name, value)
         for name, octets in (("flight-key", m.flight_key), ("order", m.order), ("command", m.command), ("release", m.release), ("card", m.card)):

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 import cbor2
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -129,6 +130,20 @@ class Hpke(unittest.TestCase):
         self.assertEqual(sealed[:65], e.uncompressed)
         self.assertEqual(sealed[65:].hex(), "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f9076ac232e3ab2523f39513434")
         self.assertEqual(hpke_open(own, info, aad, sealed), plain)
+
+    def test_rfc9180_mode_psk_comes_out(self):
+        """A.3.2, sequence number 0."""
+        e = Key.from_scalar(bytes.fromhex("57427244f6cc016cddf1c19c8973b4060aa13579b4c067fd5d93a5d74e32a90f"))
+        own = Key.from_scalar(bytes.fromhex("438d8bcef33b89e0e9ae5eb0957c353c25a94584b0dd59c991372a75b43cb661"))
+        psk = (bytes.fromhex("0247fd33b913760fa1fa51e1892d9f307fbe65eb171e8132c2af18555a738b82"), b"Ennyn Durin aran Moria")
+        info, aad, plain = b"Ode on a Grecian Urn", b"Count-0", b"Beauty is truth, truth beauty"
+        sealed = hpke_seal(own.point, info, aad, plain, e, psk)
+        self.assertEqual(sealed[:65], e.uncompressed)
+        self.assertEqual(sealed[65:].hex(), "90c4deb5b75318530194e4bb62f890b019b1397bbf9d0d6eb918890e1fb2be1ac2603193b60a49c2126b75d0eb")
+        self.assertEqual(hpke_open(own, info, aad, sealed, psk), plain)
+        for other in (None, (psk[0], b"another name"), (bytes(32), psk[1])):
+            with self.assertRaises(InvalidTag):
+                hpke_open(own, info, aad, sealed, other)
 
 
 class Aka(unittest.TestCase):
@@ -314,6 +329,8 @@ class Sizes(unittest.TestCase):
         self.assertEqual([plain], self.octets("M2, MILENAGE"))
         self.assertEqual([self.m2(delta=2**43 - 1, age=2**43 - 1)], self.octets("with sqn-delta and sqn-age of its own"))
         self.assertEqual([self.m2(k=bytes(32), opc=bytes(32), alg=objects.TUAK) - plain], self.octets("M2, TUAK"))
+        for_tpm = objects.package(self.key, self.key.point, EID, ICCID, self.TOP, objects.mcim(interval=self.TOP, profile=self.TOP), ek=self.key.point)
+        self.assertEqual([self.m2({1: for_tpm, 2: bytes(101), 3: self.beacon}) - plain], self.octets("for a TPM alone"))
         order = objects.order(self.key, self.TOP, self.key.point, EID)
         self.assertEqual([self.m2(order=order) - plain], self.octets("owner's order"))
         self.assertEqual([self.m2({2: bytes(101), 3: self.beacon})], self.octets("M2, ticket alone"))

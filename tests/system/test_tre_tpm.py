@@ -10,7 +10,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
 import wire  # noqa: E402
-from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, STATE  # noqa: E402
+from endorse import endorsement_key  # noqa: E402
+from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, OTHER_ICCID, STATE, UNOPENED  # noqa: E402
 from swtpm import CLEAR, PLATFORM, Between, SoftwareTpm, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
@@ -169,6 +170,45 @@ class Owner(Case):
         self.tre.restart()
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
         self.tre.check_in()
+
+
+class SealedToOneTpm(Case):
+    """Packages of an operator that asked the TPM's vendor."""
+
+    def setUp(self):
+        super().setUp()
+        self.ek = self.endorsed(self.tpm)
+        self.with_tre(self.tpm)
+
+    @staticmethod
+    def endorsed(tpm):
+        numbers = endorsement_key(tpm).public_numbers()
+        return wire.compress(b"\4" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"))
+
+    def test_package_for_this_tpm_and_t_is_installed(self):
+        self.assertEqual(self.tre.fly(self.tre.package(ek=self.ek)), OK)
+        self.assertEqual(len(self.tre.mcims()), 1)
+        self.tre.check_in()
+        self.assertEqual(self.tre.fly(self.tre.package(serial=6, iccid=OTHER_ICCID, ek=self.ek)), OK)
+        self.assertEqual(self.tre.mcims()[0][0], OTHER_ICCID)
+
+    def test_package_for_another_tpm_or_key_is_told_and_the_subscription_stays(self):
+        self.assertEqual(self.tre.fly(self.tre.package(ek=self.ek)), OK)
+        before = self.tre.mcims()
+        for more in ({"ek": self.endorsed(self.machine("second"))}, {"ek": self.ek, "name": wire.tpm.name(self.tre.d)}):
+            self.assertEqual(self.tre.fly(self.tre.package(serial=6, iccid=OTHER_ICCID, **more)), UNOPENED)
+            self.assertEqual(self.tre.mcims(), before)
+            self.tre.request()
+            self.assertEqual(self.tre.server.ev[5][1], [OTHER_ICCID, 6, UNOPENED])
+        self.assertEqual(self.tre.fly(self.tre.package(serial=6, iccid=OTHER_ICCID, ek=self.ek)), OK)
+
+    def test_package_of_an_operator_that_did_not_ask_is_installed_too(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+
+    def test_package_for_a_tpm_is_not_installed_without_one(self):
+        with lone_tre.Tre() as software:
+            self.assertEqual(software.fly(software.package(ek=self.ek)), UNSUPPORTED)
+            self.assertEqual(software.fly(software.package()), OK)
 
 
 class Alone(Case):

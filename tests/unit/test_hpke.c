@@ -81,7 +81,7 @@ static int tear_down(void **state)
 
 static enum smr_err open_fixture(const struct fixture *f, struct smr_space *out)
 {
-	return smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+	return smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
 			     SMR_ARRAY(f->sealed), out);
 }
 
@@ -117,8 +117,8 @@ static void test_open_in_place_matches(void **state)
 	struct smr_space out = {room + SMR_POINT_LEN, PLAIN_LEN};
 
 	memcpy(room, f->sealed, sizeof(room));
-	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info),
-				       SMR_ARRAY(f->ad), SMR_ARRAY(room), &out),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+				       SMR_ARRAY(room), &out),
 			 SMR_OK);
 	assert_hex(out.ptr, out.len, PLAIN);
 }
@@ -139,7 +139,7 @@ static void test_seal_every_length_opens_again(void **state)
 		assert_int_equal(sealed.len, len + SMR_HPKE_OVERHEAD);
 		assert_memory_not_equal(last, room, SMR_POINT_LEN); /* a fresh ephemeral key for each */
 		memcpy(last, room, SMR_POINT_LEN);
-		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_NONE, SMR_NONE,
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_NONE, SMR_NONE,
 					       smr_bytes_of(room, sealed.len), &out),
 				 SMR_OK);
 		assert_int_equal(out.len, len);
@@ -197,7 +197,7 @@ static void test_open_every_shorter_length_is_refused_without_plaintext(void **s
 		const uint8_t zero[PLAIN_LEN] = {0};
 		struct smr_space out = {room, sizeof(room)};
 
-		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, NULL, SMR_ARRAY(f->info),
+		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, SMR_ARRAY(f->info),
 					       SMR_ARRAY(f->ad), smr_bytes_of(f->sealed, len), &out),
 				 SMR_E_UNOPENED);
 		assert_memory_equal(room, zero, sizeof(room));
@@ -256,7 +256,7 @@ static void test_open_by_another_key_is_refused(void **state)
 	struct smr_space out = {room, sizeof(room)};
 
 	assert_int_equal(smr_privkey_generate(&other), SMR_OK);
-	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &other}, NULL, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
+	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &other}, SMR_ARRAY(f->info), SMR_ARRAY(f->ad),
 				       SMR_ARRAY(f->sealed), &out),
 			 SMR_E_UNOPENED);
 	smr_privkey_wipe(&other);
@@ -305,8 +305,14 @@ static enum smr_err open_with(const struct psk_fixture *p, const struct fixture 
 {
 	uint8_t room[PLAIN_LEN] = {0};
 	struct smr_space out = {room, sizeof(room)};
-	enum smr_err err = smr_hpke_open(&(struct smr_agreer){.key = &p->recipient}, psk, SMR_ARRAY(f->info),
-					 SMR_ARRAY(f->ad), SMR_ARRAY(p->sealed), &out);
+	struct smr_pubkey enc = {0};
+	enum smr_err err;
+
+	assert_int_equal(smr_pubkey_import(&enc, smr_bytes_of(p->sealed, SMR_POINT_LEN)), SMR_OK);
+	err = smr_hpke_open_with(&(struct smr_agreer){.key = &p->recipient}, &enc, psk, SMR_ARRAY(f->info),
+				 SMR_ARRAY(f->ad), smr_bytes_of(p->sealed + SMR_POINT_LEN, SEALED_LEN - SMR_POINT_LEN),
+				 &out);
+	smr_pubkey_wipe(&enc);
 
 	if (err == SMR_OK)
 		assert_hex(room, sizeof(room), PLAIN);
@@ -358,9 +364,14 @@ static void test_base_sealed_does_not_open_with_a_psk(void **state)
 	uint8_t room[PLAIN_LEN];
 	struct smr_space out = {room, sizeof(room)};
 
-	assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, &psk, SMR_ARRAY(f->info),
-				       SMR_ARRAY(f->ad), SMR_ARRAY(f->sealed), &out),
+	struct smr_pubkey enc = {0};
+
+	assert_int_equal(smr_pubkey_import(&enc, smr_bytes_of(f->sealed, SMR_POINT_LEN)), SMR_OK);
+	assert_int_equal(smr_hpke_open_with(&(struct smr_agreer){.key = &f->recipient}, &enc, &psk, SMR_ARRAY(f->info),
+					    SMR_ARRAY(f->ad),
+					    smr_bytes_of(f->sealed + SMR_POINT_LEN, SEALED_LEN - SMR_POINT_LEN), &out),
 			 SMR_E_UNOPENED);
+	smr_pubkey_wipe(&enc);
 }
 
 /* Section 9.5: 32 octets at least; section 5.1: a key and a name, or neither. */
@@ -382,8 +393,8 @@ static void test_psk_too_short_or_without_name_is_invalid(void **state)
 		assert_int_equal(smr_hpke_seal_with(&f->ephemeral, &f->to, &bad[i], SMR_NONE, SMR_NONE,
 						    SMR_ARRAY(f->plain), &out),
 				 SMR_E_INVALID);
-		assert_int_equal(smr_hpke_open(&(struct smr_agreer){.key = &f->recipient}, &bad[i], SMR_NONE, SMR_NONE,
-					       SMR_ARRAY(f->sealed), &out),
+		assert_int_equal(smr_hpke_open_with(&(struct smr_agreer){.key = &f->recipient}, &f->to, &bad[i],
+						    SMR_NONE, SMR_NONE, SMR_ARRAY(f->plain), &out),
 				 SMR_E_INVALID);
 	}
 }

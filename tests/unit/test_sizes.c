@@ -183,6 +183,9 @@ static void test_m2_stays_within_bounds(void **state)
 	m2.package.x.len += 16;
 	check("M2, MILENAGE, SQN policy", m2_size(&m2), 475, 480);
 	m2.package.x.len -= 16;
+	m2.package.x.len += SMR_X_FOR_TPM_HEAD - SMR_POINT_LEN;
+	check("for a TPM alone", m2_size(&m2) - milenage, 34, 48);
+	m2.package.x.len -= SMR_X_FOR_TPM_HEAD - SMR_POINT_LEN;
 	m2.package.order = s->order;
 	check("owner's order", m2_size(&m2) - milenage, 133, 160);
 	m2.package = s->package_tuak;

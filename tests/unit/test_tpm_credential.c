@@ -61,7 +61,10 @@ static void test_credential_with_given_keys_is_the_oracles(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(smr_tpm_credential_make_with(&f->ephemeral, &f->ek, f->tpm.name, f->secret, f->out), SMR_OK);
+	uint8_t part[SMR_TPM_PROTECTED_LEN];
+
+	assert_int_equal(smr_tpm_credential_protect(&f->ephemeral, &f->ek, f->tpm.name, f->secret, part), SMR_OK);
+	smr_tpm_credential_lay_out(f->ephemeral.point, part, f->out);
 	assert_hex(f->out, sizeof(f->out), CREDENTIAL);
 }
 

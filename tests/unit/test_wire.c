@@ -12,7 +12,7 @@
 #include "core/release.h"
 #include "file/card.h"
 #include "file/formats.h"
-#include "tests/unit/hex.h"
+#include "tests/unit/credential.h"
 #include "tests/unit/wire_vectors.h"
 
 #define ROOM 1024u
@@ -261,6 +261,50 @@ static void assert_tuak_package(const struct smr_package *package)
 	assert_int_equal(mcim.sqn_delta, 1u << 27);
 	assert_int_equal(mcim.sqn_age_limit, 1u << 20);
 	smr_mcim_wipe(&mcim);
+}
+
+/* The credential comes out octet by octet, and X opens with what the other end makes of it. */
+static enum smr_err activate(void *context, enum smr_own_key key, struct smr_bytes credential,
+			     uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
+{
+	struct credential_tpm *tpm = context;
+	struct smr_privkey ephemeral = {0};
+	struct smr_pubkey ek = {0};
+	uint8_t made[SMR_TPM_PROTECTED_LEN];
+
+	assert_int_equal(key, SMR_OWN_T);
+	hex(WIRE_PSK, secret, SMR_TPM_CREDENTIAL_SECRET_LEN);
+	import_private(&ephemeral, WIRE_X3_SCALAR);
+	assert_int_equal(smr_pubkey_import(&ek, SMR_ARRAY(tpm->ek.point)), SMR_OK);
+	assert_int_equal(smr_tpm_credential_protect(&ephemeral, &ek, tpm->name, secret, made), SMR_OK);
+	assert_memory_equal(made, credential.ptr + 4, sizeof(made));
+	smr_privkey_wipe(&ephemeral);
+	smr_pubkey_wipe(&ek);
+	return credential_activate(tpm, credential, secret);
+}
+
+static void test_subscription_for_a_tpm_alone_opens(void **state)
+{
+	struct smr_mcim_binding binding = {.serial = 5};
+	struct credential_tpm tpm = {.asked = 0};
+	struct smr_privkey t = {0};
+	const struct smr_agreer own = {.key = &t, .context = &tpm, .activate = activate};
+	struct smr_mcim mcim;
+	struct vector v;
+
+	(void)state;
+	import_private(&t, WIRE_T_SCALAR);
+	import_private(&tpm.ek, WIRE_EK_SCALAR);
+	assert_int_equal(smr_tpm_name_t(t.point, tpm.name), SMR_OK);
+	hex(WIRE_OPERATOR_POINT, binding.operator_key, sizeof(binding.operator_key));
+	hex(WIRE_EID, binding.eid.octets, sizeof(binding.eid.octets));
+	hex(WIRE_ICCID, binding.iccid.octets, sizeof(binding.iccid.octets));
+	assert_int_equal(smr_mcim_open(&own, &binding, load(&v, WIRE_X_TPM), &mcim), SMR_OK);
+	assert_int_equal(tpm.asked, 1);
+	assert_hex(mcim.aka.k, mcim.aka.k_len, WIRE_K);
+	smr_mcim_wipe(&mcim);
+	smr_privkey_wipe(&t);
+	smr_privkey_wipe(&tpm.ek);
 }
 
 /* ---- flight ---- */
@@ -647,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_m2_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_with_tuak_opens_and_its_subscription_too),
 		cmocka_unit_test(test_m2_refusal_opens),
+		cmocka_unit_test(test_subscription_for_a_tpm_alone_opens),
 		cmocka_unit_test(test_tickets_open),
 		cmocka_unit_test(test_check_in_opens),
 		cmocka_unit_test(test_check_in_that_is_refused_opens),

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "sys/clock.h"
+
 #define JOBS 1024u
 #define THREADS_MAX 256u
 /* A thread takes so many jobs at once: waking somebody costs a tenth of a job. */
@@ -13,6 +15,8 @@
  * it is done, to one thread in between. */
 struct smr_seal_pool {
 	const struct smr_privkey *sho;
+	const struct smr_tpm_roots *roots;
+	uint64_t now;
 	smr_seal_finish *finish;
 	void *context;
 	uint8_t operator_key[SMR_POINT_COMPRESSED_LEN];
@@ -32,7 +36,38 @@ struct smr_seal_pool {
 
 /* ---- one job ---- */
 
-static enum smr_err seal_x(struct smr_seal_job *job, const struct smr_mcim_binding *binding)
+/* The endorsement key of the device's TPM, once a vendor vouches for it. */
+static enum smr_err find_ek(const struct smr_seal_pool *pool, struct smr_seal_job *job, struct smr_pubkey *ek)
+{
+	const struct smr_bytes der = smr_bytes_of(job->device.endorsement, job->device.endorsement_len);
+	uint8_t point[SMR_POINT_LEN];
+
+	if (der.len == 0)
+		return smr_problem(
+			&job->problem, SMR_E_UNTRUSTED_KEY,
+			"the shipment has no endorsement certificate of its TPM: ask the supplier for one that has, or "
+			"take its word with --unendorsed");
+	SMR_TRY(smr_endorsement_verify(pool->roots, der, pool->now, point, &job->problem));
+	return smr_pubkey_import(ek, SMR_ARRAY(point));
+}
+
+static enum smr_err seal_to(const struct smr_seal_pool *pool, struct smr_seal_job *job, const struct smr_pubkey *t,
+			    const struct smr_mcim_binding *binding, struct smr_space *x)
+{
+	struct smr_pubkey ek = {0};
+	enum smr_err err;
+
+	if (pool->roots == NULL)
+		return smr_mcim_seal(t, binding, &job->subscription.mcim, x);
+	err = find_ek(pool, job, &ek);
+	if (err == SMR_OK)
+		err = smr_mcim_seal_to_tpm(t, &ek, binding, &job->subscription.mcim, x);
+	smr_pubkey_wipe(&ek);
+	return err;
+}
+
+static enum smr_err seal_x(const struct smr_seal_pool *pool, struct smr_seal_job *job,
+			   const struct smr_mcim_binding *binding)
 {
 	struct smr_space x = {job->x, sizeof(job->x)};
 	struct smr_pubkey t = {0};
@@ -40,7 +75,7 @@ static enum smr_err seal_x(struct smr_seal_job *job, const struct smr_mcim_bindi
 
 	job->field = err == SMR_OK ? NULL : "t";
 	if (err == SMR_OK)
-		err = smr_mcim_seal(&t, binding, &job->subscription.mcim, &x);
+		err = seal_to(pool, job, &t, binding, &x);
 	smr_pubkey_wipe(&t);
 	job->x_len = x.len;
 	return err;
@@ -57,6 +92,7 @@ enum smr_err smr_seal_job_input(const struct smr_seal_job *job, uint8_t out[SMR_
 					  SMR_ARRAY(m->aka.k),
 					  SMR_ARRAY(m->aka.opc),
 					  SMR_ARRAY(numbers),
+					  smr_bytes_of(job->device.endorsement, job->device.endorsement_len),
 					  job->order};
 
 	smr_put_be64(numbers + 4, m->sqn_delta);
@@ -74,7 +110,7 @@ static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *
 
 	memcpy(binding.operator_key, pool->operator_key, sizeof(binding.operator_key));
 	if (!job->sealed_before)
-		SMR_TRY(seal_x(job, &binding));
+		SMR_TRY(seal_x(pool, job, &binding));
 	SMR_TRY(smr_seal_job_input(job, job->input));
 	x = smr_bytes_of(job->x, job->x_len);
 	SMR_TRY(smr_sha256(&x, 1, job->hash_x));
@@ -131,8 +167,8 @@ static void *run(void *context)
 	return NULL;
 }
 
-enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, smr_seal_finish *finish, void *context,
-			       struct smr_seal_pool **out)
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, const struct smr_tpm_roots *roots, unsigned threads,
+			       smr_seal_finish *finish, void *context, struct smr_seal_pool **out)
 {
 	struct smr_seal_pool *pool = calloc(1, sizeof(*pool));
 
@@ -140,6 +176,8 @@ enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, 
 	if (pool == NULL)
 		return SMR_E_NO_MEMORY;
 	pool->sho = sho;
+	pool->roots = roots;
+	pool->now = smr_clock_unix();
 	pool->finish = finish;
 	pool->context = context;
 	smr_point_compress(sho->point, pool->operator_key);

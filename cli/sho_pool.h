@@ -15,6 +15,7 @@
 
 #include "cli/sho_csv.h"
 #include "core/mcim.h"
+#include "file/endorsement.h"
 #include "file/formats.h"
 
 /* More than a package with an order, or a subscription, takes in its file. */
@@ -30,7 +31,8 @@ struct smr_seal_job {
 	bool sealed_before;	/* x and w are given: an interrupted run made them */
 	/* done */
 	enum smr_err err;
-	const char *field; /* what the error is about, or NULL */
+	const char *field;	    /* what the error is about, or NULL */
+	struct smr_problem problem; /* more words on it, or none */
 	uint8_t x[SMR_X_MAX];
 	size_t x_len;
 	uint8_t hash_x[SMR_HASH_LEN];
@@ -47,10 +49,15 @@ struct smr_seal_job {
 typedef enum smr_err smr_seal_finish(void *context, struct smr_seal_job *job);
 
 struct smr_seal_pool;
-/** @param sho  the operator's key; must outlive the pool. @param threads  1 to 256. @param finish  called with @p context on
- * any thread. */
-enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, unsigned threads, smr_seal_finish *finish, void *context,
-			       struct smr_seal_pool **out) SMR_MUST_USE;
+/**
+ * @param sho      the operator's key.
+ * @param roots    vendors of the devices' TPMs: what is sealed then opens in a TPM that one of them endorsed, and nowhere else. NULL: devices
+ *                 without TPMs, or the supplier's word is enough. Both outlive the pool.
+ * @param threads  1 to 256.
+ * @param finish   called with @p context on any thread.
+ */
+enum smr_err smr_seal_pool_new(const struct smr_privkey *sho, const struct smr_tpm_roots *roots, unsigned threads,
+			       smr_seal_finish *finish, void *context, struct smr_seal_pool **out) SMR_MUST_USE;
 /** A job to fill, or NULL when all are under way. */
 struct smr_seal_job *smr_seal_pool_room(struct smr_seal_pool *pool);
 /** Hand over the job that room returned last. */

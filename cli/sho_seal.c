@@ -30,6 +30,7 @@ struct sealing {
 	struct smr_seal_files files;
 	char *full_paths[2];
 	struct smr_orders orders;
+	struct smr_tpm_roots *roots; /* NULL: nobody vouches for the devices' TPMs, or they have none */
 	struct smr_seal_plan plan;
 	uint64_t jobs;
 	struct smr_seal_run run;
@@ -91,6 +92,28 @@ static enum smr_err load_orders(struct sealing *s)
 	return SMR_OK;
 }
 
+/* A supplier alone could certify keys of its own making. Where a TPM's vendor vouches for the TPM, its word is not needed. */
+static enum smr_err load_tpm_roots(struct sealing *s)
+{
+	const char *path = smr_arg(s->args, "tpm-roots");
+	bool unendorsed = smr_arg_given(s->args, "unendorsed");
+
+	if (s->plan.about.platform != SMR_PLATFORM_TPM && (path != NULL || unendorsed))
+		return smr_problem(
+			s->problem, SMR_E_INVALID,
+			"the devices of %s have their keys in software: leave out --tpm-roots and --unendorsed",
+			s->plan.shipment_path);
+	if (s->plan.about.platform != SMR_PLATFORM_TPM || (unendorsed && path == NULL))
+		return SMR_OK;
+	if (path == NULL || unendorsed)
+		return smr_problem(
+			s->problem, SMR_E_INVALID,
+			"the devices of %s have their keys in TPMs: give the certificates of the TPMs' vendors with "
+			"--tpm-roots FILE, or take the supplier's word for the keys with --unendorsed",
+			s->plan.shipment_path);
+	return smr_tpm_roots_open(path, &s->roots, s->problem);
+}
+
 /* ---- the run ---- */
 
 static enum smr_err hash_text(struct smr_sha256_state *hash, const char *text)
@@ -127,6 +150,10 @@ static enum smr_err hash_files(struct sealing *s, struct smr_sha256_state *hash)
 
 	if (err == SMR_OK) {
 		path = s->plan.csv_path;
+		err = hash_file(hash, path);
+	}
+	if (err == SMR_OK && s->roots != NULL) {
+		path = smr_arg(s->args, "tpm-roots");
 		err = hash_file(hash, path);
 	}
 	for (size_t i = 0; err == SMR_OK && i < smr_arg_count(s->args, "orders"); i++) {
@@ -172,6 +199,7 @@ static enum smr_err compute_digest(struct sealing *s)
 		SMR_TRY(hash_text(&hash, pick_word(&s->plan.picks[i])));
 	}
 	SMR_TRY(hash_past(s, &hash));
+	SMR_TRY(hash_text(&hash, s->roots != NULL ? "to the TPM" : "to t"));
 	SMR_TRY(hash_files(s, &hash));
 	return smr_sha256_final(&hash, s->run.digest);
 }
@@ -251,6 +279,9 @@ static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
 
 	if (err != SMR_OK) {
 		smr_eid_text(&job->device.eid, eid);
+		if (job->problem.text[0] != '\0')
+			return smr_problem(s->problem, err, "%s: device %s: %s", s->plan.shipment_path, eid,
+					   job->problem.text);
 		return smr_problem(s->problem, err, "%s: device %s: %s%s%s", s->plan.shipment_path, eid,
 				   job->field == NULL ? "" : job->field, job->field == NULL ? "" : ": ",
 				   smr_err_text(err));
@@ -322,8 +353,8 @@ static enum smr_err plan_and_seal(struct sealing *s)
 
 static enum smr_err seal_with_pool(struct sealing *s)
 {
-	enum smr_err err =
-		smr_seal_pool_new(&s->sho->sign, (unsigned)s->jobs, smr_seal_files_prepare, &s->files, &s->pool);
+	enum smr_err err = smr_seal_pool_new(&s->sho->sign, s->roots, (unsigned)s->jobs, smr_seal_files_prepare,
+					     &s->files, &s->pool);
 	uint64_t most = s->plan.pick_count > 0 ? s->plan.pick_count : s->run.reserved;
 
 	if (err != SMR_OK)
@@ -554,6 +585,7 @@ static enum smr_err seal(struct sealing *s)
 	SMR_TRY(take_outputs(s));
 	SMR_TRY(open_shipment(s));
 	SMR_TRY(load_orders(s));
+	SMR_TRY(load_tpm_roots(s));
 	SMR_TRY(compute_digest(s));
 	SMR_TRY(take_up(s));
 	if (!s->taken_up)
@@ -577,6 +609,7 @@ static enum smr_err seal_action(const struct smr_args *args, struct smr_problem 
 	err = seal(&s);
 	smr_file_close(s.shipment);
 	smr_orders_free(&s.orders);
+	smr_tpm_roots_close(s.roots);
 	smr_seal_journal_close(s.journal);
 	smr_pubkey_wipe(&s.files.ro_kem);
 	smr_pubkey_wipe(&s.files.auc_kem);
@@ -596,6 +629,9 @@ static const struct smr_option options[] = {
 	{"shipment", 0, "FILE", SMR_OPT_REQUIRED, "shipment file of a trusted supplier"},
 	{"subscriptions", 0, "CSV", SMR_OPT_REQUIRED, "subscriptions, as «sho make» writes them; mode 0600"},
 	{"orders", 0, "FILE", SMR_OPT_REPEAT, "orders of the devices' owner"},
+	{"tpm-roots", 0, "FILE", 0,
+	 "certificates of TPM vendors (PEM): each subscription then opens in that device's TPM alone"},
+	{"unendorsed", 0, NULL, 0, "take the supplier's word for keys in TPMs"},
 	{"ro", 0, "CARD", SMR_OPT_REQUIRED, "the RO that will release the subscriptions"},
 	{"auc", 0, "CARD", SMR_OPT_REQUIRED, "the own authentication centre"},
 	{"out", 'o', "FILE", SMR_OPT_REQUIRED, "batch to write, for the RO"},
@@ -615,6 +651,7 @@ const struct smr_subcommand smr_cmd_sho_seal = {
 	.summary = "Seal subscriptions for the devices of a shipment.",
 	.details = "Devices take the lines of the CSV file in the order of the shipment; those that have\n"
 		   "a subscription already, or that no order of their owner covers, are passed over.\n"
+		   "Of devices with TPMs --tpm-roots or --unendorsed has to be given.\n"
 		   "With --eid, --reseal or --re-enrolled only the devices named are sealed for.\n"
 		   "--re-enrolled is the operator's consent to the keys of a device that was reset and\n"
 		   "enrolled anew: its subscription of before ends.\n"

@@ -119,7 +119,7 @@ class Demo:
                     "--iccid", f"89882{1 if operator == 'op1' else 2}{number:03d}000000001", "--algorithm", ALGORITHM[operator],
                     "--out", sho.path(f"subscriptions-{number}.csv"))
             sho.run("seal", "--shipment", sho.take(shipment), "--subscriptions", sho.path(f"subscriptions-{number}.csv"), *order,
-                    "--ro", sho.take(self.ro.card), "--auc", sho.take(auc.card), "--out", sho.path(f"batch-{number}.smr"),
+                    "--tpm-roots", sho.take(self.world.tpm_roots), "--ro", sho.take(self.ro.card), "--auc", sho.take(auc.card), "--out", sho.path(f"batch-{number}.smr"),
                     "--auc-out", sho.path(f"auc-{number}.smr"))
             if known:
                 self.ro.run("load", self.ro.take(shipment))

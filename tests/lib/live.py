@@ -10,7 +10,7 @@ class Live:
     """@shipments: one per entry, (algorithm, devices in it, known to the RO from the shipment). @agent: keys of the devices' [agent].
     @replace: mutants, as for World. @gate: the shipments have gate keys."""
     PLATFORM = ()  # words of «supplier shipment»: how the devices attest
-    ENDORSED = ()  # words of «supplier enrol»: who vouches for their TPMs
+    ENDORSED = ()  # words of «supplier enrol» and «sho seal»: who vouches for their TPMs
 
     def __init__(self, build, shipments=(("milenage", 1, True),), certificate="never", references=True, replace=None, gate=False, **agent):
         self.world, self.gate = World(build, replace=replace), gate
@@ -61,7 +61,7 @@ class Live:
         rows = self.op.path(f"subscriptions-{number}.csv")
         self.op.run("make", "--count", str(count), "--imsi", f"00101{number:03d}0000001", "--iccid", f"898821{number:03d}000000001",
                     "--algorithm", algorithm, "--out", rows)
-        self.op.run("seal", "--shipment", self.op.take(shipment), "--subscriptions", rows, "--ro", self.op.take(self.ro.card),
+        self.op.run("seal", "--shipment", self.op.take(shipment), "--subscriptions", rows, *self.ENDORSED, "--ro", self.op.take(self.ro.card),
                     "--auc", self.op.take(self.auc.card), "--out", self.op.path(f"batch-{number}.smr"),
                     "--auc-out", self.op.path(f"auc-{number}.smr"))
         with open(rows, encoding="utf-8", newline="") as f:

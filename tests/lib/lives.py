@@ -85,7 +85,7 @@ class Lives(Live):
         rows = self.op.path(f"more-{n}.csv")
         self.op.run("make", "--count", "1", "--imsi", f"00101990{n:07d}", "--iccid", f"898829{n:012d}", "--algorithm", "milenage", "--out", rows)
         return ["seal", "--shipment", self.op.take(self.shipment(number)), "--subscriptions", rows, how, device.eid,
-                "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", self.op.path(f"more-batch-{n}.smr"),
+                *self.ENDORSED, "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", self.op.path(f"more-batch-{n}.smr"),
                 "--auc-out", self.op.path(f"more-auc-{n}.smr")]
 
     def seal_anew(self, device, how="--reseal", number=1):

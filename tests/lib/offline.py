@@ -78,9 +78,13 @@ class Offline:
     def seal(self, number, shipment, count):
         self.op.run("make", "--count", str(count), "--imsi", f"00101{number:03d}0000001", "--iccid", f"898821{number:03d}000000001",
                     "--algorithm", "milenage", "--out", self.op.path(f"subscriptions-{number}.csv"))
-        self.op.run("seal", "--shipment", self.op.take(shipment), "--subscriptions", self.op.path(f"subscriptions-{number}.csv"),
+        self.op.run("seal", "--shipment", self.op.take(shipment), "--subscriptions", self.op.path(f"subscriptions-{number}.csv"), *self.believed(),
                     "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", self.op.path(f"batch-{number}.smr"),
                     "--auc-out", self.op.path(f"auc-{number}.smr"))
+
+    def believed(self):
+        """Whom the operator believes that keys are in TPMs, which the test holds: the supplier."""
+        return ["--unendorsed"] if self.boot_log else []
 
     def reseal(self, number, device):
         """A new subscription for a device that has one, in a batch of its own. Returns what the RO is to load; the AuC has it."""
@@ -89,7 +93,7 @@ class Offline:
         self.op.run("make", "--count", "1", "--imsi", f"00101{number:03d}0000001", "--iccid", f"898821{number:03d}000000001", "--algorithm", "milenage",
                     "--out", csv)
         self.op.run("seal", "--shipment", self.op.take(self.supplier.path("shipment-1.smr")), "--subscriptions", csv, "--reseal", device.eid.hex(),
-                    "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", out[0], "--auc-out", out[1])
+                    *self.believed(), "--ro", self.op.take(self.ro.card), "--auc", self.op.take(self.auc.card), "--out", out[0], "--auc-out", out[1])
         self.auc.run("load", self.auc.take(out[1]))
         return self.ro.take(out[0])
 

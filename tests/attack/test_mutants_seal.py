@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who has the supplier's key and the RO's against the real «samara sho seal» (S1), for a device with a TPM: he certifies a T whose private half he has,
+names the endorsement of a TPM whose main system he has, and reads the batch. In vain, and against the mutant not. A test is called as its row in
+proofs/README.md. The TPM is played by the test; that a real one gives out nothing more: tests/system/test_credential_by_tpm2_tools.py."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from cryptography.exceptions import InvalidTag
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import mutants  # noqa: E402
+import wire  # noqa: E402
+from endorse import Vendor  # noqa: E402
+from oracle import files, objects, tpm  # noqa: E402
+from oracle.cbor import decode, encode  # noqa: E402
+from world import eid  # noqa: E402
+
+SAMARA = os.path.join(mutants.BUILD, mutants.PROGRAMS["samara"])
+AUC = os.path.join(mutants.BUILD, mutants.PROGRAMS["samara-auc"])
+REFUSED = 3
+
+
+class Machine:
+    """A TPM and its main system."""
+
+    def __init__(self):
+        self.ek, self.d, self.t = wire.Key(), wire.Key(), wire.Key()
+
+    def activates(self, credential):
+        """What its main system gets given out: for the keys that this TPM made."""
+        found = (tpm.activate(self.ek, name, credential) for name in (tpm.name(self.d.point), tpm.name_t(self.t.point)))
+        return [secret for secret in found if secret is not None]
+
+
+class Seal(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.base = tempfile.mkdtemp(prefix="samara-seal-")
+        cls.addClassCleanup(shutil.rmtree, cls.base)
+        cls.supplier, cls.ro = files.Party("supplier", "s", kem=False), files.Party("ro", "r")
+        cls.vendor, cls.numbers = Vendor(), iter(range(1, 100))
+        cls.roots = cls.vendor.write_roots(os.path.join(cls.base, "roots.pem"))
+        cls.good([SAMARA, "sho", "init", "--dir", cls.path("sho"), "--name", "o"])
+        cls.good([AUC, "init", "--dir", cls.path("auc"), "--name", "a"])
+        cards = [cls.put(f"{party.role}.card", files.armoured(party.card).encode()) for party in (cls.supplier, cls.ro)]
+        cls.good([SAMARA, "sho", "trust", "--dir", cls.path("sho"), "--yes", cls.path("auc", "auc.card"), *cards])
+        with open(cls.path("sho", "sho.card"), encoding="utf-8") as f:
+            cls.operator = files.open_card(files.unarmoured(f.read()))[2]
+
+    @classmethod
+    def path(cls, *names):
+        return os.path.join(cls.base, *names)
+
+    @classmethod
+    def put(cls, name, octets):
+        with open(cls.path(name), "wb") as f:
+            f.write(octets)
+        return cls.path(name)
+
+    @staticmethod
+    def run_one(argv):
+        return subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+    @classmethod
+    def good(cls, argv):
+        done = cls.run_one(argv)
+        if done.returncode != 0:
+            raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+    def certificate(self, ek, vendor=None):
+        return (vendor or self.vendor).certificate(wire.load_point(ek.point))
+
+    def shipment(self, number, *record):
+        about = [objects.shipment_id(self.supplier.sign.point, number), None, None, 1]
+        return self.put(f"shipment-{number}.smr", files.write(files.SHIPMENT, number, self.supplier.sign, about, [encode([self.eid(number), None, *record])]))
+
+    @staticmethod
+    def eid(number):
+        return bytes.fromhex(eid(number))
+
+    def seal(self, program, number, shipment, *words):
+        """(what the program did, the package in the batch or None)"""
+        csv, batch = self.path(f"{number}.csv"), self.path(f"batch-{number}.smr")
+        self.good([SAMARA, "sho", "make", "--dir", self.path("sho"), "--count", "1", "--imsi", f"00101{number:010d}", "--iccid", f"898821{number:012d}",
+                   "--algorithm", "milenage", "--out", csv])
+        done = self.run_one([program, "sho", "seal", "--dir", self.path("sho"), "--shipment", shipment, "--subscriptions", csv, "--ro", self.path("ro.card"),
+                             "--auc", self.path("auc", "auc.card"), "--out", batch, "--auc-out", self.path(f"auc-{number}.smr"), *words])
+        if done.returncode != 0:
+            return done, None
+        with open(batch, "rb") as f:
+            return done, files.File(f.read(), self.ro.kem).values()[0][1]
+
+    def learns(self, number, package, t, machine):
+        """K, from every way in that the attacker has; None: there is none."""
+        x, aad = package[3], objects.x_aad(self.operator, self.eid(number), package[1], package[2])
+        tries = [(objects.sealed_in(x), None)]
+        if x[0] != 4:
+            tries += [(objects.sealed_in(x), (secret, objects.TPM_PSK_ID)) for secret in machine.activates(objects.credential_of(x))]
+        for sealed, psk in tries:
+            try:
+                return decode(wire.hpke_open(t, b"samara1 mcim", aad, sealed, psk))[2]
+            except (InvalidTag, ValueError):
+                continue
+        return None
+
+    def k_of(self, number):
+        with open(self.path(f"{number}.csv"), encoding="utf-8") as f:
+            return bytes.fromhex(dict(zip(*(line.split(",") for line in f.read().split("\n")[:2])))["k"])
+
+    def bites(self, name, attack):
+        """attack(program) -> the K that it learns, and the one there is."""
+        learned, _ = attack(SAMARA)
+        self.assertIsNone(learned, "the attack succeeds against the real program")
+        if mutants.WANTED:
+            learned, k = attack(mutants.programs(name)["samara"])
+            self.assertEqual(learned, k, "the attack does not succeed against the mutant either: it proves nothing")
+
+    def false_t(self, program):
+        """T in software beside the true endorsement of a TPM whose d and main system the attacker has."""
+        number, machine, t = next(self.numbers), Machine(), wire.Key()
+        shipment = self.shipment(number, machine.d.point, t.point, self.certificate(machine.ek))
+        done, package = self.seal(program, number, shipment, "--tpm-roots", self.roots)
+        self.assertIsNotNone(package, done.stderr)
+        return self.learns(number, package, t, machine), self.k_of(number)
+
+    def test_x_without_credential(self):
+        self.bites("x_without_credential", self.false_t)
+
+    def test_x_credential_without_name(self):
+        self.bites("x_credential_without_name", self.false_t)
+
+    def test_x_without_endorsement(self):
+        """The attacker's own EK, endorsed by somebody who calls himself as the vendor does."""
+        def attack(program):
+            number, machine, forger = next(self.numbers), Machine(), Vendor()
+            shipment = self.shipment(number, machine.d.point, machine.t.point, self.certificate(machine.ek, forger))
+            done, package = self.seal(program, number, shipment, "--tpm-roots", self.roots)
+            if program == SAMARA:
+                self.assertEqual(done.returncode, REFUSED)
+                self.assertIn(f"device {eid(number)}: the endorsement certificate is forged", done.stderr)
+            return package and self.learns(number, package, machine.t, machine), self.k_of(number)
+        self.bites("x_without_endorsement", attack)
+
+    # ---- what an honest supplier's device opens, and what an operator is asked ----
+
+    def test_tpm_of_the_device_opens_and_another_does_not(self):
+        number, machine = next(self.numbers), Machine()
+        shipment = self.shipment(number, machine.d.point, machine.t.point, self.certificate(machine.ek))
+        _, package = self.seal(SAMARA, number, shipment, "--tpm-roots", self.roots)
+        self.assertEqual(objects.open_package(package, machine.t, self.operator, self.eid(number), machine.ek)[2], self.k_of(number))
+        with self.assertRaises(ValueError):
+            objects.open_package(package, machine.t, self.operator, self.eid(number), wire.Key())
+
+    def test_operator_has_to_say_whom_it_believes(self):
+        number, machine = next(self.numbers), Machine()
+        shipment = self.shipment(number, machine.d.point, machine.t.point, self.certificate(machine.ek))
+        for words in ((), ("--tpm-roots", self.roots, "--unendorsed")):
+            done, _ = self.seal(SAMARA, number, shipment, *words)
+            os.remove(self.path(f"{number}.csv"))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--tpm-roots FILE", done.stderr)
+        _, package = self.seal(SAMARA, number, shipment, "--unendorsed")
+        self.assertEqual(objects.open_package(package, machine.t, self.operator, self.eid(number))[2], self.k_of(number))
+
+    def test_device_without_endorsement_is_refused_by_name(self):
+        number, machine = next(self.numbers), Machine()
+        done, _ = self.seal(SAMARA, number, self.shipment(number, machine.d.point, machine.t.point), "--tpm-roots", self.roots)
+        self.assertEqual(done.returncode, REFUSED)
+        self.assertIn(f"device {eid(number)}: the shipment has no endorsement certificate of its TPM", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

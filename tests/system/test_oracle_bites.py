@@ -27,7 +27,7 @@ OF_TRE = [
     ("keys-in-any-order", "core/cbor.c", "*key != SMR_KEY_NONE && !key_above(next, *key)", "false", MALFORMED),
     ("octets-after-the-end", "core/cbor.c", "return r->pos == r->len ? SMR_OK : SMR_E_MALFORMED;", "return SMR_OK;", MALFORMED),
     ("refusals-of-two-octets", "core/answer.c", "REFUSAL_MAX 255u", "REFUSAL_MAX 65535u", MALFORMED),
-    ("counter-not-stepped-ahead", "tre/flight.c", "\t\terr = step_ahead(tre);\n", "\t\t;\n", "Answer.test_every_refusal_is_told_and_ends_the_flight"),
+    ("counter-not-stepped-ahead", "tre/flight.c", "\t\treturn step_ahead(tre);\n", "\t\treturn SMR_OK;\n", "Answer.test_every_refusal_is_told_and_ends_the_flight"),
     ("beacon-not-repeated", "tre/flight.c", "ev->fresh_kind = SMR_FRESH_BEACON;", "ev->fresh_kind = SMR_FRESH_NONE;",
      "Request.test_beacon_of_an_answer_is_in_the_next_evidence"),
     ("beacon-that-is-older", "tre/keys.c", "beacon->number > draft->beacon.number", "beacon->number != 0",

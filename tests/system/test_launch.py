@@ -72,6 +72,15 @@ class Measurement(Case):
         self.assertEqual(self.value(other), first)
         self.assertEqual(self.value(), first)
 
+    def test_of_a_device_with_a_tpm_is_not_asked_here(self):
+        with open(self.device.config, encoding="ascii") as f:
+            text = f.read()
+        with open(self.device.config, "w", encoding="ascii") as f:
+            f.write(text + "[tre]\ntpm = device:/dev/tpmrm0\n")
+        code, text, words = self.device.measure()
+        self.assertEqual((code, text), (1, ""))
+        self.assertIn("samara-boot --measure", words)
+
     def test_changes_with_every_security_relevant_value(self):
         seen = {self.value()}
         for options in ({"address": "coap://192.0.2.2:5683"}, {"agent": "interval = 3h"}, {"agent": "interval = 2h\ncertificate = never"},

@@ -375,6 +375,21 @@ static void test_base_sealed_does_not_open_with_a_psk(void **state)
 }
 
 /* Section 9.5: 32 octets at least; section 5.1: a key and a name, or neither. */
+static void test_open_with_too_little_is_refused_before_anything_is_computed(void **state)
+{
+	const struct fixture *f = *state;
+	uint8_t room[PLAIN_LEN];
+	const uint8_t cipher[SMR_AEAD_TAG_LEN + 2] = {0};
+	struct smr_space out = {room, 1};
+
+	assert_int_equal(smr_hpke_open_with(&(struct smr_agreer){.key = &f->recipient}, &f->to, NULL, SMR_NONE,
+					    SMR_NONE, smr_bytes_of(cipher, SMR_AEAD_TAG_LEN - 1), &out),
+			 SMR_E_UNOPENED);
+	assert_int_equal(smr_hpke_open_with(&(struct smr_agreer){.key = &f->recipient}, &f->to, NULL, SMR_NONE,
+					    SMR_NONE, SMR_ARRAY(cipher), &out),
+			 SMR_E_NO_ROOM);
+}
+
 static void test_psk_too_short_or_without_name_is_invalid(void **state)
 {
 	const struct fixture *f = *state;
@@ -419,6 +434,7 @@ int main(void)
 		HPKE_TEST(test_psk_rfc9180_vector_matches_both_ways),
 		HPKE_TEST(test_psk_sealed_opens_neither_without_it_nor_with_another),
 		HPKE_TEST(test_base_sealed_does_not_open_with_a_psk),
+		HPKE_TEST(test_open_with_too_little_is_refused_before_anything_is_computed),
 		HPKE_TEST(test_psk_too_short_or_without_name_is_invalid),
 	};
 

@@ -157,6 +157,45 @@ static void test_client_endorsing_is_given_the_certificate_in_its_own_room(void 
 	}
 }
 
+static void test_client_activating_is_given_the_secret(void **state)
+{
+	const struct smr_tre_answer answer = {.u.activated = {1, 2, 3}};
+	uint8_t secret[SMR_ACTIVATED_LEN] = {0};
+	struct packet packet;
+	struct line line;
+
+	(void)state;
+	encode_answer(SMR_TRE_ENROL_ACTIVATE, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_enrol_activate(&line.client, SMR_ARRAY(message_octets), secret), SMR_OK);
+	assert_memory_equal(secret, answer.u.activated, sizeof(secret));
+	close_line(&line);
+}
+
+static void test_client_preparing_hands_over_both_releases(void **state)
+{
+	static const uint8_t running[] = {1, 2};
+	static const uint8_t next[] = {3};
+	const struct smr_tre_update update = {{2, 4}, SMR_ARRAY(running), SMR_ARRAY(next)};
+	const struct smr_tre_answer answer = {.err = SMR_E_SERIAL};
+	struct smr_tre_request request;
+	struct packet packet;
+	struct packet sent;
+	struct line line;
+
+	(void)state;
+	encode_answer(SMR_TRE_PREPARE, &answer, &packet);
+	open_line(&line, packet.octets);
+	assert_int_equal(smr_tre_client_prepare(&line.client, &update), SMR_E_SERIAL);
+	sent.octets = smr_bytes_of(sent.room, (size_t)recv(line.peer, sent.room, sizeof(sent.room), 0));
+	assert_int_equal(smr_tre_request_decode(sent.octets, &request), SMR_OK);
+	assert_int_equal(request.op, SMR_TRE_PREPARE);
+	assert_memory_equal(request.u.update.supplier, update.supplier, sizeof(update.supplier));
+	assert_true(smr_bytes_equal(request.u.update.running, update.running));
+	assert_true(smr_bytes_equal(request.u.update.next, update.next));
+	close_line(&line);
+}
+
 static void test_client_given_error_returns_it_as_it_is(void **state)
 {
 	struct smr_tre_answer answer = {.err = SMR_E_STATE};
@@ -287,6 +326,8 @@ int main(void)
 		cmocka_unit_test(test_client_authenticating_is_given_the_result_or_the_resynchronisation),
 		cmocka_unit_test(test_client_room_too_small_is_no_room),
 		cmocka_unit_test(test_client_endorsing_is_given_the_certificate_in_its_own_room),
+		cmocka_unit_test(test_client_activating_is_given_the_secret),
+		cmocka_unit_test(test_client_preparing_hands_over_both_releases),
 		cmocka_unit_test(test_client_given_error_returns_it_as_it_is),
 		cmocka_unit_test(test_client_asking_for_a_message_given_error_returns_it_and_leaves_the_room),
 		cmocka_unit_test(test_client_unanswered_is_unavailable_and_closed),

@@ -74,7 +74,7 @@ static enum smr_err make_secret(const struct smr_tre_vault *vault, enum smr_err 
 	if (err == SMR_OK)
 		return why == SMR_E_MEASUREMENT ? why : SMR_E_EXISTS;
 	if (err != SMR_E_NOT_FOUND)
-		return err;
+		return err; /* uncovered: the TPM answered a moment ago */
 	memset(content, 0, CONTENT_LEN);
 	SMR_TRY(smr_fs_remove(vault->next));
 	SMR_TRY(smr_random(content, SECRET_LEN));

@@ -147,7 +147,7 @@ struct smr_eid rig_eid(uint64_t n)
 {
 	struct smr_eid eid = {{0x89, 0x04, 0x90, 0x32}};
 
-	for (size_t i = sizeof(eid.octets); n > 0 && i-- > 8; n /= 100)
+	for (size_t i = sizeof(eid.octets) - 1; n > 0 && i >= 8; i--, n /= 100)
 		eid.octets[i] = (uint8_t)(n / 10 % 10 << 4 | n % 10);
 	return eid;
 }

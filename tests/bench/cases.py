@@ -41,7 +41,7 @@ class Size:
     loads: tuple = (10, 30, 50, 60, 70, 80, 90, 100, 110, 120)  # percent of the peak
     load_s: float = 2
     tail_s: float = 6         # of one round at 70 % of the peak, for the percentiles
-    tails: int = 3
+    tails: int = 5
     sync_s: float = 2
     overload_s: float = 4
     attack_s: float = 2
@@ -226,10 +226,10 @@ def batch_sizes(b):
 def offered_load(b):
     """Latency against offered load, in an open loop: it counts from the moment at which a request was due."""
     curve = []
-    b.ro.warm()
     with b.server(b.ro) as server:
         for percent in b.size.loads:
             rate = max(1.0, b.peak * percent / 100)
+            b.ro.warm()
             run = tail(b, server, rate) if percent == 70 else open_loop(b, server, rate, b.size.load_s)
             curve.append([percent, rate, run["rate"], run["latency_ms"]])
     b.figures.curves["latency_by_load"] = curve
@@ -240,14 +240,17 @@ def open_loop(b, server, rate, seconds):
 
 
 def tail(b, server, rate):
-    """The slowest at 70 % of the peak, in rounds between those of the disk alone; the round in the middle."""
+    """The slowest at 70 % of the peak, in rounds between those of the disk alone, the store in memory at the start of each. The bound is for the
+    median of the rounds, as elsewhere; the worst one stands beside it."""
     runs, disk = [], []
     for _ in range(b.size.tails):
-        disk.append(b.ground.durable_floor(b.size.sync_s))
+        disk.append(b.ground.log_floor(b.size.sync_s))
+        b.ro.warm()
         runs.append(open_loop(b, server, rate, b.size.tail_s))
     b.figures.samples["provision.at_70_percent"] = runs
-    b.figures.samples["floor.durable"] = disk
-    b.figures.median("floor.durable_p99_ms", [d["p99"] for d in disk])
+    b.figures.samples["floor.log"] = disk
+    b.figures.median("floor.log_p99_ms", [d["p99"] for d in disk])
+    b.figures.set("provision.p99_ms_at_70_percent_worst", max(r["latency_ms"]["p99"] for r in runs))
     b.figures.median("provision.p99_ms_at_70_percent", [r["latency_ms"]["p99"] for r in runs])
     return sorted(runs, key=lambda r: r["latency_ms"]["p99"])[len(runs) // 2]
 

@@ -19,8 +19,9 @@ ECHO_WINDOW = 1024  # datagrams outstanding, of the echo as of check-ins: both t
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 
 
-LOG_OCTETS = 12_288  # that a commit of some devices appends to the log
-SYNC_EVERY_S = 0.002  # commits under a load that leaves the processor some rest
+LOG_OCTETS = 24_576  # that a commit of eight devices writes to the log
+LOG_LENGTH = LOG_OCTETS * 1400  # store/sqlite/log.c
+SYNC_EVERY_S = 0.004  # server/pace.h
 
 
 class Failed(Exception):
@@ -122,18 +123,22 @@ class Ground:
         return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), ECHO_WINDOW, self.server_cpu,
                                    self.load_cpu))
 
-    def durable_floor(self, seconds):
-        """Milliseconds that whoever asks at any time waits until his octets are on the disk, if nothing but the disk took time: a log that is
-        appended to and synchronised at the pace of commits, and in every stretch of it those who came too late for the sync under way."""
+    def log_floor(self, seconds):
+        """Milliseconds that whoever asks at any time waits until his octets are on the disk, if nothing but the disk took time: a log of the
+        length at which samarad begins its own anew, written once and then overwritten and synchronised at the pace of its commits; in every
+        stretch of it those who came too late for the sync under way wait for the next."""
         path = os.path.join(self.base, "log")
-        octets, syncs = os.urandom(LOG_OCTETS), []
+        octets, syncs, at = os.urandom(LOG_OCTETS), [], 0
         fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:
+            os.write(fd, bytes(LOG_LENGTH))
+            os.fsync(fd)
             end = time.monotonic() + seconds
             while (begin := time.monotonic()) < end:
-                os.write(fd, octets)
+                os.pwrite(fd, octets, at)
                 os.fdatasync(fd)
                 syncs.append((begin, time.monotonic()))
+                at = (at + LOG_OCTETS) % LOG_LENGTH
                 time.sleep(max(0.0, begin + SYNC_EVERY_S - syncs[-1][1]))
         finally:
             os.close(fd)

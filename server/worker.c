@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A worker: receives batches, drives their items through the pipeline, sends batches. It never waits for the disk: while the
- * committer works on one batch the worker opens the next. When all its batches are under way it stops receiving, and the socket's
- * buffer fills: that is the back-pressure.
+ * committer works on one batch the worker opens the next. When as many requests as it may hold are under way (or all its batches are)
+ * it stops receiving, and the socket's buffer fills: that is the back-pressure.
  */
 #include <errno.h>
 #include <poll.h>
@@ -384,10 +384,10 @@ static bool has_room(const struct smr_worker *w)
 	return w->free_list != NULL && w->held < HELD_MAX;
 }
 
-/** What was committed meanwhile is answered before the next are opened. */
+/** What was committed meanwhile is answered before the next are opened. Under a load that never ends this does: there may be a word to stop. */
 static void take_requests(struct smr_worker *w)
 {
-	while (has_room(w) && begin(w, w->free_list))
+	for (unsigned round = 0; round < BATCHES && has_room(w) && begin(w, w->free_list); round++)
 		take_finished(w);
 }
 

@@ -40,6 +40,18 @@ def wait_until(what, condition, timeout=20.0, every=0.02):
         time.sleep(every)
 
 
+def wait_still(what, figure, looks=15):
+    """Wait until a figure is not zero and does not change any more; it is returned."""
+    seen = []
+
+    def is_still():
+        seen.append(figure())
+        return seen[-1] > 0 and len(set(seen[-looks:])) == 1 and len(seen) >= looks
+
+    wait_until(what + " to stand still", is_still)
+    return seen[-1]
+
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 _own_network = False
@@ -465,6 +477,15 @@ class World:
 
     def player(self, name, role, number):
         return Player(self, name, role, UID_BASE + number)
+
+    def waiting(self):
+        """Octets in the receive buffer of samarad's socket."""
+        with open("/proc/net/udp", encoding="ascii") as f:
+            for line in f.readlines()[1:]:
+                words = line.split()
+                if int(words[1].split(":")[1], 16) == self.port:
+                    return int(words[4].split(":")[1], 16)
+        raise AssertionError("no such socket")
 
     def start_samarad(self, ro, fault=None, name="samarad", **options):
         """Write its configuration and start it. @name: of a further front end on the same store; it needs a port (listen__port) and a directory of its own."""

@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from offline import Offline  # noqa: E402
-from world import Failed, Process, wait_until  # noqa: E402
+from world import Failed, Process, World, copy_program, wait_still, wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 STORE_UNAVAILABLE = 8
@@ -104,6 +104,41 @@ class Terminate(Case):
         self.assertFalse(os.path.exists(self.o.world.status_socket))
         self.assertFalse(os.path.exists(self.o.ro.path("samara.db-wal")), "what was committed is still in the write-ahead log")
         self.o.start()
+
+
+class Saturated(unittest.TestCase):
+    """The socket is never empty: for one that is answered the next is there."""
+    DEVICES, OPEN = 1500, 300
+
+    def setUp(self):
+        self.world = World(BUILD)
+        self.addCleanup(self.world.close)
+        copy_program(os.path.join(BUILD, "fleet", "samara-fleet"), self.world.bin("samara-fleet"))
+        self.ro = self.world.player("ro", "ro", 1)
+        self.ro.init()
+        self.fleet = [self.world.bin("samara-fleet")]
+        self.world.command([*self.fleet, "stock", "--ro", self.ro.dir, "--fleet", self.ro.path("fleet"), "--devices", str(self.DEVICES), "--quiet"],
+                           self.ro.uid)
+        # Nobody is sent away, and a batch is much less than what is open.
+        self.server = self.world.start_samarad(self.ro, listen__threads=1, listen__batch=16, overload__target_ms=10000)
+
+    def fly_all(self):
+        argv = [*self.fleet, "run", "--fleet", self.ro.path("fleet"), "--server", f"127.0.0.1:{self.world.port}", "--do", "provision", "--window",
+                str(self.OPEN), "--prepare", "--verify-after", "--resend-after", "60000", "--patience", "60", "--sources", "1", "--quiet"]
+        fleet = subprocess.Popen(self.world.as_user(self.ro.uid, None, argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(fleet.wait)
+        self.addCleanup(fleet.kill)
+
+    def test_end_comes_though_there_is_always_more(self):
+        self.server.child.send_signal(signal.SIGSTOP)
+        try:
+            self.fly_all()
+            wait_still("the requests in the socket", self.world.waiting)
+            self.server.child.send_signal(signal.SIGTERM)
+        finally:
+            self.server.child.send_signal(signal.SIGCONT)
+        self.assertEqual(self.server.child.wait(60), 0)
+        self.assertIn(self.ro.json("status")["states"]["offered"], range(1, self.DEVICES), "it went on as long as there was something")
 
 
 class Reload(Case):

@@ -377,8 +377,8 @@ struct smr_store_counts {
 		references;
 };
 /** Copy the write-ahead log into the database, beside commits. Nothing else does while the store is open. Call it some times a second, from a
- * handle that does not commit: commits share the disk with it, and it should never have much to copy. None waits for it but one every some
- * ten megabytes: a log of that length is begun anew, for what it overwrites is made durable sooner than what it grows by.
+ * handle that does not commit: commits share the disk with it, and it should never have much to copy. None waits for it but one every 34
+ * megabytes: a log of that length is begun anew, for what it overwrites is made durable sooner than what it grows by.
  * @param octets  [out] length of what was in the log. */
 enum smr_err smr_store_copy_log(struct smr_store *store, uint64_t *octets) SMR_MUST_USE;
 /** The same, and truncate the log: bounds its size and the life of remnants. Commits wait for it, tens of milliseconds. SMR_E_BUSY: readers or a

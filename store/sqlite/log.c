@@ -14,22 +14,22 @@
 #define TRUNCATE_WAIT_MS 250
 #define RESTART_AT 16384 /* pages of the log */
 #define RESTART_WAIT_MS 50
-#define RESTART_AGAIN_MS \
-	5000u /* somebody reads a state that is in the log alone: commits should not wait for him five times a second */
+#define RESTART_NEXT_MS 1000u  /* its length stays the same until the next commit */
+#define RESTART_AGAIN_MS 5000u /* somebody reads from the log: commits should not wait for him five times a second */
 #define COPY_ROUNDS 4
 #define COPY_REST 256 /* pages of the log */
 
-/* Copy beside running commits, again while they have added much meanwhile. @frames: of the log, as it is then. */
-static int copy_log(sqlite3 *db, int rounds, int *frames)
+/* Copy beside running commits, again while they have added much meanwhile. @frames: of the log, as it is then; @rest: of them, not copied. */
+static int copy_log(sqlite3 *db, int rounds, int *frames, int *rest)
 {
-	int copied = 0;
+	int copied;
 	int rc = SQLITE_OK;
 
 	*frames = 0;
-	for (int round = 0; rc == SQLITE_OK && round < rounds; round++) {
+	*rest = COPY_REST + 1;
+	for (int round = 0; rc == SQLITE_OK && *rest > COPY_REST && round < rounds; round++) {
 		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, frames, &copied);
-		if (*frames - copied <= COPY_REST)
-			break;
+		*rest = *frames - copied;
 	}
 	return rc;
 }
@@ -52,12 +52,17 @@ static bool is_busy(int rc)
 
 static int restart_log(struct smr_sqlite *sqlite, int *frames)
 {
-	int rc = copy_log(sqlite->db, COPY_ROUNDS, frames);
+	int rest;
+	int rc = copy_log(sqlite->db, COPY_ROUNDS, frames, &rest);
 
 	if (rc != SQLITE_OK)
 		return rc;
+	if (rest > COPY_REST) { /* a reader keeps it from being copied, and would be in the way here too */
+		sqlite->restart_at_ms = smr_clock_ms() + RESTART_AGAIN_MS;
+		return SQLITE_OK;
+	}
 	rc = finish_log(sqlite->db, SQLITE_CHECKPOINT_RESTART, RESTART_WAIT_MS);
-	sqlite->restart_at_ms = is_busy(rc) ? smr_clock_ms() + RESTART_AGAIN_MS : 0;
+	sqlite->restart_at_ms = smr_clock_ms() + (is_busy(rc) ? RESTART_AGAIN_MS : RESTART_NEXT_MS);
 	return rc;
 }
 
@@ -65,7 +70,8 @@ enum smr_err smr_sqlite_copy_log(struct smr_store *store, uint64_t *octets)
 {
 	struct smr_sqlite *sqlite = smr_sqlite_of(store);
 	int frames;
-	int rc = copy_log(sqlite->db, 1, &frames);
+	int rest;
+	int rc = copy_log(sqlite->db, 1, &frames, &rest);
 
 	if (rc == SQLITE_OK && frames >= RESTART_AT && smr_clock_ms() >= sqlite->restart_at_ms)
 		rc = restart_log(sqlite, &frames);
@@ -78,10 +84,11 @@ enum smr_err smr_sqlite_checkpoint(struct smr_store *store)
 {
 	sqlite3 *db = smr_sqlite_of(store)->db;
 	int frames;
+	int rest;
 	int rc;
 
 	SMR_FAULT("before-checkpoint", "store");
-	rc = copy_log(db, COPY_ROUNDS, &frames);
+	rc = copy_log(db, COPY_ROUNDS, &frames, &rest);
 	if (rc == SQLITE_OK)
 		rc = finish_log(db, SQLITE_CHECKPOINT_TRUNCATE, TRUNCATE_WAIT_MS);
 	SMR_FAULT("after-checkpoint", "store");

@@ -129,11 +129,20 @@ static void test_kill_amid_commits_keeps_what_was_acknowledged_and_halves_nothin
 
 static unsigned flushes;
 static int flush_error; /* what fdatasync fails with, 0: it works */
+static sqlite3 *beside; /* commits amid each flush */
 
 /* In the place of the C library's, also for SQLite. */
 int fdatasync(int fd)
 {
+	sqlite3 *other = beside;
+
 	flushes++;
+	if (other != NULL) {
+		beside = NULL; /* it flushes too */
+		(void)sqlite3_exec(other, "UPDATE meta SET value = value + 1 WHERE name = 'sequence'", NULL, NULL,
+				   NULL);
+		beside = other;
+	}
 	if (flush_error == 0)
 		return (int)syscall(SYS_fdatasync, fd);
 	errno = flush_error;
@@ -379,6 +388,18 @@ static void fill_log(sqlite3 *db)
 			 SQLITE_OK);
 }
 
+/* In the place of the C library's, for SQLite: it waits for somebody. */
+static unsigned waits;
+
+int usleep(useconds_t us)
+{
+	const struct timespec moment = {us / 1000000, (long)(us % 1000000) * 1000};
+
+	waits++;
+	return nanosleep(&moment, NULL);
+}
+
+/* Somebody commits amid each copy, so that without making him wait a moment the log is never copied to its end. */
 static void test_long_log_is_begun_anew_and_keeps_its_length(void **state)
 {
 	struct rig *rig = *state;
@@ -387,7 +408,9 @@ static void test_long_log_is_begun_anew_and_keeps_its_length(void **state)
 	uint64_t length;
 
 	fill_log(db);
+	beside = db;
 	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	beside = NULL;
 	assert_true(octets > 33000000);
 	length = log_size(rig);
 	assert_true(length >= octets);
@@ -398,6 +421,27 @@ static void test_long_log_is_begun_anew_and_keeps_its_length(void **state)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+/* Everything can be copied, but not forgotten: he is asked to make way once, and not again at once. */
+static void test_long_log_that_is_read_makes_commits_wait_once(void **state)
+{
+	struct rig *rig = *state;
+	sqlite3 *db = open_beside(rig);
+	sqlite3 *reader = open_beside(rig);
+	uint64_t octets;
+	unsigned before = waits;
+
+	fill_log(db);
+	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_true(waits > before);
+	before = waits;
+	assert_int_equal(smr_store_copy_log(rig->store, &octets), SMR_OK);
+	assert_int_equal(waits, before);
+	assert_int_equal(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 static void test_long_log_with_a_reader_in_it_goes_on(void **state)
 {
 	struct rig *rig = *state;
@@ -405,6 +449,7 @@ static void test_long_log_with_a_reader_in_it_goes_on(void **state)
 	sqlite3 *reader = open_beside(rig);
 	uint64_t octets;
 	uint64_t more;
+	unsigned before = waits;
 
 	rig_offer(rig->store, 1);
 	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
@@ -413,6 +458,7 @@ static void test_long_log_with_a_reader_in_it_goes_on(void **state)
 	rig_offer(rig->store, 2);
 	assert_int_equal(smr_store_copy_log(rig->store, &more), SMR_OK);
 	assert_true(more > octets);
+	assert_int_equal(waits, before); /* what he reads keeps it from being copied: nobody is made to wait for that */
 	assert_int_equal(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
 	assert_int_equal(log_size(rig), 0);
@@ -512,6 +558,7 @@ static int teardown(void **state)
 	/* A failed test must not spoil the next one. */
 	set_file_limit(RLIM_INFINITY);
 	flush_error = 0;
+	beside = NULL;
 	return rig_teardown(state);
 }
 
@@ -528,6 +575,7 @@ int main(void)
 		FILLED(test_commit_on_a_small_file_system_recovers_after_a_checkpoint),
 		FILLED(test_open_read_only_file_reads_and_refuses_to_write),
 		FILLED(test_long_log_is_begun_anew_and_keeps_its_length),
+		FILLED(test_long_log_that_is_read_makes_commits_wait_once),
 		FILLED(test_long_log_with_a_reader_in_it_goes_on),
 		FILLED(test_checkpoint_with_a_reader_in_the_way_is_busy_and_then_truncates),
 		FILLED(test_copying_the_log_waits_for_nobody_and_leaves_its_length),

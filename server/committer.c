@@ -240,14 +240,18 @@ enum smr_err smr_committer_start(const char *store_path, struct smr_metrics *met
 
 void smr_committer_submit(struct smr_committer *committer, struct smr_commit_job *job)
 {
+	bool first;
+
 	if (!is_committable(job)) {
 		hand_back(job, job->count ? SMR_E_INVALID : SMR_OK);
 		return;
 	}
 	pthread_mutex_lock(&committer->lock);
+	first = committer->queue.first == NULL;
 	list_push(&committer->queue, job);
 	committer->queued += job->count;
-	pthread_cond_signal(&committer->more);
+	if (first || committer->queued >= SMR_PACE_ENOUGH) /* not amid its wait for more */
+		pthread_cond_signal(&committer->more);
 	pthread_mutex_unlock(&committer->lock);
 }
 

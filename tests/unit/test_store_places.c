@@ -111,8 +111,11 @@ static bool names_device(const char *detail, const char *verb)
 {
 	size_t len = strlen(verb);
 
-	return strncmp(detail, verb, len) == 0 &&
-	       (strncmp(detail + len, " device", 7) == 0 || strncmp(detail + len, " d ", 3) == 0);
+	if (strncmp(detail, verb, len) != 0)
+		return false;
+	detail += len;
+	len = strncmp(detail, " device", 7) == 0 ? 7 : 2;
+	return (len == 7 || strncmp(detail, " d", 2) == 0) && (detail[len] == '\0' || detail[len] == ' ');
 }
 
 /* Descends to rows of devices, as often as is returned; never goes through all of them. */

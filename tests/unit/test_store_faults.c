@@ -94,8 +94,10 @@ static void test_kill_amid_commits_keeps_what_was_acknowledged_and_halves_nothin
 	struct rng rng = {2024};
 	uint32_t before = 0;
 
-	for (int round = 0; round < 40; round++) {
-		struct timespec moment = {0, (long)(5000000 + rng_below(&rng, 35000000))};
+	/* On a slow machine more rounds, and longer ones, until the children have committed some waves. */
+	for (uint32_t round = 0; round < 40 || before <= 4; round++) {
+		uint64_t spread_ns = 35000000 + (round < 400 ? round / 40 : 10) * UINT64_C(50000000);
+		struct timespec moment = {0, (long)(5000000 + rng_below(&rng, spread_ns))};
 		uint32_t acknowledged;
 		uint32_t present;
 		int ends[2];
@@ -122,7 +124,6 @@ static void test_kill_amid_commits_keeps_what_was_acknowledged_and_halves_nothin
 		assert_true(present <= (acknowledged ? acknowledged : before) + 1); /* the one that was under way */
 		before = present;
 	}
-	assert_true(before > 4); /* the children did commit */
 }
 
 /* ---- flushing ---- */

@@ -61,6 +61,7 @@ enum smr_err_class {
 	X(NOTHING, 0x0404, "there is nothing to do")                                          \
 	X(TPM_ABSENT, 0x0405, "the TPM does not answer")                                      \
 	X(TPM_LOCKED, 0x0406, "the TPM is locked out after wrong authorisations")             \
+	X(TPM_HIERARCHY, 0x0407, "a hierarchy of the TPM is closed to this device")           \
 	X(INVALID, 0x0501, "invalid argument")
 
 enum smr_err {

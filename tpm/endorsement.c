@@ -112,9 +112,9 @@ enum smr_err smr_tpm_ek(struct smr_tpm *tpm, ESYS_TR *ek)
 			},
 	};
 
-	return smr_tpm_err(Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_ENDORSEMENT, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-					      ESYS_TR_NONE, &sensitive, &template, &outside, &none, ek, NULL, NULL,
-					      NULL, NULL));
+	return smr_tpm_hierarchy_err(Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_ENDORSEMENT, smr_tpm_session(tpm, 0),
+							ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside,
+							&none, ek, NULL, NULL, NULL, NULL));
 }
 
 struct credential {
@@ -162,9 +162,9 @@ static enum smr_err open_with(struct smr_tpm *tpm, ESYS_TR key, ESYS_TR ek, ESYS
 			      uint8_t secret[SMR_ACTIVATED_LEN])
 {
 	TPM2B_DIGEST *opened = NULL;
-	enum smr_err err =
-		smr_tpm_err(Esys_PolicySecret(tpm->esys, ESYS_TR_RH_ENDORSEMENT, policy, smr_tpm_session(tpm, 0),
-					      ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL));
+	enum smr_err err = smr_tpm_hierarchy_err(Esys_PolicySecret(tpm->esys, ESYS_TR_RH_ENDORSEMENT, policy,
+								   smr_tpm_session(tpm, 0), ESYS_TR_NONE, ESYS_TR_NONE,
+								   NULL, NULL, NULL, 0, NULL, NULL));
 
 	if (err == SMR_OK)
 		err = activation_err(Esys_ActivateCredential(tpm->esys, key, ek,

@@ -47,10 +47,9 @@ static enum smr_err of_tpm(TSS2_RC code)
 	case TPM2_RC_RETRY:
 	case TPM2_RC_YIELDED:
 	case TPM2_RC_TESTING:
-		return SMR_E_BUSY;
-	case TPM2_RC_OBJECT_MEMORY:
+	case TPM2_RC_OBJECT_MEMORY: /* others' objects and sessions are in all of its places */
 	case TPM2_RC_SESSION_MEMORY:
-		return SMR_E_TOO_MANY;
+		return SMR_E_BUSY;
 	default:
 		return SMR_E_IO;
 	}
@@ -78,6 +77,18 @@ enum smr_err smr_tpm_err(TSS2_RC rc)
 	}
 }
 
+enum smr_err smr_tpm_hierarchy_err(TSS2_RC rc)
+{
+	switch (smr_tpm_code(rc)) {
+	case TPM2_RC_BAD_AUTH:
+	case TPM2_RC_AUTH_FAIL:
+	case TPM2_RC_HIERARCHY:
+		return SMR_E_TPM_HIERARCHY;
+	default:
+		return smr_tpm_err(rc);
+	}
+}
+
 const char *smr_tpm_advice(enum smr_err err)
 {
 	switch (err) {
@@ -96,6 +107,10 @@ const char *smr_tpm_advice(enum smr_err err)
 	case SMR_E_TPM_FULL:
 		return "remove what nobody needs any more from the TPM (tpm2_getcap handles-nv-index, "
 		       "tpm2_nvundefine), then try again";
+	case SMR_E_TPM_HIERARCHY:
+		return "its owner has given the TPM's endorsement or storage hierarchy an authorisation value, or "
+		       "disabled it: take the value away (tpm2_changeauth -c e -p VALUE, or -c o), or enable it; "
+		       "nothing is lost, and what waits is done then";
 	case SMR_E_MEASUREMENT:
 		return "what was booted is not what the TRE's state is sealed to: boot the approved software again, "
 		       "and "

@@ -28,6 +28,9 @@ struct smr_tpm {
 
 /** The error that a response code of any layer means. */
 enum smr_err smr_tpm_err(TSS2_RC rc);
+/** The same for a command that a hierarchy authorises with its value, which is to be empty: SMR_E_TPM_HIERARCHY when it is not, or when the
+ * hierarchy is disabled. */
+enum smr_err smr_tpm_hierarchy_err(TSS2_RC rc);
 /** The response code of the TPM itself without the number of the parameter, handle or session that it names. */
 TSS2_RC smr_tpm_code(TSS2_RC rc);
 

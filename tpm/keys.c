@@ -57,7 +57,7 @@ static enum smr_err make(struct smr_tpm *tpm, const struct kind *kind, const TPM
 	enum smr_err err = fill_template(kind, &template);
 
 	if (err == SMR_OK)
-		err = smr_tpm_err(Esys_CreatePrimary(
+		err = smr_tpm_hierarchy_err(Esys_CreatePrimary(
 			tpm->esys, kind->hierarchy, smr_tpm_session(tpm, TPMA_SESSION_DECRYPT), ESYS_TR_NONE,
 			ESYS_TR_NONE, &sensitive, &template, &outside, &none, object, NULL, NULL, NULL, NULL));
 	SMR_WIPE(sensitive);

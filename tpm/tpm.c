@@ -89,9 +89,9 @@ static enum smr_err make_parent(struct smr_tpm *tpm)
 			},
 	};
 
-	return smr_tpm_err(Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-					      &sensitive, &template, &outside, &none, &tpm->parent, NULL, NULL, NULL,
-					      NULL));
+	return smr_tpm_hierarchy_err(Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+							ESYS_TR_NONE, &sensitive, &template, &outside, &none,
+							&tpm->parent, NULL, NULL, NULL, NULL));
 }
 
 static enum smr_err start_session(struct smr_tpm *tpm, TPM2_SE kind, ESYS_TR *session)

@@ -12,7 +12,8 @@
  *
  * Errors that any call may return: SMR_E_TPM_ABSENT: no answer; SMR_E_TPM_RESET; SMR_E_TPM_CLEARED: cleared, or another TPM;
  * SMR_E_TPM_LOCKED: locked out after others' wrong authorisations; SMR_E_TPM_FULL: no non-volatile memory left; SMR_E_TAMPERED: the answer
- * was altered on its way; SMR_E_BUSY; SMR_E_NO_MEMORY; SMR_E_IO: anything else. smr_tpm_advice says what to do.
+ * was altered on its way; SMR_E_TPM_HIERARCHY: its owner has closed a hierarchy; SMR_E_BUSY: also when others' objects are in all of its
+ * places; SMR_E_NO_MEMORY; SMR_E_IO: anything else. smr_tpm_advice says what to do.
  *
  * Not thread-safe: one caller at a time. Blocks until the TPM answers.
  */

@@ -111,6 +111,24 @@ static enum smr_err repeat_receipt(struct smr_tre_durable *draft)
 	return live != NULL ? smr_tre_queue_install_receipt(draft, live) : SMR_OK;
 }
 
+/** Is it this device that failed, and not X? Then the same X comes again, and nobody is told to seal another one. TOO_MANY is the end of what it
+ * remembers of operators, and stays. */
+static bool is_our_fault(enum smr_err err)
+{
+	switch (err) {
+	case SMR_E_MEASUREMENT: /* of a TPM, or of its answer on the way */
+	case SMR_E_TAMPERED:
+	case SMR_E_TPM_CLEARED:
+	case SMR_E_TPM_RESET:
+		return true;
+	case SMR_E_NOTHING:
+	case SMR_E_TOO_MANY:
+		return false;
+	default:
+		return smr_err_class(err) == SMR_CLASS_LIMIT || smr_err_class(err) == SMR_CLASS_LATER;
+	}
+}
+
 /** Put what an accepted M2 brings into the draft. */
 static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, const struct smr_m2 *m2,
 			   const uint8_t *rk, struct smr_tre_outcome *outcome)
@@ -132,6 +150,8 @@ static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, c
 	if (!m2->has_package)
 		return repeat_receipt(draft);
 	outcome->package = smr_tre_install(tre, draft, &m2->package, tre->flight.hash_ev);
+	if (is_our_fault(outcome->package))
+		return outcome->package;
 	draft->failed = outcome->package != SMR_OK && outcome->package != SMR_E_NOTHING;
 	draft->failed_iccid = m2->package.iccid;
 	draft->failed_serial = draft->failed ? m2->package.serial : 0;

@@ -111,7 +111,8 @@ struct smr_tre_outcome {
 	uint32_t interval_s; /* until the next check-in by the MCIM's policy; 0: no MCIM */
 };
 /** Open M2 and act. SMR_E_UNOPENED: not the answer to our request; the request stays open. SMR_E_STATE: no request is open.
- * A package that fails its checks is reported in outcome->package and in the next ev. */
+ * A package that fails its checks is reported in outcome->package and in the next ev. What the platform could not do for it (a TPM that is
+ * busy, closed or gone) is returned, and nothing has changed: the same package comes again with the next flight. */
 enum smr_err smr_tre_flight_complete(struct smr_tre *tre, struct smr_bytes datagram,
 				     struct smr_tre_outcome *outcome) SMR_MUST_USE;
 

@@ -16,7 +16,7 @@ from swtpm import CLEAR, PLATFORM, Between, SoftwareTpm, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
 MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
-UNSUPPORTED, TPM_ABSENT = 0x102, 0x405
+UNSUPPORTED, TPM_ABSENT, TPM_HIERARCHY = 0x102, 0x405, 0x407
 LOCKED_OUT = "0x921"
 M1_BY_REFERENCE, M1_WITH_CERTIFICATE = 512, 640  # octets at most (UDP payload, of which CoAP takes 40 at most)
 
@@ -35,6 +35,14 @@ class Case(unittest.TestCase):
         tpm = SoftwareTpm(os.path.join(self.base, name))
         self.addCleanup(tpm.stop)
         return tpm
+
+    def tool(self, *argv):
+        return subprocess.run(argv, cwd=self.base, env={**os.environ, "TPM2TOOLS_TCTI": self.tpm.tcti}, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def good(self, *argv):
+        done = self.tool(*argv)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def health(self):
         return self.tre.ask(STATE)[1]
@@ -91,14 +99,6 @@ class Meanwhile(Case):
 
 class Owner(Case):
     """What its owner, or whoever has the owner's hierarchy, does to the TPM meanwhile, and what the device's own advice is worth."""
-
-    def tool(self, *argv):
-        return subprocess.run(argv, cwd=self.base, env={**os.environ, "TPM2TOOLS_TCTI": self.tpm.tcti}, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=60, check=False)
-
-    def good(self, *argv):
-        done = self.tool(*argv)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def begin_anew(self):
         """As the log says: the directory moved away, and the supplier enrols it anew."""
@@ -201,6 +201,29 @@ class SealedToOneTpm(Case):
             self.tre.request()
             self.assertEqual(self.tre.server.ev[5][1], [OTHER_ICCID, 6, UNOPENED])
         self.assertEqual(self.tre.fly(self.tre.package(serial=6, iccid=OTHER_ICCID, ek=self.ek)), OK)
+
+    def change_authorisation(self, *words):
+        """As the TPM's owner, while the TRE is off."""
+        self.tre.kill()
+        self.good("tpm2_changeauth", "-c", "e", *words)
+        self.tre.start()
+
+    def test_owner_who_closes_the_endorsement_hierarchy_is_named_and_no_package_is_lost(self):
+        self.assertEqual(self.tre.fly(self.tre.package(ek=self.ek)), OK)
+        before = self.tre.mcims()
+        package = self.tre.package(serial=6, iccid=OTHER_ICCID, ek=self.ek)
+        self.change_authorisation("owner")
+        self.assertEqual((self.health(), self.tre.mcims()), (OK, before))
+        self.tre.check_in()
+        for _ in range(2):
+            self.tre.request()
+            self.assertNotIn(1, self.tre.server.ev[5])  # nothing is said to be wrong with the package
+            self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, self.tre.server.m2({1: package})), [TPM_HIERARCHY])
+        self.assertEqual((self.health(), self.tre.mcims()), (OK, before))
+        self.assertIn("tpm2_changeauth -c e -p VALUE", self.said())
+        self.change_authorisation("-p", "owner")
+        self.assertEqual(self.tre.fly(package), OK)
+        self.assertEqual(self.tre.mcims()[0][0], OTHER_ICCID)
 
     def test_package_of_an_operator_that_did_not_ask_is_installed_too(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)

@@ -279,8 +279,8 @@ static void test_response_codes_have_their_meaning(void **state)
 		{TPM2_RC_HIERARCHY | TPM2_RC_1, SMR_E_STATE},
 		{TPM2_RC_NV_RATE, SMR_E_BUSY},
 		{TPM2_RC_RETRY, SMR_E_BUSY},
-		{TPM2_RC_OBJECT_MEMORY, SMR_E_TOO_MANY},
-		{TPM2_RC_SESSION_MEMORY, SMR_E_TOO_MANY},
+		{TPM2_RC_OBJECT_MEMORY, SMR_E_BUSY},
+		{TPM2_RC_SESSION_MEMORY, SMR_E_BUSY},
 		{TPM2_RC_FAILURE, SMR_E_IO},
 		{TSS2_TCTI_RC_IO_ERROR, SMR_E_TPM_ABSENT},
 		{TSS2_TCTI_RC_NO_CONNECTION, SMR_E_TPM_ABSENT},
@@ -300,8 +300,8 @@ static void test_response_codes_have_their_meaning(void **state)
 
 static void test_every_error_of_a_tpm_has_advice(void **state)
 {
-	static const enum smr_err own[] = {SMR_E_TPM_ABSENT, SMR_E_TPM_RESET, SMR_E_TPM_CLEARED,
-					   SMR_E_TPM_LOCKED, SMR_E_TPM_FULL,  SMR_E_MEASUREMENT};
+	static const enum smr_err own[] = {SMR_E_TPM_ABSENT, SMR_E_TPM_RESET,	SMR_E_TPM_CLEARED,  SMR_E_TPM_LOCKED,
+					   SMR_E_TPM_FULL,   SMR_E_MEASUREMENT, SMR_E_TPM_HIERARCHY};
 
 	(void)state;
 	for (size_t i = 0; i < SMR_COUNT(own); i++)

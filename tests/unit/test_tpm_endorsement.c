@@ -205,6 +205,46 @@ static void test_credential_for_another_tpm_does_not_open(void **state)
 	assert_int_equal(activate(SMR_OWN_D, c.view), SMR_E_UNOPENED);
 }
 
+/* By its owner, and undone with @p before. */
+static void set_authorisation(ESYS_TR hierarchy, const char *before, const char *after)
+{
+	TPM2B_AUTH was = {.size = (UINT16)strlen(before)};
+	TPM2B_AUTH is = {.size = (UINT16)strlen(after)};
+
+	memcpy(was.buffer, before, was.size);
+	memcpy(is.buffer, after, is.size);
+	assert_int_equal(Esys_TR_SetAuth(tpm->esys, hierarchy, &was), TSS2_RC_SUCCESS);
+	assert_int_equal(
+		Esys_HierarchyChangeAuth(tpm->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &is),
+		TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_TR_SetAuth(tpm->esys, hierarchy, NULL), TSS2_RC_SUCCESS);
+}
+
+static void test_closed_hierarchy_is_told_as_such_and_costs_nothing(void **state)
+{
+	struct smr_problem problem = {{0}};
+	struct smr_tpm_keys others;
+	struct credential c;
+
+	(void)state;
+	make_keys();
+	credential_of(SMR_OWN_T, &c);
+	set_authorisation(ESYS_TR_RH_ENDORSEMENT, "", "owner");
+	assert_int_equal(activate(SMR_OWN_T, c.view), SMR_E_TPM_HIERARCHY);
+	assert_int_equal(smr_tpm_keys_load(tpm, auth, &others), SMR_OK);
+	set_authorisation(ESYS_TR_RH_ENDORSEMENT, "owner", "");
+	assert_int_equal(activate(SMR_OWN_T, c.view), SMR_OK);
+	assert_int_equal(Esys_HierarchyControl(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					       ESYS_TR_NONE, TPM2_RH_ENDORSEMENT, TPM2_NO),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(activate(SMR_OWN_T, c.view), SMR_E_TPM_HIERARCHY);
+	assert_int_equal(smr_tpm_keys_create(tpm, auth, &others), SMR_E_TPM_HIERARCHY);
+	set_authorisation(ESYS_TR_RH_OWNER, "", "owner");
+	smr_tpm_close(tpm);
+	assert_int_equal(smr_tpm_open(&tpm, swtpm.tcti, &problem), SMR_E_TPM_HIERARCHY);
+	assert_non_null(strstr(problem.text, "tpm2_changeauth"));
+}
+
 static void test_credential_altered_or_cut_anywhere_does_not_open(void **state)
 {
 	struct credential c;
@@ -271,6 +311,7 @@ int main(void)
 		swtpm_test(test_index_without_a_certificate_is_malformed),
 		swtpm_test(test_credential_opens_for_the_key_it_names_alone),
 		swtpm_test(test_credential_for_another_tpm_does_not_open),
+		swtpm_test(test_closed_hierarchy_is_told_as_such_and_costs_nothing),
 		swtpm_test(test_credential_altered_or_cut_anywhere_does_not_open),
 		swtpm_test(test_certification_is_of_these_keys_and_this_hash),
 	};

@@ -237,6 +237,88 @@ static void test_command_for_another_device_is_ignored(void **state)
 	assert_false(outcome.has_receipts);
 }
 
+/* ---- a platform that cannot open the package ---- */
+
+static enum smr_err platform_says;
+
+static enum smr_err agree_so(void *context, const struct smr_pubkey *peer, uint8_t out[SMR_DH_LEN])
+{
+	(void)context;
+	(void)peer;
+	(void)out;
+	return platform_says;
+}
+
+static enum smr_err load_nothing(void *context, uint8_t d[SMR_POINT_LEN], uint8_t t[SMR_POINT_LEN])
+{
+	(void)context;
+	(void)d;
+	(void)t;
+	return SMR_OK;
+}
+
+/* A flight whose package meets a platform that says @p err. */
+static enum smr_err fly_into(struct rig *rig, const struct rig_package *package, enum smr_err err,
+			     struct smr_tre_outcome *outcome)
+{
+	static const struct smr_tre_keys faulty = {.load = load_nothing, .agree = agree_so};
+	uint8_t m1_room[SMR_M1_MAX];
+	uint8_t m2_room[SMR_M2_MAX];
+	struct smr_space m1 = {m1_room, sizeof(m1_room)};
+	struct smr_space m2;
+
+	assert_int_equal(smr_tre_flight_start(rig->tre, false, &m1), SMR_OK);
+	m2 = rig_answer(rig, smr_bytes_of(m1.ptr, m1.len), package, SMR_REFUSAL_NONE, m2_room);
+	platform_says = err;
+	rig->port.keys = &faulty;
+	err = smr_tre_flight_complete(rig->tre, smr_bytes_of(m2.ptr, m2.len), outcome);
+	rig->port.keys = NULL;
+	assert_int_equal(rig_restart(rig), SMR_OK); /* with the keys that the record has */
+	return err;
+}
+
+static void test_fault_of_the_platform_is_not_the_packages(void **state)
+{
+	static const enum smr_err ours[] = {SMR_E_BUSY,	       SMR_E_IO,	 SMR_E_TPM_ABSENT,
+					    SMR_E_TPM_RESET,   SMR_E_TPM_LOCKED, SMR_E_TPM_HIERARCHY,
+					    SMR_E_TPM_CLEARED, SMR_E_TAMPERED,	 SMR_E_CRYPTO,
+					    SMR_E_NO_MEMORY,   SMR_E_MEASUREMENT};
+	struct rig *rig = *state;
+	struct smr_tre_outcome outcome;
+	struct rig_package first;
+	struct rig_package second;
+
+	provision(rig, &first);
+	rig_package(rig, &second, &rig->op, 6, false);
+	for (size_t i = 0; i < SMR_COUNT(ours); i++) {
+		assert_int_equal(fly_into(rig, &second, ours[i], &outcome), ours[i]);
+		assert_int_equal(state_of(rig).mcims[0].serial, 5);
+		assert_int_equal(rig_flight(rig, NULL, &outcome), SMR_OK);
+		assert_false(rig->seen.failed);
+	}
+	assert_int_equal(rig_flight(rig, &second, &outcome), SMR_OK);
+	assert_int_equal(outcome.package, SMR_OK);
+}
+
+static void test_package_that_does_not_open_is_reported_with_its_reason(void **state)
+{
+	static const enum smr_err its[] = {SMR_E_UNOPENED, SMR_E_BAD_POINT, SMR_E_UNSUPPORTED, SMR_E_TOO_MANY};
+	struct rig *rig = *state;
+	struct smr_tre_outcome outcome;
+	struct rig_package first;
+	struct rig_package second;
+
+	provision(rig, &first);
+	rig_package(rig, &second, &rig->op, 6, false);
+	for (size_t i = 0; i < SMR_COUNT(its); i++) {
+		assert_int_equal(fly_into(rig, &second, its[i], &outcome), SMR_OK);
+		assert_int_equal(outcome.package, its[i]);
+		assert_int_equal(rig_flight(rig, NULL, &outcome), SMR_OK);
+		assert_true(rig->seen.failed);
+		assert_int_equal(rig->seen.failed_reason, its[i]);
+	}
+}
+
 /* ---- memory of operators and their serials ---- */
 
 static void test_last_serial_with_another_state_is_not_obeyed(void **state)
@@ -523,6 +605,8 @@ int main(void)
 		limit_test(test_lineage_at_its_limit_asks_for_a_flight),
 		limit_test(test_c1_without_room_is_kept_and_comes_with_room),
 		limit_test(test_answer_longer_than_any_is_not_opened_and_the_request_stays),
+		limit_test(test_fault_of_the_platform_is_not_the_packages),
+		limit_test(test_package_that_does_not_open_is_reported_with_its_reason),
 		limit_test(test_checkin_brings_beacon_and_flight_key),
 		limit_test(test_refused_checkin_drops_the_ticket_and_asks_for_a_flight),
 		limit_test(test_answer_to_a_checkin_of_another_measured_state_is_dropped),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sys/fsio.h"
+#include "sys/log.h"
 
 /* ---- counter ---- */
 
@@ -95,7 +96,11 @@ static enum smr_err endorse(void *context, const uint8_t hash[SMR_HASH_LEN], str
 static enum smr_err activate(void *context, enum smr_own_key key, struct smr_bytes credential,
 			     uint8_t secret[SMR_ACTIVATED_LEN])
 {
-	return smr_tpm_activate(((struct smr_tre_tpm *)context)->tpm, key, credential, secret);
+	enum smr_err err = smr_tpm_activate(((struct smr_tre_tpm *)context)->tpm, key, credential, secret);
+
+	if (err == SMR_E_TPM_HIERARCHY)
+		smr_log_error(SMR_LOG_WARN, "tpm.closed", err, smr_tpm_advice(err));
+	return err;
 }
 
 /* ---- storage ---- */

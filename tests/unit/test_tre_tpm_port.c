@@ -386,10 +386,19 @@ static void test_keys_that_are_gone_before_enrolment_are_made_anew(void **state)
 	assert_true(tre->now.has_keys);
 }
 
+static void remove_counter(struct smr_tpm *tpm)
+{
+	ESYS_TR index = ESYS_TR_NONE;
+
+	assert_int_equal(smr_tpm_find(tpm, SMR_TPM_INDEX_COUNTER, &index), SMR_OK);
+	assert_int_equal(
+		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+		TSS2_RC_SUCCESS);
+}
+
 static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state)
 {
 	struct smr_tre_identity identity;
-	ESYS_TR object = ESYS_TR_NONE;
 
 	(void)state;
 	assert_int_equal(start(), SMR_OK);
@@ -398,10 +407,7 @@ static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state
 	assert_int_equal(smr_tre_keep(tre), SMR_OK);
 	remove_t();
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-	assert_int_equal(smr_tpm_find(tpm_port.tpm, SMR_TPM_INDEX_COUNTER, &object), SMR_OK);
-	assert_int_equal(Esys_NV_UndefineSpace(tpm_port.tpm->esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD,
-					       ESYS_TR_NONE, ESYS_TR_NONE),
-			 TSS2_RC_SUCCESS);
+	remove_counter(tpm_port.tpm);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 }
 
@@ -664,6 +670,26 @@ static void test_preparation_that_is_not_this_tres_replaces_nothing(void **state
 	assert_int_equal(start(), SMR_OK); /* what was sealed first is still there */
 }
 
+/* Without the counter no software opens it again: «boot the former one» would be wrong advice. */
+static void test_removed_counter_is_told_as_such_also_where_other_software_runs(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	assert_int_equal(prepare(1), SMR_OK);
+	remove_counter(tpm_port.tpm);
+	stop();
+	boot(to_come, 1); /* not what was prepared */
+	assert_int_equal(start(), SMR_E_TPM_CLEARED);
+	stop();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(start(), SMR_E_TPM_CLEARED);
+	assert_int_equal(unlink(DIR_NAME "/storage.next"), 0);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+}
+
 static void test_preparation_for_a_number_that_does_not_boot_any_more_is_refused(void **state)
 {
 	uint8_t digest[SMR_HASH_LEN] = {0};
@@ -800,6 +826,7 @@ int main(void)
 		tpm_test(test_prepared_state_opens_once_it_is_booted_and_the_former_no_more),
 		tpm_test(test_state_that_was_not_prepared_stays_closed),
 		tpm_test(test_preparation_that_is_not_this_tres_replaces_nothing),
+		tpm_test(test_removed_counter_is_told_as_such_also_where_other_software_runs),
 		tpm_test(test_preparation_for_a_number_that_does_not_boot_any_more_is_refused),
 		tpm_test(test_reset_in_the_middle_is_told_and_closes_what_was_open),
 		tpm_test(test_sealed_secret_altered_anywhere_is_tampered),

@@ -113,6 +113,17 @@ static enum smr_err check_ours(const struct smr_tre_vault *vault, const uint8_t 
 	return err;
 }
 
+/** What is sealed does not open here, and neither does what waits. Other software to blame, or a counter that its owner has removed? Then no
+ * software opens it again. */
+static enum smr_err why_closed(const struct smr_tre_vault *vault)
+{
+	enum smr_err err = smr_tpm_counter_find(vault->tpm);
+
+	if (err == SMR_OK)
+		return SMR_E_MEASUREMENT;
+	return err == SMR_E_NOT_FOUND ? SMR_E_TPM_CLEARED : err;
+}
+
 static enum smr_err take_next(const struct smr_tre_vault *vault, uint8_t content[CONTENT_LEN])
 {
 	enum smr_err err = unseal(vault, vault->next, content);
@@ -121,7 +132,7 @@ static enum smr_err take_next(const struct smr_tre_vault *vault, uint8_t content
 		err = check_ours(vault, content);
 	if (err == SMR_OK)
 		err = smr_fs_rename(vault->next, vault->sealed);
-	return does_not_open(err) ? SMR_E_MEASUREMENT : err;
+	return does_not_open(err) ? why_closed(vault) : err;
 }
 
 enum smr_err smr_tre_vault_prepare(const struct smr_tre_vault *vault, const uint8_t digest[SMR_HASH_LEN])

@@ -28,6 +28,21 @@ static enum smr_err refuse(enum smr_err err, const struct smr_release *running, 
 	}
 }
 
+/** What the TRE has stored has to be open: closed, it answers to every release alike. */
+static enum smr_err ask_state(struct smr_tre_client *client, struct smr_boot_refusal *refusal)
+{
+	struct smr_tre_state state = {0};
+	enum smr_err err = smr_tre_client_state(client, &state);
+
+	if (err == SMR_OK)
+		err = state.health;
+	if (err == SMR_E_MEASUREMENT)
+		return smr_boot_refuse(refusal, SMR_BOOT_TRE, err,
+				       "what the TRE has stored is closed to the software that runs now: boot the "
+				       "former software and prepare there");
+	return err == SMR_OK ? SMR_OK : smr_boot_refuse(refusal, SMR_BOOT_TRE, err, "the TRE: %s", smr_err_text(err));
+}
+
 enum smr_err smr_boot_prepare(const char *socket, const struct smr_card *supplier,
 			      const struct smr_boot_release *running, const struct smr_boot_release *next,
 			      struct smr_boot_refusal *refusal)
@@ -40,7 +55,12 @@ enum smr_err smr_boot_prepare(const char *socket, const struct smr_card *supplie
 	if (err != SMR_OK)
 		return smr_boot_refuse(refusal, SMR_BOOT_TRE, err, "%s: %s", socket, smr_err_text(err));
 	memcpy(update.supplier, supplier->sign, sizeof(update.supplier));
-	err = smr_tre_client_prepare(&client, &update);
+	err = ask_state(&client, refusal);
+	if (err == SMR_OK) {
+		err = smr_tre_client_prepare(&client, &update);
+		if (err != SMR_OK)
+			(void)refuse(err, &running->content, &next->content, refusal);
+	}
 	smr_tre_disconnect(&client);
-	return err == SMR_OK ? SMR_OK : refuse(err, &running->content, &next->content, refusal);
+	return err;
 }

@@ -111,6 +111,11 @@ class Updated(unittest.TestCase):
         device.power_on()
         device.wait_answering()
         self.assertEqual(device.ask(STATE)[1], MEASUREMENT)
+        # Who finds out only now that it was forgotten is not sent to look for another file: «back» is what runs.
+        code, said = live.prepare(device, following)
+        self.assertEqual(code, CODES["TRE"], said)
+        self.assertIn("boot the former software and prepare there", said)
+        self.assertNotIn("--release", said)
 
     def update(self, release):
         """Exchanged and reset; returns the counter of the last flight before."""

@@ -26,9 +26,15 @@ static const char origin_schema[] = "CREATE TABLE IF NOT EXISTS origin (batch IN
 				    "NULL, number INTEGER NOT NULL);"
 				    "CREATE INDEX IF NOT EXISTS assignment_past ON assignment (eid) WHERE NOT live";
 
-/* Identities of the lines of one run; of the connection alone. */
+/* Likewise. Whose key is it? Of what was sealed before the table was there, nothing is known. */
+static const char key_schema[] =
+	"CREATE TABLE IF NOT EXISTS device_key (x BLOB PRIMARY KEY, eid BLOB NOT NULL) WITHOUT ROWID";
+
+/* Identities of the lines, and keys of the devices, of one run; of the connection alone. Keys are random: sorted at the end of
+ * the run they touch each page of the table once. */
 static const char seen_schema[] =
-	"CREATE TEMP TABLE seen (iccid BLOB PRIMARY KEY, imsi BLOB NOT NULL UNIQUE) WITHOUT ROWID";
+	"CREATE TEMP TABLE seen (iccid BLOB PRIMARY KEY, imsi BLOB NOT NULL UNIQUE) WITHOUT ROWID;"
+	"CREATE TEMP TABLE noted_key (x BLOB NOT NULL, eid BLOB NOT NULL, kind INTEGER NOT NULL)";
 
 #define COLUMNS                                                                                                  \
 	"SELECT serial, iccid, imsi, eid, order_hash, made, batch, live,"                                        \
@@ -49,6 +55,7 @@ static const char seen_schema[] =
 		  " max(ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND live), 0),"                      \
 		  " ifnull((SELECT max(serial) FROM assignment WHERE eid = ?1 AND NOT live), 0))")                     \
 	X(set_origin, "INSERT INTO origin (batch, supplier, number) VALUES (?1, ?2, ?3)")                              \
+	X(note_key, "INSERT INTO noted_key (x, eid, kind) VALUES (?1, ?2, ?3)")                                        \
 	X(has_live, "SELECT 1 FROM assignment WHERE eid = ?1 AND live")                                                \
 	X(from, COLUMNS "WHERE serial >= ?1 ORDER BY serial LIMIT 1")
 
@@ -78,6 +85,8 @@ enum smr_err smr_sho_db_open(const char *dir, struct smr_sho_db **out, struct sm
 	err = smr_db_open(dir, "sho.db", schema, SCHEMA_VERSION, &db->sql, problem);
 	if (err == SMR_OK) {
 		err = smr_db_exec(db->sql, origin_schema);
+		if (err == SMR_OK)
+			err = smr_db_exec(db->sql, key_schema);
 		if (err == SMR_OK)
 			err = smr_db_exec(db->sql, seen_schema);
 		if (err != SMR_OK)
@@ -371,6 +380,43 @@ enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, uint64_t batch, const 
 	smr_db_bind(db->set_origin, 2, SMR_ARRAY(origin->supplier));
 	smr_db_bind_uint(db->set_origin, 3, origin->number);
 	return smr_db_run(db->set_origin);
+}
+
+/* ---- keys of devices ---- */
+
+enum smr_err smr_sho_db_note_key(struct smr_sho_db *db, const struct smr_eid *device, enum smr_sho_key key,
+				 const uint8_t x[SMR_SHO_KEY_X_LEN])
+{
+	smr_db_bind(db->note_key, 1, smr_bytes_of(x, SMR_SHO_KEY_X_LEN));
+	smr_db_bind(db->note_key, 2, smr_eid_bytes(device));
+	smr_db_bind_uint(db->note_key, 3, (uint64_t)key);
+	return smr_db_run(db->note_key);
+}
+
+static enum smr_err find_shared_key(struct smr_sho_db *db, struct smr_sho_shared_key *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(
+		db->sql,
+		"SELECT * FROM (SELECT n.kind, n.eid, k.eid FROM noted_key n CROSS JOIN device_key k ON k.x = n.x"
+		" WHERE k.eid <> n.eid LIMIT 1) UNION ALL SELECT * FROM (SELECT kind, max(eid), min(eid) FROM"
+		" noted_key GROUP BY x HAVING min(eid) <> max(eid) LIMIT 1)");
+
+	SMR_TRY(smr_db_step(s));
+	out->key = (enum smr_sho_key)smr_db_uint(s, 0);
+	SMR_TRY(smr_db_octets(s, 1, out->device.octets, sizeof(out->device.octets)));
+	SMR_TRY(smr_db_octets(s, 2, out->other.octets, sizeof(out->other.octets)));
+	return SMR_E_DUPLICATE;
+}
+
+enum smr_err smr_sho_db_keep_keys(struct smr_sho_db *db, struct smr_sho_shared_key *shared)
+{
+	/* A key of another device becomes nobody's, which the table does not take. */
+	SMR_DB_STATEMENT *s = smr_db_prepare(
+		db->sql, "INSERT INTO device_key (x, eid) SELECT x, eid FROM noted_key WHERE true ORDER BY x"
+			 " ON CONFLICT (x) DO UPDATE SET eid = NULL WHERE eid <> excluded.eid");
+	enum smr_err err = smr_db_run(s);
+
+	return err == SMR_E_DUPLICATE ? find_shared_key(db, shared) : err;
 }
 
 /* ---- reading ---- */

@@ -83,6 +83,20 @@ enum smr_err smr_sho_db_origin(struct smr_sho_db *db, const struct smr_eid *eid,
 /** All assignments of this batch are from this shipment. Once per batch. */
 enum smr_err smr_sho_db_set_origin(struct smr_sho_db *db, uint64_t batch,
 				   const struct smr_sho_origin *origin) SMR_MUST_USE;
+/** Keys that no two devices have, told apart where words are needed. */
+enum smr_sho_key { SMR_SHO_KEY_T = 0, SMR_SHO_KEY_EK = 1 };
+#define SMR_SHO_KEY_X_LEN 32u
+/** A device was sealed for under this key: noted until smr_sho_db_keep_keys. @param x  coordinate of the point. */
+enum smr_err smr_sho_db_note_key(struct smr_sho_db *db, const struct smr_eid *device, enum smr_sho_key key,
+				 const uint8_t x[SMR_SHO_KEY_X_LEN]) SMR_MUST_USE;
+/** Two devices that would have one key. */
+struct smr_sho_shared_key {
+	enum smr_sho_key key;
+	struct smr_eid device; /* of this run */
+	struct smr_eid other;  /* of this run or an earlier one */
+};
+/** Towards the end of a run: every key noted is its device's from now on, for good. SMR_E_DUPLICATE: one is another device's. */
+enum smr_err smr_sho_db_keep_keys(struct smr_sho_db *db, struct smr_sho_shared_key *shared) SMR_MUST_USE;
 /** How many assignments are live no more? */
 enum smr_err smr_sho_db_count_past(struct smr_sho_db *db, uint64_t *count) SMR_MUST_USE;
 /** The assignment with the lowest serial from @p serial on. SMR_E_NOTHING: none. */

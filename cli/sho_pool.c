@@ -36,19 +36,19 @@ struct smr_seal_pool {
 
 /* ---- one job ---- */
 
-/* The endorsement key of the device's TPM, once a vendor vouches for it. */
-static enum smr_err find_ek(const struct smr_seal_pool *pool, struct smr_seal_job *job, struct smr_pubkey *ek)
+/* The endorsement key of the device's TPM, once a vendor vouches for it. That no other device has it: smr_sho_db_keep_keys. */
+static enum smr_err find_ek(const struct smr_seal_pool *pool, struct smr_seal_job *job)
 {
 	const struct smr_bytes der = smr_bytes_of(job->device.endorsement, job->device.endorsement_len);
-	uint8_t point[SMR_POINT_LEN];
 
+	if (pool->roots == NULL)
+		return SMR_OK;
 	if (der.len == 0)
 		return smr_problem(
 			&job->problem, SMR_E_UNTRUSTED_KEY,
 			"the shipment has no endorsement certificate of its TPM: ask the supplier for one that has, or "
 			"take its word with --unendorsed");
-	SMR_TRY(smr_endorsement_verify(pool->roots, der, pool->now, point, &job->problem));
-	return smr_pubkey_import(ek, SMR_ARRAY(point));
+	return smr_endorsement_verify(pool->roots, der, pool->now, job->ek, &job->problem);
 }
 
 static enum smr_err seal_to(const struct smr_seal_pool *pool, struct smr_seal_job *job, const struct smr_pubkey *t,
@@ -59,7 +59,7 @@ static enum smr_err seal_to(const struct smr_seal_pool *pool, struct smr_seal_jo
 
 	if (pool->roots == NULL)
 		return smr_mcim_seal(t, binding, &job->subscription.mcim, x);
-	err = find_ek(pool, job, &ek);
+	err = smr_pubkey_import(&ek, SMR_ARRAY(job->ek));
 	if (err == SMR_OK)
 		err = smr_mcim_seal_to_tpm(t, &ek, binding, &job->subscription.mcim, x);
 	smr_pubkey_wipe(&ek);
@@ -109,6 +109,7 @@ static enum smr_err seal(const struct smr_seal_pool *pool, struct smr_seal_job *
 	struct smr_bytes x;
 
 	memcpy(binding.operator_key, pool->operator_key, sizeof(binding.operator_key));
+	SMR_TRY(find_ek(pool, job));
 	if (!job->sealed_before)
 		SMR_TRY(seal_x(pool, job, &binding));
 	SMR_TRY(smr_seal_job_input(job, job->input));

@@ -35,6 +35,7 @@ struct smr_seal_job {
 	struct smr_problem problem; /* more words on it, or none */
 	uint8_t x[SMR_X_MAX];
 	size_t x_len;
+	uint8_t ek[SMR_POINT_LEN]; /* of the device's TPM, if it was sealed to that; else zero */
 	uint8_t hash_x[SMR_HASH_LEN];
 	uint8_t input[SMR_HASH_LEN]; /* of what was sealed: device, subscription, order */
 	uint8_t w[SMR_SIG_LEN];

@@ -272,6 +272,38 @@ static enum smr_err keep_in_journal(struct sealing *s, const struct smr_seal_job
 	return smr_seal_journal_add(s->journal, &entry);
 }
 
+static enum smr_err note_keys(struct sealing *s, const struct smr_seal_job *job)
+{
+	const struct smr_eid *device = &job->device.eid;
+	enum smr_err err = smr_sho_db_note_key(s->db, device, SMR_SHO_KEY_T, job->device.t + 1);
+
+	if (err == SMR_OK && s->roots != NULL)
+		err = smr_sho_db_note_key(s->db, device, SMR_SHO_KEY_EK, job->ek + 1);
+	return err == SMR_OK ? SMR_OK : smr_sho_db_fail(s->db, err, s->problem);
+}
+
+/* One TPM, or one t in it, under the names of many devices would open what is sealed for each of them. */
+static enum smr_err keep_keys(struct sealing *s)
+{
+	struct smr_sho_shared_key shared;
+	char device[SMR_EID_TEXT];
+	char other[SMR_EID_TEXT];
+	enum smr_err err = smr_sho_db_keep_keys(s->db, &shared);
+
+	if (err == SMR_OK)
+		return SMR_OK;
+	if (err != SMR_E_DUPLICATE)
+		return smr_sho_db_fail(s->db, err, s->problem);
+	smr_eid_text(&shared.device, device);
+	smr_eid_text(&shared.other, other);
+	return smr_problem(
+		s->problem, SMR_E_UNTRUSTED_KEY,
+		"%s: device %s: its %s is that of device %s: at most one of the two can have it. Nothing was "
+		"sealed; ask the supplier, and seal for the others with --eid",
+		s->plan.shipment_path, device,
+		shared.key == SMR_SHO_KEY_EK ? "TPM (by its endorsement key)" : "KEM key", other);
+}
+
 static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
 {
 	char eid[SMR_EID_TEXT];
@@ -288,7 +320,7 @@ static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
 	}
 	SMR_TRY(smr_seal_files_put(&s->files, job, s->problem));
 	err = keep_in_journal(s, job);
-	return err == SMR_OK ? SMR_OK : smr_cli_fail("seal.journal", err, s->problem);
+	return err == SMR_OK ? note_keys(s, job) : smr_cli_fail("seal.journal", err, s->problem);
 }
 
 /* SMR_E_NOTHING: none is under way. */
@@ -348,7 +380,7 @@ static enum smr_err plan_and_seal(struct sealing *s)
 
 	while (err == SMR_OK)
 		err = write_oldest(s);
-	return err == SMR_E_NOTHING ? SMR_OK : err;
+	return err == SMR_E_NOTHING ? keep_keys(s) : err;
 }
 
 static enum smr_err seal_with_pool(struct sealing *s)

@@ -16,11 +16,13 @@ static const char schema[] =
 
 /* Beside the tables of version 1: for the question whether a device is in an earlier shipment, for shipments of devices without software keys, and
  * for what TPM vendors say of them. */
-static const char later[] = "CREATE INDEX IF NOT EXISTS device_eid ON device (eid);"
-			    "CREATE TABLE IF NOT EXISTS platform (number INTEGER PRIMARY KEY REFERENCES shipment,"
-			    " platform INTEGER NOT NULL);"
-			    "CREATE TABLE IF NOT EXISTS endorsement (number INTEGER NOT NULL REFERENCES shipment,"
-			    " eid BLOB NOT NULL, certificate BLOB NOT NULL, PRIMARY KEY (number, eid)) WITHOUT ROWID;";
+static const char later[] =
+	"CREATE INDEX IF NOT EXISTS device_eid ON device (eid);"
+	"CREATE TABLE IF NOT EXISTS platform (number INTEGER PRIMARY KEY REFERENCES shipment,"
+	" platform INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS endorsement (number INTEGER NOT NULL REFERENCES shipment,"
+	" eid BLOB NOT NULL, certificate BLOB NOT NULL, PRIMARY KEY (number, eid)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS endorsed (eid BLOB PRIMARY KEY, ek BLOB NOT NULL UNIQUE) WITHOUT ROWID;";
 
 #define DEVICE_COLUMNS                                                             \
 	"SELECT eid, imei, d, t, (SELECT certificate FROM endorsement AS e WHERE " \
@@ -330,8 +332,30 @@ static enum smr_err put_keys(struct smr_supplier_db *db, uint64_t number, const 
 	return sqlite3_changes(db->sql) == 1 ? SMR_OK : SMR_E_NOT_FOUND;
 }
 
+enum smr_err smr_supplier_db_endorsed(struct smr_supplier_db *db, const uint8_t ek[SMR_POINT_LEN], struct smr_eid *out)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "SELECT eid FROM endorsed WHERE ek = ?1");
+	enum smr_err err;
+
+	smr_db_bind(s, 1, smr_bytes_of(ek, SMR_POINT_LEN));
+	err = smr_db_step(s);
+	if (err != SMR_OK)
+		return err == SMR_E_NOTHING ? SMR_E_NOT_FOUND : err;
+	return smr_db_octets(s, 0, out->octets, sizeof(out->octets));
+}
+
+static enum smr_err put_ek(struct smr_supplier_db *db, const struct smr_eid *eid, const uint8_t *ek)
+{
+	SMR_DB_STATEMENT *s = smr_db_prepare(db->sql, "INSERT INTO endorsed (eid, ek) VALUES (?1, ?2)"
+						      " ON CONFLICT (eid) DO UPDATE SET ek = excluded.ek");
+
+	smr_db_bind(s, 1, smr_eid_bytes(eid));
+	smr_db_bind(s, 2, smr_bytes_of(ek, SMR_POINT_LEN));
+	return smr_db_run(s);
+}
+
 enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number,
-				   const struct smr_shipment_record *record)
+				   const struct smr_shipment_record *record, const uint8_t *ek)
 {
 	enum smr_err err;
 
@@ -339,6 +363,8 @@ enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number,
 	err = put_keys(db, number, record);
 	if (err == SMR_OK)
 		err = put_endorsement(db, number, record);
+	if (err == SMR_OK && ek != NULL)
+		err = put_ek(db, &record->eid, ek);
 	if (err == SMR_OK)
 		return smr_supplier_db_end(db, true);
 	return smr_supplier_db_end(db, false) == SMR_OK ? err : SMR_E_IO;

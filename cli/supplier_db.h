@@ -68,8 +68,15 @@ enum smr_err smr_supplier_db_device(struct smr_supplier_db *db, uint64_t number,
 enum smr_err smr_supplier_db_devices(struct smr_supplier_db *db, uint64_t number,
 				     enum smr_err (*each)(void *context, const struct smr_supplier_device *device),
 				     void *context) SMR_MUST_USE;
-/** The device proved its keys: take them, and the endorsement, over. Durable on return. SMR_E_DUPLICATE: another device has one of them. */
+/** The device whose TPM has this endorsement key, as far as a station found out itself. SMR_E_NOT_FOUND. */
+enum smr_err smr_supplier_db_endorsed(struct smr_supplier_db *db, const uint8_t ek[SMR_POINT_LEN],
+				      struct smr_eid *out) SMR_MUST_USE;
+/**
+ * The device proved its keys: take them, and the endorsement, over. Durable on return.
+ * @param ek  of its TPM, uncompressed, once verified (it replaces the one that this device had before), or NULL.
+ * @return SMR_E_DUPLICATE: another device has one of them.
+ */
 enum smr_err smr_supplier_db_enrol(struct smr_supplier_db *db, uint64_t number,
-				   const struct smr_shipment_record *record) SMR_MUST_USE;
+				   const struct smr_shipment_record *record, const uint8_t *ek) SMR_MUST_USE;
 
 #endif

@@ -80,11 +80,11 @@ static enum smr_err check(struct smr_tre_client *tre, const struct shown *shown,
 
 enum smr_err smr_supplier_endorse(const struct smr_tpm_roots *roots, struct smr_tre_client *tre,
 				  const uint8_t challenge[SMR_HASH_LEN], const uint8_t hash[SMR_HASH_LEN],
-				  struct smr_shipment_record *record, struct smr_problem *problem)
+				  struct smr_shipment_record *record, uint8_t ek[SMR_POINT_LEN],
+				  struct smr_problem *problem)
 {
 	struct smr_attestation certification;
 	struct shown shown = {0};
-	uint8_t ek[SMR_POINT_LEN];
 	enum smr_err err;
 
 	SMR_TRY(take_endorsement(tre, challenge, record, &certification, problem));

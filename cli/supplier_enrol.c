@@ -37,6 +37,7 @@ struct enrolling {
 	uint8_t sealed[SMR_HASH_LEN + SMR_HPKE_OVERHEAD];
 	struct smr_tre_identity identity;
 	struct smr_shipment_record record; /* as it will be shipped */
+	uint8_t ek[SMR_POINT_LEN];	   /* of its TPM, once a vendor vouched for it */
 	struct smr_tre_enrolment enrolment;
 };
 
@@ -156,8 +157,27 @@ static enum smr_err take_identity(struct enrolling *e, struct smr_tre_client *tr
 	return err == SMR_OK ? SMR_OK : said(e, err, "the TRE does not prove that it has its signature key");
 }
 
+/* Else one TPM could be enrolled under the names of many devices. Asked before the TRE is enrolled; the database insists at the end. */
+static enum smr_err check_ek(struct enrolling *e, struct smr_supplier_db *db)
+{
+	struct smr_eid other;
+	char text[SMR_EID_TEXT];
+	enum smr_err err = smr_supplier_db_endorsed(db, e->ek, &other);
+
+	if (err == SMR_E_NOT_FOUND || (err == SMR_OK && memcmp(&other, e->eid, sizeof(other)) == 0))
+		return SMR_OK;
+	if (err != SMR_OK)
+		return smr_supplier_db_fail(db, err, e->problem);
+	smr_eid_text(&other, text);
+	return smr_problem(
+		e->problem, SMR_E_UNTRUSTED_KEY,
+		"device %s: its TPM (by its endorsement key) is that of device %s: a TPM is one device's. If that "
+		"one has another TPM by now, enrol it anew first",
+		e->eid_text, text);
+}
+
 /* What the shipment will say of the device, and whether that is so. */
-static enum smr_err make_record(struct enrolling *e, struct smr_tre_client *tre)
+static enum smr_err make_record(struct enrolling *e, struct smr_supplier_db *db, struct smr_tre_client *tre)
 {
 	enum smr_err err;
 
@@ -166,8 +186,8 @@ static enum smr_err make_record(struct enrolling *e, struct smr_tre_client *tre)
 	memcpy(e->record.t, e->identity.t, sizeof(e->record.t));
 	if (e->roots == NULL)
 		return SMR_OK;
-	err = smr_supplier_endorse(e->roots, tre, e->asked, e->proved, &e->record, e->problem);
-	return err == SMR_OK ? SMR_OK : smr_problem_prefix(e->problem, err, "device %s", e->eid_text);
+	err = smr_supplier_endorse(e->roots, tre, e->asked, e->proved, &e->record, e->ek, e->problem);
+	return err == SMR_OK ? check_ek(e, db) : smr_problem_prefix(e->problem, err, "device %s", e->eid_text);
 }
 
 static enum smr_err certify(struct enrolling *e)
@@ -250,10 +270,10 @@ static enum smr_err give_epoch_key(struct enrolling *e, struct smr_tre_client *t
 
 static enum smr_err note(struct smr_supplier_db *db, const struct enrolling *e)
 {
-	enum smr_err err = smr_supplier_db_enrol(db, e->shipment.number, &e->record);
+	enum smr_err err = smr_supplier_db_enrol(db, e->shipment.number, &e->record, e->roots != NULL ? e->ek : NULL);
 
 	if (err == SMR_E_DUPLICATE)
-		return smr_problem(e->problem, err, "device %s shows the keys of another device of the shipment",
+		return smr_problem(e->problem, err, "device %s shows the keys, or the TPM, of another device",
 				   e->eid_text);
 	return err == SMR_OK ? SMR_OK : smr_supplier_db_fail(db, err, e->problem);
 }
@@ -273,7 +293,7 @@ static enum smr_err enrol(struct enrolling *e, struct smr_supplier_db *db, const
 				   socket, smr_err_text(err));
 	err = take_identity(e, &tre);
 	if (err == SMR_OK)
-		err = make_record(e, &tre);
+		err = make_record(e, db, &tre);
 	if (err == SMR_OK)
 		err = finish(e, &tre);
 	if (err == SMR_OK)

@@ -59,7 +59,7 @@ static enum smr_err show_device(void *context, const struct smr_supplier_device 
 	l->count++;
 	if (!l->json) {
 		(void)printf("%s %-16s %s%s\n", eid, imei, device->enrolled ? "enrolled" : "not enrolled",
-			     device->record.endorsement_len > 0 ? ", TPM endorsed" : "");
+			     device->record.endorsement_len > 0 ? ", has an endorsement certificate" : "");
 		return SMR_OK;
 	}
 	line = json_pack("{s:s, s:s?, s:b, s:b}", "eid", eid, "imei", imei[0] != '\0' ? imei : NULL, "enrolled",

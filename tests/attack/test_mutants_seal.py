@@ -74,18 +74,19 @@ class Seal(unittest.TestCase):
     def certificate(self, ek, vendor=None):
         return (vendor or self.vendor).certificate(wire.load_point(ek.point))
 
-    def shipment(self, number, *record):
+    def shipment(self, number, *record, devices=()):
         about = [objects.shipment_id(self.supplier.sign.point, number), None, None, 1]
-        return self.put(f"shipment-{number}.smr", files.write(files.SHIPMENT, number, self.supplier.sign, about, [encode([self.eid(number), None, *record])]))
+        return self.put(f"shipment-{number}.smr", files.write(files.SHIPMENT, number, self.supplier.sign, about,
+                                                              [encode([self.eid(n), None, *record]) for n in devices or (number,)]))
 
     @staticmethod
     def eid(number):
         return bytes.fromhex(eid(number))
 
-    def seal(self, program, number, shipment, *words):
+    def seal(self, program, number, shipment, *words, count=1):
         """(what the program did, the package in the batch or None)"""
         csv, batch = self.path(f"{number}.csv"), self.path(f"batch-{number}.smr")
-        self.good([SAMARA, "sho", "make", "--dir", self.path("sho"), "--count", "1", "--imsi", f"00101{number:010d}", "--iccid", f"898821{number:012d}",
+        self.good([SAMARA, "sho", "make", "--dir", self.path("sho"), "--count", str(count), "--imsi", f"00101{number:09d}0", "--iccid", f"898821{number:011d}0",
                    "--algorithm", "milenage", "--out", csv])
         done = self.run_one([program, "sho", "seal", "--dir", self.path("sho"), "--shipment", shipment, "--subscriptions", csv, "--ro", self.path("ro.card"),
                              "--auc", self.path("auc", "auc.card"), "--out", batch, "--auc-out", self.path(f"auc-{number}.smr"), *words])
@@ -144,6 +145,29 @@ class Seal(unittest.TestCase):
                 self.assertIn(f"device {eid(number)}: the endorsement certificate is forged", done.stderr)
             return package and self.learns(number, package, machine.t, machine), self.k_of(number)
         self.bites("x_without_endorsement", attack)
+
+    def test_one_tpm_for_many_devices_is_refused_by_name(self):
+        """He buys one genuine TPM and ships it, with the one t that it made or with another, as many devices."""
+        first, second, third = (next(self.numbers) for _ in range(3))
+        machine, other_t = Machine(), wire.Key()
+        endorsement = self.certificate(machine.ek)
+        both = self.shipment(first, machine.d.point, machine.t.point, endorsement, devices=(first, second))
+        done, package = self.seal(SAMARA, first, both, "--tpm-roots", self.roots, count=2)
+        self.assertEqual((done.returncode, package), (REFUSED, None))
+        self.assertIn(f"device {eid(second)}: its ", done.stderr)
+        self.assertIn(f" is that of device {eid(first)}", done.stderr)
+        self.sealed(next(self.numbers), both, "--eid", eid(first))
+        for number, t, what in ((second, other_t, "TPM (by its endorsement key)"), (third, machine.t, "KEM key")):
+            again = self.shipment(number, machine.d.point, t.point, endorsement if number == second else self.certificate(wire.Key()))
+            done, package = self.seal(SAMARA, number, again, "--tpm-roots", self.roots)
+            self.assertEqual((done.returncode, package), (REFUSED, None))
+            self.assertIn(f"device {eid(number)}: its {what} is that of device {eid(first)}", done.stderr)
+        self.sealed(next(self.numbers), both, "--reseal", eid(first))
+
+    def sealed(self, number, shipment, *words):
+        """@number: of the lines of the CSV file."""
+        done, package = self.seal(SAMARA, number, shipment, "--tpm-roots", self.roots, *words)
+        self.assertIsNotNone(package, done.stderr)
 
     # ---- what an honest supplier's device opens, and what an operator is asked ----
 

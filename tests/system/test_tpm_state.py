@@ -18,7 +18,7 @@ WORDS = "its state was copied or restored"
 
 
 class Copied(unittest.TestCase):
-    DEVICES = 4
+    DEVICES = 5
 
     @classmethod
     def setUpClass(cls):
@@ -99,6 +99,28 @@ class Copied(unittest.TestCase):
         self.device.put_back(newest)
         self.device.on()
         self.goes_on(self.device)
+
+    def check_in(self, machine):
+        """One that has nothing to say."""
+        return self.live.contact(machine, "check-in")["result"]
+
+    def test_open_limit_copied_after_the_last_flight_is_served_until_a_flight_of_the_other_one(self):
+        """What docs/decisions/0021-tpm-clock.md does not see: an image that is as new as the row. Its unchanged check-ins are served beside the
+        original's, and its flight is accepted when it comes first. From the flight of one on the other one is refused."""
+        self.device.on()
+        self.goes_on(self.device)
+        self.device.off()
+        self.image = self.device.image("after-its-last-flight")
+        row = self.row(self.device)
+        self.device.on()
+        other = self.copy()
+        other.on()
+        for _ in range(3):
+            self.assertEqual((self.check_in(self.device), self.check_in(other)), ("accepted", "accepted"))
+        self.assertEqual(self.row(self.device), row)  # nobody has looked
+        self.assertEqual(self.live.fly(other)["result"], "accepted")
+        self.for_ever(self.device)
+        self.goes_on(other)
 
     def test_copy_whose_counter_has_passed_is_refused_by_its_clock(self):
         """The original was started once more before its flight; what the copy's agent asked in vain, with no network, has moved its counter."""

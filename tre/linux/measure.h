@@ -55,7 +55,7 @@ struct smr_measured {
 enum smr_err smr_measured_load(const struct smr_m2me_config *config, const char *tre_path, const char *agent_path,
 			       struct smr_measured *out, struct smr_problem *problem) SMR_MUST_USE;
 /** The measurement of what was loaded. */
-enum smr_err smr_measure(const struct smr_m2me_config *config, struct smr_measured *measured,
+enum smr_err smr_measure(const struct smr_m2me_config *config, struct smr_measured *out,
 			 struct smr_problem *problem) SMR_MUST_USE;
 void smr_measured_close(struct smr_measured *measured);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device with a TPM from one release of its supplier to the next, with the real programs from samara-boot to the AuC: its subscription goes with it,
 and its TRE prepares for nothing that its supplier did not approve for it."""
+import json
 import os
 import shutil
 import sys
@@ -14,7 +15,7 @@ from world import Device, wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 PRODUCT = "m2me-1"
-STATE, OK, MEASUREMENT = 1, 0, 0x308
+STATE, OK, MEASUREMENT, MEASUREMENT_REFUSED = 1, 0, 0x308, 2
 
 
 class Booted(Device):
@@ -27,11 +28,12 @@ class Booted(Device):
 
 
 class Releases(Live):
+    DEVICE = Booted
     PLATFORM = ("--platform", "tpm")
     ENDORSED = ("--unendorsed",)
 
     def make_device(self, number, certificate, agent):
-        device = Booted(self.world, number, certificate, **agent)
+        device = self.DEVICE(self.world, number, certificate, **agent)
         device.give_tpm()
         self.install(device, self.release(device, 1))
         return device
@@ -71,6 +73,40 @@ class Releases(Live):
 
     def row(self, device):
         return self.ro.json("status", "--eid", device.eid)
+
+
+class Refused(Booted):
+    """Its software is not its release's: samara-boot starts nothing, and somebody starts the TRE by hand."""
+
+    def start_tre_alone(self, fault=None):
+        self.code = self.power_on().child.wait(30)
+        return Device.start_tre_alone(self, fault)
+
+
+class RefusedReleases(Releases):
+    DEVICE = Refused
+
+    def install(self, device, release):
+        super().install(device, release)
+        self.change_software()
+
+
+class PastTheBoot(unittest.TestCase):
+    """What a boot that was refused leaves in the TPM goes with the device to the server, whatever is started then."""
+
+    def test_device_whose_boot_was_refused_gets_no_mcim(self):
+        live = RefusedReleases(BUILD)
+        self.addCleanup(live.stop)
+        device = live.devices[0]
+        self.assertEqual(device.code, CODES["STAGE_ALTERED"])
+        live.start()
+        tre = Device.start_tre_alone(device)
+        self.assertEqual(device.ask(STATE)[1], OK)  # enrolled behind that boot: its own state is open to it
+        answer = json.loads(device.agent("--once", "flight", "--json", ok=False).stdout)
+        self.assertEqual((answer["result"], answer["refusal"]), ("refused", MEASUREMENT_REFUSED), answer)
+        self.assertEqual(device.ask(STATE)[-1], [])
+        self.assertNotEqual(live.row(device)["state"], "installed")
+        tre.stop()
 
 
 class Updated(unittest.TestCase):

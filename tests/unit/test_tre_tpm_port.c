@@ -206,6 +206,8 @@ static void test_attestation_of_a_changed_state_is_refused(void **state)
 static void test_endorsement_is_shown_while_it_is_enrolled(void **state)
 {
 	static const uint8_t certificate[200] = {0x30, 0x81, 197};
+	static const uint8_t empty[4]; /* a credential of two empty parts */
+	static const TPM2B_AUTH owners = {.size = 1, .buffer = {'o'}};
 	uint8_t room[SMR_ENDORSEMENT_MAX];
 	const struct smr_space space = {room, sizeof(room)};
 	struct smr_tre_endorsement endorsement;
@@ -230,6 +232,12 @@ static void test_endorsement_is_shown_while_it_is_enrolled(void **state)
 			 SMR_OK);
 	smr_pubkey_wipe(&d);
 	assert_int_equal(smr_tre_enrol_activate(tre, SMR_ARRAY(certificate), secret), SMR_E_MALFORMED);
+	assert_int_equal(smr_tre_enrol_activate(tre, SMR_ARRAY(empty), secret), SMR_E_UNOPENED);
+	assert_int_equal(Esys_HierarchyChangeAuth(tpm_port.tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+						  ESYS_TR_NONE, ESYS_TR_NONE, &owners),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_TR_SetAuth(tpm_port.tpm->esys, ESYS_TR_RH_ENDORSEMENT, NULL), TSS2_RC_SUCCESS);
+	assert_int_equal(smr_tre_enrol_activate(tre, SMR_ARRAY(empty), secret), SMR_E_TPM_HIERARCHY);
 }
 
 /* ---- roll-back ---- */

@@ -101,7 +101,8 @@ static enum smr_err load_tpm_roots(struct sealing *s)
 	if (s->plan.about.platform != SMR_PLATFORM_TPM && (path != NULL || unendorsed))
 		return smr_problem(
 			s->problem, SMR_E_INVALID,
-			"the devices of %s have their keys in software: leave out --tpm-roots and --unendorsed",
+			"the supplier of %s says that its devices' keys are in software: if you expect "
+			"TPMs, do not seal but ask it; where software is right, leave out --tpm-roots and --unendorsed",
 			s->plan.shipment_path);
 	if (s->plan.about.platform != SMR_PLATFORM_TPM || (unendorsed && path == NULL))
 		return SMR_OK;

@@ -47,8 +47,11 @@ static enum smr_err challenge_ek(struct smr_tre_client *tre, const struct shown 
 	if (err == SMR_OK)
 		err = smr_tre_client_enrol_activate(tre, SMR_ARRAY(credential), opened);
 	if (err == SMR_E_UNOPENED || (err == SMR_OK && !smr_equal_ct(secret, opened, sizeof(secret))))
-		err = smr_problem(problem, SMR_E_NOT_ADDRESSEE,
-				  "the endorsement certificate is that of another TPM than the one that has its keys");
+		err = smr_problem(
+			problem, SMR_E_NOT_ADDRESSEE,
+			"the endorsement certificate is that of another TPM than the one that has its keys (or its EK "
+			"was made with a nonce or template of its own, 0x1c0000b and 0x1c0000c: that is not "
+			"supported)");
 	else if (err != SMR_OK)
 		(void)smr_problem(problem, err, "the TRE did not answer for its TPM: %s", smr_err_text(err));
 	SMR_WIPE(secret);

@@ -341,8 +341,9 @@ static enum smr_err open_roots(struct enrolling *e, const struct smr_args *args)
 	if (e->shipment.platform != SMR_PLATFORM_TPM)
 		return !given && !unendorsed ? SMR_OK
 					     : smr_problem(e->problem, SMR_E_INVALID,
-							   "--tpm-roots and --unendorsed are for devices with a TPM; "
-							   "shipment %llu is of devices with keys in software",
+							   "shipment %llu is of devices with keys in software: if this "
+							   "one has a TPM, enrol it into a shipment of --platform tpm; "
+							   "--tpm-roots and --unendorsed are for those",
 							   (unsigned long long)e->shipment.number);
 	if (given == unendorsed)
 		return smr_problem(

@@ -4,7 +4,7 @@
  * A secret that one TPM gives out, and only for one key that it holds: TPM2_MakeCredential in software (TPM 2.0 library, part 1,
  * 24 «Credential protection», annex C for keys on a curve), so that who makes it needs no TPM.
  *
- * The endorsement key is ECC P-256 with SHA-256 as name algorithm and AES-128-CFB for what it protects: templates L-2 and H-2 of the TCG's
+ * The endorsement key is ECC P-256 with SHA-256 as name algorithm and AES-128-CFB for what it protects: template L-2 of the TCG's
  * EK credential profile. The form is exactly what TPM2_ActivateCredential takes, TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET:
  *
  *   0044 0020 integrity (32)  encrypted secret (34)  |  0044 0020 x (32) 0020 y (32)

@@ -74,8 +74,8 @@ class Seal(unittest.TestCase):
     def certificate(self, ek, vendor=None):
         return (vendor or self.vendor).certificate(wire.load_point(ek.point))
 
-    def shipment(self, number, *record, devices=()):
-        about = [objects.shipment_id(self.supplier.sign.point, number), None, None, 1]
+    def shipment(self, number, *record, devices=(), platform=(1,)):
+        about = [objects.shipment_id(self.supplier.sign.point, number), None, None, *platform]
         return self.put(f"shipment-{number}.smr", files.write(files.SHIPMENT, number, self.supplier.sign, about,
                                                               [encode([self.eid(n), None, *record]) for n in devices or (number,)]))
 
@@ -189,6 +189,13 @@ class Seal(unittest.TestCase):
             self.assertIn("--tpm-roots FILE", done.stderr)
         _, package = self.seal(SAMARA, number, shipment, "--unendorsed")
         self.assertEqual(objects.open_package(package, machine.t, self.operator, self.eid(number))[2], self.k_of(number))
+
+    def test_operator_that_expects_tpms_is_told_not_to_seal_for_software(self):
+        """Whether there are TPMs is the supplier's word: nothing talks the operator into leaving its roots out."""
+        number, machine = next(self.numbers), Machine()
+        done, _ = self.seal(SAMARA, number, self.shipment(number, machine.d.point, machine.t.point, platform=()), "--tpm-roots", self.roots)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("if you expect TPMs, do not seal", done.stderr)
 
     def test_device_without_endorsement_is_refused_by_name(self):
         number, machine = next(self.numbers), Machine()

@@ -43,12 +43,12 @@ class RolledBack(Case):
         self.tre.roll_back(newest)
         self.assertEqual((self.tre.ask(STATE)[1], self.tre.mcims()[0][4]), (OK, SUSPENDED))
 
-    def test_whole_directory_lifts_a_suspension_an_open_hole_until_the_tpm_port(self):
+    def test_whole_directory_lifts_a_suspension_an_open_hole_without_a_tpm(self):
         self.tre.roll_back(self.suspended())
         self.assertEqual(self.tre.ask(STATE)[1], OK)
         self.assertEqual(self.tre.mcims()[0][4], ACTIVATED)
 
-    def test_whole_directory_brings_a_withdrawn_subscription_back_an_open_hole_until_the_tpm_port(self):
+    def test_whole_directory_brings_a_withdrawn_subscription_back_an_open_hole_without_a_tpm(self):
         old = self.tre.package(serial=5)
         before = self.tre.backup()
         self.assertEqual((self.tre.fly(old), self.tre.fly(self.tre.package(serial=6, iccid=OTHER_ICCID))), (OK, OK))
@@ -89,7 +89,7 @@ class Copied(Case):
         self.tre.start()
         self.assertEqual(self.tre.mcims()[0][0], ICCID)
 
-    def test_whole_directory_runs_on_another_machine_an_open_hole_until_the_tpm_port(self):
+    def test_whole_directory_runs_on_another_machine_an_open_hole_without_a_tpm(self):
         """Nothing in the directory is tied to the machine. Two that speak for one device meet in the server's row: one counter, two requests."""
         self.tre.fly(self.tre.package())
         copy = self.tre.backup()

@@ -21,6 +21,7 @@ SHIPMENTS = {
     5: ((10,), "op2", False, False),  # the RO never sees this shipment: the device shows its certificate
 }
 PRODUCT = "m2me-1"
+SECONDS_MAX = 90  # for the whole, once it is built
 INTERVAL = "2s"  # between check-ins, so that there is something to see within a minute
 WITH_EPOCH_KEY = 5  # this device left the line with the RO's current epoch key besides the shelf key
 ALGORITHM = {"op1": "milenage", "op2": "tuak"}
@@ -280,10 +281,13 @@ def main():
         result["booted_what_was_released"] = demo.booted()
         result["per_device"] = rows
         print_table(rows, demo, result)
+    result["seconds"] = round(time.monotonic() - START, 1)
     with open(os.path.join(options.build, "demo.json"), "w", encoding="utf-8") as f:
         json.dump(result, f, indent=1)
     good = (result["booted_what_was_released"] == result["provisioned"] == result["eap_aka_success"] == result["eap_aka_prime_success"] == len(rows) and commands
-            and result["datagrams_up_max"] == result["datagrams_down_max"] == 1)
+            and result["datagrams_up_max"] == result["datagrams_down_max"] == 1 and result["seconds"] <= SECONDS_MAX)
+    if result["seconds"] > SECONDS_MAX:
+        print(f"it took {result['seconds']} seconds: more than {SECONDS_MAX}")
     print("every device ended as it should" if good else "NOT every device ended as it should")
     return 0 if good else 1
 

@@ -263,7 +263,7 @@ static enum smr_err prepare(struct boot *b, struct smr_boot_release *next)
 
 static int run_prepare(struct boot *b)
 {
-	struct smr_boot_release next;
+	struct smr_boot_release next = {0};
 	enum smr_err err = prepare(b, &next);
 
 	if (err != SMR_OK)

@@ -33,6 +33,11 @@ class SlowStore(unittest.TestCase):
     def received(self):
         return self.world.counters()["datagrams_in"]
 
+    def is_sanitized(self):
+        """AddressSanitizer's shadow of what is touched, and what it keeps of what was freed, are counted too."""
+        with open(self.world.bin("samarad"), "rb") as f:
+            return b"__asan_init" in f.read()
+
     def memory(self):
         with open(f"/proc/{self.server.pid}/statm", encoding="ascii") as f:
             return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -63,7 +68,8 @@ class SlowStore(unittest.TestCase):
         grown = self.memory() - before
         other.execute("ROLLBACK")
         result = json.loads(fleet.communicate()[0])
-        self.assertLess(grown, GROWTH_MAX)
+        if not self.is_sanitized():
+            self.assertLess(grown, GROWTH_MAX)
         self.assertEqual((result["accepted"], result["retransmissions"], result["unanswered"], result["bad"]), (DEVICES, 0, 0, 0))
         self.assertEqual(self.ro.json("status")["states"]["offered"], DEVICES)
 

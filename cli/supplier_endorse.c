@@ -34,8 +34,8 @@ static enum smr_err take_endorsement(struct smr_tre_client *tre, const uint8_t c
 /* Only the TPM with this EK opens the credential, and only while it has an object of this name: d, in its one template. */
 static enum smr_err challenge_ek(struct smr_tre_client *tre, const struct shown *shown, struct smr_problem *problem)
 {
-	uint8_t secret[SMR_ACTIVATED_LEN];
-	uint8_t opened[SMR_ACTIVATED_LEN] = {0};
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN];
+	uint8_t opened[SMR_TPM_CREDENTIAL_SECRET_LEN] = {0};
 	uint8_t credential[SMR_TPM_CREDENTIAL_LEN];
 	uint8_t name[SMR_TPM_NAME_LEN];
 	enum smr_err err = smr_random(secret, sizeof(secret));

@@ -17,8 +17,6 @@ enum smr_own_key { SMR_OWN_D = 1, SMR_OWN_T = 2 };
 
 /** The certificate of a TPM's endorsement key (X.509, DER), at most. */
 #define SMR_ENDORSEMENT_MAX 1024u
-/** What a credential for a key hides (TPM2_MakeCredential, TPM2_ActivateCredential). */
-#define SMR_ACTIVATED_LEN 32u
 
 /** CBOR of a platform as an optional last member: whoever has software keys leaves it out. */
 void smr_put_platform(struct smr_writer *w, enum smr_platform platform);

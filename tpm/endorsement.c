@@ -149,17 +149,17 @@ static enum smr_err activation_err(TSS2_RC rc)
 	}
 }
 
-static enum smr_err take_secret(const TPM2B_DIGEST *opened, uint8_t secret[SMR_ACTIVATED_LEN])
+static enum smr_err take_secret(const TPM2B_DIGEST *opened, uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
-	if (opened->size != SMR_ACTIVATED_LEN)
+	if (opened->size != SMR_TPM_CREDENTIAL_SECRET_LEN)
 		return SMR_E_UNOPENED;
-	memcpy(secret, opened->buffer, SMR_ACTIVATED_LEN);
+	memcpy(secret, opened->buffer, SMR_TPM_CREDENTIAL_SECRET_LEN);
 	return SMR_OK;
 }
 
 /** Our session authorises the key and hides the answer, @p policy is that of the EK. */
 static enum smr_err open_with(struct smr_tpm *tpm, ESYS_TR key, ESYS_TR ek, ESYS_TR policy, const struct credential *c,
-			      uint8_t secret[SMR_ACTIVATED_LEN])
+			      uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
 	TPM2B_DIGEST *opened = NULL;
 	enum smr_err err = smr_tpm_hierarchy_err(Esys_PolicySecret(tpm->esys, ESYS_TR_RH_ENDORSEMENT, policy,
@@ -179,7 +179,7 @@ static enum smr_err open_with(struct smr_tpm *tpm, ESYS_TR key, ESYS_TR ek, ESYS
 }
 
 enum smr_err smr_tpm_activate(struct smr_tpm *tpm, enum smr_own_key key, struct smr_bytes credential,
-			      uint8_t secret[SMR_ACTIVATED_LEN])
+			      uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
 	ESYS_TR object = key == SMR_OWN_D ? tpm->d : tpm->t;
 	ESYS_TR policy = ESYS_TR_NONE;
@@ -187,7 +187,7 @@ enum smr_err smr_tpm_activate(struct smr_tpm *tpm, enum smr_own_key key, struct 
 	struct credential c;
 	enum smr_err err;
 
-	memset(secret, 0, SMR_ACTIVATED_LEN);
+	memset(secret, 0, SMR_TPM_CREDENTIAL_SECRET_LEN);
 	if (object == ESYS_TR_NONE)
 		return SMR_E_STATE;
 	SMR_TRY(read_credential(credential, &c));

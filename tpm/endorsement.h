@@ -31,6 +31,6 @@ enum smr_err smr_tpm_ek_certificate(struct smr_tpm *tpm, struct smr_space *out) 
  * @return SMR_E_UNOPENED: for another TPM or key, or altered; SMR_E_MALFORMED; SMR_E_STATE: no keys are loaded.
  */
 enum smr_err smr_tpm_activate(struct smr_tpm *tpm, enum smr_own_key key, struct smr_bytes credential,
-			      uint8_t secret[SMR_ACTIVATED_LEN]) SMR_MUST_USE;
+			      uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN]) SMR_MUST_USE;
 
 #endif

@@ -170,13 +170,13 @@ enum smr_err smr_tre_client_enrol_endorse(struct smr_tre_client *client, const u
 }
 
 enum smr_err smr_tre_client_enrol_activate(struct smr_tre_client *client, struct smr_bytes credential,
-					   uint8_t secret[SMR_ACTIVATED_LEN])
+					   uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
 	const struct smr_tre_request request = {.op = SMR_TRE_ENROL_ACTIVATE, .u.message = credential};
 	struct smr_tre_answer answer;
 
 	SMR_TRY(call(client, &request, &answer));
-	memcpy(secret, answer.u.activated, SMR_ACTIVATED_LEN);
+	memcpy(secret, answer.u.activated, SMR_TPM_CREDENTIAL_SECRET_LEN);
 	SMR_WIPE(answer);
 	return SMR_OK;
 }

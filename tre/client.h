@@ -42,7 +42,7 @@ enum smr_err smr_tre_client_enrol_begin(struct smr_tre_client *client, const str
 enum smr_err smr_tre_client_enrol_endorse(struct smr_tre_client *client, const uint8_t challenge[SMR_HASH_LEN],
 					  struct smr_space room, struct smr_tre_endorsement *out) SMR_MUST_USE;
 enum smr_err smr_tre_client_enrol_activate(struct smr_tre_client *client, struct smr_bytes credential,
-					   uint8_t secret[SMR_ACTIVATED_LEN]) SMR_MUST_USE;
+					   uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_enrol_finish(struct smr_tre_client *client, const struct smr_tre_enrolment *enrolment,
 					 uint8_t answer[SMR_HASH_LEN]) SMR_MUST_USE;
 enum smr_err smr_tre_client_flight_start(struct smr_tre_client *client, bool with_certificate,

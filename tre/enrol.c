@@ -96,7 +96,8 @@ enum smr_err smr_tre_enrol_endorse(struct smr_tre *tre, const uint8_t challenge[
 	return SMR_OK;
 }
 
-enum smr_err smr_tre_enrol_activate(struct smr_tre *tre, struct smr_bytes credential, uint8_t secret[SMR_ACTIVATED_LEN])
+enum smr_err smr_tre_enrol_activate(struct smr_tre *tre, struct smr_bytes credential,
+				    uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
 	SMR_TRY(ready_to_show(tre));
 	return tre->port->keys->activate(tre->port->context, SMR_OWN_D, credential, secret);

@@ -60,7 +60,7 @@ struct smr_tre_answer {
 		struct smr_tre_state state;
 		struct smr_tre_identity identity;
 		struct smr_tre_endorsement endorsement;
-		uint8_t activated[SMR_ACTIVATED_LEN];
+		uint8_t activated[SMR_TPM_CREDENTIAL_SECRET_LEN];
 		uint8_t enrolled[SMR_HASH_LEN];
 		struct smr_bytes message; /* m1 or c1 */
 		uint8_t gate_mac[SMR_GATE_MAC_LEN];

@@ -36,7 +36,7 @@ struct smr_tre_keys {
 	/** Open a credential that was made for the endorsement key and @p key. SMR_E_UNOPENED, _MALFORMED. @p secret is wiped unless
 	 * SMR_OK. */
 	enum smr_err (*activate)(void *context, enum smr_own_key key, struct smr_bytes credential,
-				 uint8_t secret[SMR_ACTIVATED_LEN]);
+				 uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN]);
 };
 
 struct smr_tre_port {

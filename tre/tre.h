@@ -74,7 +74,7 @@ enum smr_err smr_tre_enrol_endorse(struct smr_tre *tre, const uint8_t challenge[
  * @return SMR_E_UNOPENED: made for another TPM or key; SMR_E_MALFORMED; SMR_E_UNSUPPORTED, SMR_E_STATE as above.
  */
 enum smr_err smr_tre_enrol_activate(struct smr_tre *tre, struct smr_bytes credential,
-				    uint8_t secret[SMR_ACTIVATED_LEN]) SMR_MUST_USE;
+				    uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN]) SMR_MUST_USE;
 
 /** What the supplier writes into the TRE. Views into the caller's memory. */
 struct smr_tre_enrolment {

@@ -13,7 +13,7 @@
 #define CREDENTIAL_MAX 256u
 
 static const uint8_t auth[SMR_TPM_AUTH_LEN] = {1, 2, 3};
-static const uint8_t hidden[SMR_ACTIVATED_LEN] = "thirty-two octets, to be hidden";
+static const uint8_t hidden[SMR_TPM_CREDENTIAL_SECRET_LEN] = "thirty-two octets, to be hidden";
 static const uint8_t hash[SMR_HASH_LEN] = {0x77};
 static struct swtpm swtpm;
 static struct smr_tpm *tpm;
@@ -160,8 +160,8 @@ static void credential_of(enum smr_own_key key, struct credential *out)
 
 static enum smr_err activate(enum smr_own_key key, struct smr_bytes credential)
 {
-	static const uint8_t zeros[SMR_ACTIVATED_LEN];
-	uint8_t secret[SMR_ACTIVATED_LEN] = {1};
+	static const uint8_t zeros[SMR_TPM_CREDENTIAL_SECRET_LEN];
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN] = {1};
 	enum smr_err err = smr_tpm_activate(tpm, key, credential, secret);
 
 	assert_memory_equal(secret, err == SMR_OK ? hidden : zeros, sizeof(secret));

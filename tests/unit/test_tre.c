@@ -118,7 +118,7 @@ static void test_endorsement_of_keys_in_software_is_unsupported(void **state)
 	uint8_t octets[SMR_ENDORSEMENT_MAX];
 	const struct smr_space room = {octets, sizeof(octets)};
 	struct smr_tre_endorsement endorsement;
-	uint8_t secret[SMR_ACTIVATED_LEN];
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN];
 
 	assert_int_equal(smr_tre_enrol_endorse(rig->tre, challenge, room, &endorsement), SMR_E_STATE);
 	assert_int_equal(rig_enrol_begin(rig), SMR_OK);

@@ -160,7 +160,7 @@ static void test_client_endorsing_is_given_the_certificate_in_its_own_room(void 
 static void test_client_activating_is_given_the_secret(void **state)
 {
 	const struct smr_tre_answer answer = {.u.activated = {1, 2, 3}};
-	uint8_t secret[SMR_ACTIVATED_LEN] = {0};
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN] = {0};
 	struct packet packet;
 	struct line line;
 

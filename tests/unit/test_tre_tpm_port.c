@@ -212,7 +212,7 @@ static void test_endorsement_is_shown_while_it_is_enrolled(void **state)
 	const struct smr_space space = {room, sizeof(room)};
 	struct smr_tre_endorsement endorsement;
 	struct smr_tre_identity identity;
-	uint8_t secret[SMR_ACTIVATED_LEN];
+	uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN];
 	struct smr_pubkey d = {0};
 	uint8_t hash[SMR_HASH_LEN];
 

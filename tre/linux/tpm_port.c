@@ -94,7 +94,7 @@ static enum smr_err endorse(void *context, const uint8_t hash[SMR_HASH_LEN], str
 }
 
 static enum smr_err activate(void *context, enum smr_own_key key, struct smr_bytes credential,
-			     uint8_t secret[SMR_ACTIVATED_LEN])
+			     uint8_t secret[SMR_TPM_CREDENTIAL_SECRET_LEN])
 {
 	enum smr_err err = smr_tpm_activate(((struct smr_tre_tpm *)context)->tpm, key, credential, secret);
 

@@ -50,6 +50,14 @@ enum smr_err smr_tpm_pcr_extend(struct smr_tpm *tpm, unsigned pcr, const uint8_t
  */
 enum smr_err smr_tpm_pcr_digest(struct smr_tpm *tpm, uint32_t pcrs, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 
+/** TPM 2.0 part 1, 36: the clock runs while the TPM does, and is durable; a cleared TPM begins anew. */
+struct smr_tpm_clock {
+	uint64_t ms;
+	uint32_t resets;   /* starts without a saved state */
+	uint32_t restarts; /* since then: starts that went on with one, or that kept PCRs alone */
+};
+enum smr_err smr_tpm_clock_read(struct smr_tpm *tpm, struct smr_tpm_clock *out) SMR_MUST_USE;
+
 /* ---- the lowest version that may boot ---- */
 
 /**

@@ -25,12 +25,6 @@ void smr_tre_fill_outcome(const struct smr_tre_durable *state, struct smr_tre_ou
 	}
 }
 
-/** rk is bound to the state it was agreed in: after a change of what runs the next contact is a flight (S9). */
-static bool contact_is_stale(const struct smr_tre *tre)
-{
-	return !smr_equal_ct(tre->now.contact_measurement, tre->measurement, sizeof(tre->measurement));
-}
-
 static enum smr_err give_up_contact(struct smr_tre *tre)
 {
 	struct smr_tre_durable *draft = smr_tre_draft(tre);
@@ -39,6 +33,16 @@ static enum smr_err give_up_contact(struct smr_tre *tre)
 	drop_pending(draft);
 	SMR_TRY(smr_tre_keep(tre));
 	return SMR_E_NOTHING;
+}
+
+/** rk is bound to the state it was agreed in: after a change of what runs, or in another term, the next contact is a flight (S9).
+ * SMR_E_NOTHING: it is so; what was there for a check-in is gone. */
+static enum smr_err check_contact(struct smr_tre *tre)
+{
+	uint8_t state[SMR_HASH_LEN];
+
+	SMR_TRY(smr_tre_contact_state(tre, state));
+	return smr_equal_ct(tre->now.contact_state, state, sizeof(state)) ? SMR_OK : give_up_contact(tre);
 }
 
 static enum smr_err copy_out(struct smr_space *out, const uint8_t *ptr, size_t len)
@@ -99,7 +103,8 @@ enum smr_err smr_tre_checkin_start(struct smr_tre *tre, struct smr_space *c1)
 	enum smr_err err;
 
 	SMR_TRY(smr_tre_ready_enrolled(tre));
-	if (contact_is_stale(tre) || tre->now.lineage_count >= SMR_TRE_LINEAGE_MAX)
+	SMR_TRY(check_contact(tre));
+	if (tre->now.lineage_count >= SMR_TRE_LINEAGE_MAX)
 		return give_up_contact(tre);
 	if (tre->now.pending.c1_len && tre->now.pending.resends < SMR_TRE_RESENDS_MAX)
 		return resend(tre, c1);
@@ -159,8 +164,7 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 	SMR_TRY(smr_tre_ready_enrolled(tre));
 	if (tre->now.pending.c1_len == 0)
 		return SMR_E_STATE;
-	if (contact_is_stale(tre))
-		return give_up_contact(tre);
+	SMR_TRY(check_contact(tre));
 	if (datagram.len > SMR_C2_MAX)
 		return SMR_E_UNOPENED;
 	err = smr_c2_open(&tre->now.pending.kept, datagram,

@@ -246,6 +246,19 @@ enum smr_err smr_tre_ready_enrolled(struct smr_tre *tre)
 	return tre->now.enrolled ? SMR_OK : SMR_E_STATE;
 }
 
+enum smr_err smr_tre_contact_state(const struct smr_tre *tre, uint8_t out[SMR_HASH_LEN])
+{
+	uint8_t term[SMR_TRE_TERM_LEN];
+	const struct smr_bytes parts[] = {SMR_ARRAY(tre->measurement), SMR_ARRAY(term)};
+
+	if (tre->port->term == NULL) {
+		memcpy(out, tre->measurement, SMR_HASH_LEN);
+		return SMR_OK;
+	}
+	SMR_TRY(tre->port->term(tre->port->context, term));
+	return smr_sha256(parts, SMR_COUNT(parts), out);
+}
+
 static void show_mcims(const struct smr_tre_durable *now, struct smr_tre_state *out)
 {
 	for (size_t i = 0; i < SMR_TRE_MCIMS_MAX; i++) {

@@ -138,7 +138,7 @@ static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, c
 	memcpy(draft->contact.rk, rk, SMR_RK_LEN);
 	memcpy(draft->contact.ticket, m2->ticket.ptr, m2->ticket.len);
 	draft->contact.ticket_len = m2->ticket.len;
-	memcpy(draft->contact_measurement, tre->measurement, sizeof(draft->contact_measurement));
+	SMR_TRY(smr_tre_contact_state(tre, draft->contact_state));
 	draft->lineage = draft->keys_in_platform ? tre->flight.ctr : 0;
 	draft->lineage_count = 0;
 	smr_tre_take_beacon(draft, &m2->beacon);

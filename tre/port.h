@@ -13,6 +13,8 @@
 #include "core/attest.h"
 #include "core/boot_log.h"
 
+#define SMR_TRE_TERM_LEN 16u
+
 /**
  * Keys that live in the platform, where it has a place that no key of theirs ever leaves. Points are uncompressed. All take the port's
  * context.
@@ -64,6 +66,12 @@ struct smr_tre_port {
 	 *         SMR_E_MEASUREMENT: the present state is not the one that the key is bound to.
 	 */
 	enum smr_err (*prepare)(void *context, uint32_t number, uint32_t pcrs, const uint8_t measurement[SMR_HASH_LEN]);
+	/**
+	 * The term that now is: the same octets as before for as long as check-ins may stand for the flight that brought their ticket. Another
+	 * one at each start of the platform, and after a time that its own clock tells, so that a copy of the whole device has to show itself
+	 * where the row is looked at (docs/decisions/0025-terms.md). NULL: tickets are bound to the measured state alone.
+	 */
+	enum smr_err (*term)(void *context, uint8_t out[SMR_TRE_TERM_LEN]);
 	const struct smr_tre_keys *keys; /* NULL: the engine makes d and t and keeps them in its record */
 	/** What booted, to be shown when the measurement is refused; it explains, and is worth what its replay says. NULL: nothing to show. */
 	const struct smr_boot_log *boot_log;

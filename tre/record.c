@@ -180,7 +180,7 @@ static void put_checkin(struct smr_writer *w, const struct smr_tre_durable *s)
 	smr_put_array(w, s->lineage != 0 ? 10 : 9);
 	put_contact(w, &s->contact);
 	put_contact(w, &s->spare);
-	put_blob(w, s->contact_measurement, sizeof(s->contact_measurement));
+	put_blob(w, s->contact_state, sizeof(s->contact_state));
 	smr_put_uint(w, s->lineage_count);
 	put_blob(w, p->c1, p->c1_len);
 	put_blob(w, p->kept.resp, sizeof(p->kept.resp));
@@ -198,7 +198,7 @@ static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
 
 	get_contact(r, &s->contact);
 	get_contact(r, &s->spare);
-	smr_get_fixed(r, s->contact_measurement, sizeof(s->contact_measurement));
+	smr_get_fixed(r, s->contact_state, sizeof(s->contact_state));
 	s->lineage_count = get_u32(r);
 	get_blob(r, p->c1, sizeof(p->c1), &p->c1_len);
 	smr_get_fixed(r, p->kept.resp, sizeof(p->kept.resp));

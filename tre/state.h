@@ -85,7 +85,7 @@ struct smr_tre_durable {
 
 	struct smr_tre_contact contact;
 	struct smr_tre_contact spare;
-	uint8_t contact_measurement[SMR_HASH_LEN]; /* rk is bound to this measured state (S9) */
+	uint8_t contact_state[SMR_HASH_LEN]; /* rk is bound to it (S9): smr_tre_contact_state */
 	uint32_t lineage; /* ctr of the flight that gave the last ticket; of keys in the platform alone, else 0 */
 	uint32_t lineage_count;
 	struct smr_tre_pending pending;
@@ -141,6 +141,8 @@ struct smr_tre_durable *smr_tre_draft(struct smr_tre *tre);
 /** Make the changed state durable. On error the present state is what is stored: the old one, or, where the platform failed after it
  * had written, the new one, as after a power cut at that point. Overwrites tre->work. */
 enum smr_err smr_tre_keep(struct smr_tre *tre) SMR_MUST_USE;
+/** What a ticket that is got now is bound to: the measured state, and the platform's term where it has terms. */
+enum smr_err smr_tre_contact_state(const struct smr_tre *tre, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 /** Undo what was changed since smr_tre_draft, from storage; if that cannot be read the TRE is out of order until it starts anew.
  * Overwrites tre->work. */
 void smr_tre_discard(struct smr_tre *tre);

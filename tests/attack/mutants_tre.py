@@ -134,7 +134,9 @@ MUTANTS = [
     Mutant("checkin_ctr_in_clear", "the mask", TRE, without("core/c1.c", "out[i] = (uint8_t)(in[i] ^ mask[i]);", "out[i] = in[i];")),
     Mutant("checkin_keeps_rk", "erasing rk when C1 is built", TRE, without("tre/checkin.c", "\tsmr_wipe(contact, sizeof(*contact));\n")),
     Mutant("checkin_keeps_rk_on_state_change", "rk bound to the measured state (S9; no row, a property alone)", TRE,
-           without("tre/checkin.c", "return !smr_equal_ct(tre->now.contact_measurement, tre->measurement, sizeof(tre->measurement));", "return false;")),
+           without("tre/checkin.c", "return smr_equal_ct(tre->now.contact_state, state, sizeof(state)) ? SMR_OK : give_up_contact(tre);", "return SMR_OK;")),
+    Mutant("checkin_tpm_ticket_outlives_term", "the term in what a ticket is bound to", TRE,
+           without("tre/linux/tpm_port.c", "\t\t.term = give_term,\n")),
     Mutant("checkin_spare_same_key", "the spare's own label", TRE, SPARE_LIKE_NEXT),
 
     Mutant("command_without_serial_memory", "command serials in the TRE", TRE, without("tre/command.c", COMMAND_SERIALS)),

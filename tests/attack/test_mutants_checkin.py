@@ -3,6 +3,7 @@
 somebody who rolls that disk back, against the real programs in vain, and against the mutants not. A test is called as its row in proofs/README.md."""
 import os
 import sys
+import tempfile
 import unittest
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,7 @@ import wire  # noqa: E402
 from bites import Bites, program_of, shared  # noqa: E402
 from lone_tre import CHECKIN_COMPLETE, CHECKIN_START, FLIGHT_START, OK, OTHER_EID, Tre  # noqa: E402
 from offline import Offline  # noqa: E402
+from swtpm import SoftwareTpm  # noqa: E402
 
 RESENDS = 4
 
@@ -79,6 +81,24 @@ class ChangedPlatform(Bites):
             self.assertEqual(opened, asked)
             return opened
         self.bites("checkin_keeps_rk_on_state_change", attack)
+
+    def test_checkin_tpm_ticket_outlives_term(self):
+        """Device and TPM as they were a while ago, on another machine, hence started anew there: unchanged check-ins beside the original's."""
+        def attack(name):
+            with tempfile.TemporaryDirectory() as base, SoftwareTpm(os.path.join(base, "tpm")) as tpm, Tre(program=program_of(name), tpm=tpm) as tre:
+                self.assertEqual(tre.fly(tre.package()), OK)
+                tre.check_in()
+                tre.kill()
+                tpm.stop()
+                tpm.start()
+                tre.start()
+                served = tre.ask(CHECKIN_START)[0] == OK
+                if not name:
+                    self.serves(tre)
+                return served
+        self.assertFalse(attack(None))
+        if mutants.WANTED:
+            self.assertTrue(attack("checkin_tpm_ticket_outlives_term"))
 
 
 class TwoPlaintextsUnderOneKey(Bites):

@@ -23,7 +23,7 @@ def some_port():
     return random.randrange(10000, 32000, 2)
 
 
-EXTEND, CLEAR, DEFINE, UNDEFINE = 0x182, 0x126, 0x12A, 0x122
+EXTEND, CLEAR, DEFINE, UNDEFINE, CLOCK_SET = 0x182, 0x126, 0x12A, 0x122, 0x128
 OWNER, PLATFORM = 0x40000001, 0x4000000C
 NO_SPACE = 0x14B
 
@@ -36,6 +36,11 @@ def command(code, handles, parameters=b""):
 
 def extend_command(pcr, digest):
     return command(EXTEND, [pcr], bytes.fromhex("00000001 000B") + digest)
+
+
+def clock_command(ms):
+    """The owner puts the TPM's clock forward; back it does not go."""
+    return command(CLOCK_SET, [OWNER], struct.pack(">Q", ms))
 
 
 def define_command(index, size):

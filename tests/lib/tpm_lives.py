@@ -46,7 +46,7 @@ class Machine(Device):
         os.chmod(self.boot_log, 0o644)
 
     def image(self, name):
-        """Of all that it has, while it is off."""
+        """Of all that it has, off or running: the software TPM replaces the file of its state as a whole."""
         path = os.path.join(self.dir, name)
         os.mkdir(path)
         subprocess.run(["cp", "-a", self.tre_dir, self.tpm.directory, path], check=True)

@@ -12,7 +12,7 @@ import lone_tre  # noqa: E402
 import wire  # noqa: E402
 from endorse import endorsement_key  # noqa: E402
 from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, OTHER_ICCID, STATE, UNOPENED  # noqa: E402
-from swtpm import CLEAR, PLATFORM, Between, SoftwareTpm, command  # noqa: E402
+from swtpm import CLEAR, PLATFORM, Between, SoftwareTpm, clock_command, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
 MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
@@ -89,6 +89,29 @@ class Meanwhile(Case):
         self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])  # a flight is due
         self.assertEqual(len(self.tre.mcims()), 1)
 
+    def put_clock_forward(self, days):
+        self.assertEqual(self.between.send(clock_command(days * 86_400_000)), 0)
+
+    def test_next_day_of_its_clock_asks_for_a_flight(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        self.tre.check_in()
+        self.put_clock_forward(1)
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])
+        self.assertEqual(len(self.tre.mcims()), 1)
+        self.tre.fly()
+        for _ in range(3):
+            self.tre.check_in()
+
+    def test_day_that_ends_between_c1_and_c2_asks_for_a_flight(self):
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        err, c1 = self.tre.ask(CHECKIN_START)
+        self.assertEqual(err, OK)
+        self.tre.server.open_c1(c1)
+        self.put_clock_forward(2)
+        self.assertEqual(self.tre.ask(CHECKIN_COMPLETE, self.tre.server.c2({})), [NOTHING])
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])
+        self.tre.fly()
+        self.tre.check_in()
 
     def test_cleared_in_the_middle_is_told(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
@@ -169,6 +192,7 @@ class Owner(Case):
         self.tpm.start()
         self.tre.restart()
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.fly()  # as after each start of a TPM
         self.tre.check_in()
 
 

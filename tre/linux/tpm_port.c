@@ -103,6 +103,21 @@ static enum smr_err activate(void *context, enum smr_own_key key, struct smr_byt
 	return err;
 }
 
+/* ---- term ---- */
+
+#define DAY_MS UINT64_C(86400000)
+
+static enum smr_err give_term(void *context, uint8_t out[SMR_TRE_TERM_LEN])
+{
+	struct smr_tpm_clock clock;
+
+	SMR_TRY(smr_tpm_clock_read(((struct smr_tre_tpm *)context)->tpm, &clock));
+	smr_put_be32(out, clock.resets);
+	smr_put_be32(out + 4, clock.restarts);
+	smr_put_be64(out + 8, clock.ms / DAY_MS);
+	return SMR_OK;
+}
+
 /* ---- storage ---- */
 
 static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN])
@@ -157,6 +172,7 @@ struct smr_tre_port smr_tre_tpm_port(struct smr_tre_tpm *port)
 		.measurement = give_measurement,
 		.tamper = read_tamper,
 		.prepare = prepare,
+		.term = give_term,
 		.keys = &keys,
 	};
 }

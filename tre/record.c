@@ -206,6 +206,8 @@ static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
 	p->resends = get_u32(r);
 	p->receipts = get_u32(r);
 	s->lineage = items == 10 ? get_u32(r) : 0;
+	if (items == 10 && s->lineage == 0)
+		smr_reader_fail(r, SMR_E_MALFORMED); /* one form for each state */
 }
 
 static void put_memory(struct smr_writer *w, const struct smr_tre_durable *s)

@@ -142,6 +142,32 @@ static void test_record_of_a_device_with_a_tpm_comes_back_with_its_lineage(void 
 	free(back);
 }
 
+static void test_record_that_writes_out_a_lineage_of_nothing_is_malformed(void **state)
+{
+	struct smr_tre_durable *s = full_with_tpm();
+	struct smr_tre_durable *back = calloc(1, sizeof(*back));
+	uint8_t room[SMR_TRE_RECORD_MAX];
+	struct smr_bytes record;
+	uint8_t *lineage = NULL;
+
+	(void)state;
+	assert_non_null(back);
+	s->lineage = 0x5a5a5a5a;
+	record = encode(s, room);
+	for (size_t i = 0; i + 4 <= record.len; i++)
+		if (memcmp(room + i, "\x5a\x5a\x5a\x5a", 4) == 0)
+			lineage = room + i;
+	assert_non_null(lineage);
+	memmove(lineage, lineage + 4, record.len - (size_t)(lineage + 4 - room));
+	lineage[-1] = 0; /* in the place of the head and four octets */
+	assert_int_equal(smr_tre_record_decode(smr_bytes_of(room, record.len - 4), back), SMR_E_MALFORMED);
+	lineage[-1] = 1;
+	assert_int_equal(smr_tre_record_decode(smr_bytes_of(room, record.len - 4), back), SMR_OK);
+	assert_int_equal(back->lineage, 1);
+	free(s);
+	free(back);
+}
+
 static void test_record_cut_at_any_length_is_refused_and_leaves_nothing(void **state)
 {
 	const struct smr_tre_durable none = {0};
@@ -186,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_record_of_a_full_state_fits_and_comes_back),
 		cmocka_unit_test(test_record_of_a_device_with_a_tpm_comes_back_with_its_lineage),
+		cmocka_unit_test(test_record_that_writes_out_a_lineage_of_nothing_is_malformed),
 		cmocka_unit_test(test_record_cut_at_any_length_is_refused_and_leaves_nothing),
 		cmocka_unit_test(test_record_with_fewer_mcims_is_read),
 	};

@@ -22,6 +22,7 @@ CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 LOG_OCTETS = 24_576  # that a commit of eight devices writes to the log
 LOG_LENGTH = LOG_OCTETS * 1400  # store/sqlite/log.c
 SYNC_EVERY_S = 0.004  # server/pace.h
+QUIET = 0.01  # of a processor, taken by others: as if they were not there
 
 
 class Failed(Exception):
@@ -31,6 +32,13 @@ class Failed(Exception):
 def processor_seconds(pid):
     """Of all threads of a process, to the nanosecond (the clock that clock_getcpuclockid gives)."""
     return time.clock_gettime((~pid << 3) | CLOCK_SCHED)
+
+
+def stolen_seconds(cpu):
+    """For which a hypervisor has kept a processor from us that was wanted, so far."""
+    with open("/proc/stat", encoding="ascii") as f:
+        fields = next(line.split() for line in f if line.startswith(f"cpu{cpu} "))
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def disk_bytes(pid):
@@ -110,6 +118,17 @@ class Ground:
         if done.returncode != 0:
             raise Failed(f"{' '.join(str(a) for a in argv)}\nended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def wait_for_core(self, most_s):
+        """Until a second of work on samarad's core is taken away by a hundredth at most, or for @most_s seconds: nobody's latency is measured
+        while somebody else has the processor. The share that was taken at last."""
+        end = time.monotonic() + most_s
+        while True:
+            begin, stolen = time.monotonic(), stolen_seconds(self.server_cpu)
+            self.flight_floor(min(1, most_s))
+            share = (stolen_seconds(self.server_cpu) - stolen) / (time.monotonic() - begin)
+            if share <= QUIET or time.monotonic() >= end:
+                return share
 
     # ---- floors ----
 

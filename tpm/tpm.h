@@ -53,10 +53,14 @@ enum smr_err smr_tpm_pcr_digest(struct smr_tpm *tpm, uint32_t pcrs, uint8_t out[
 /** TPM 2.0 part 1, 36: the clock runs while the TPM does, and is durable; a cleared TPM begins anew. */
 struct smr_tpm_clock {
 	uint64_t ms;
-	uint32_t resets;   /* starts without a saved state */
-	uint32_t restarts; /* since then: starts that went on with one, or that kept PCRs alone */
+	uint32_t restarts; /* since its last reset: starts that went on with a saved state, or that kept PCRs alone */
 };
 enum smr_err smr_tpm_clock_read(struct smr_tpm *tpm, struct smr_tpm_clock *out) SMR_MUST_USE;
+/**
+ * What no other reset of any TPM has had: drawn from the seed of its null hierarchy (part 1, 14.3), which is random at each reset. The count of
+ * resets is not: two lives of one copied state count alike.
+ */
+enum smr_err smr_tpm_start_id(struct smr_tpm *tpm, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 
 /* ---- the lowest version that may boot ---- */
 

@@ -55,6 +55,21 @@ static enum smr_err build_request(struct smr_tre *tre, const struct smr_tre_dura
 	return err;
 }
 
+/** The ticket that the answer brings will be bound to what the evidence states now, not to what is so when it arrives. One that is bound to
+ * something else is of no use any more. */
+static enum smr_err bind_contact(struct smr_tre *tre, struct smr_tre_durable *draft)
+{
+	uint8_t state[SMR_HASH_LEN];
+
+	SMR_TRY(smr_tre_contact_state(tre, state));
+	if (!smr_equal_ct(state, draft->contact_state, sizeof(state))) {
+		smr_tre_drop_contact(draft);
+		SMR_WIPE(draft->pending);
+		memcpy(draft->contact_state, state, sizeof(state));
+	}
+	return SMR_OK;
+}
+
 enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, struct smr_space *m1)
 {
 	struct smr_tre_durable *draft;
@@ -68,6 +83,8 @@ enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, st
 	draft->tamper |= tamper; /* latched */
 	if (err == SMR_OK && draft->ctr == UINT32_MAX)
 		err = SMR_E_COUNTER;
+	if (err == SMR_OK)
+		err = bind_contact(tre, draft);
 	if (err == SMR_OK) {
 		draft->ctr++;
 		err = build_request(tre, draft, with_certificate, m1);
@@ -138,7 +155,6 @@ static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, c
 	memcpy(draft->contact.rk, rk, SMR_RK_LEN);
 	memcpy(draft->contact.ticket, m2->ticket.ptr, m2->ticket.len);
 	draft->contact.ticket_len = m2->ticket.len;
-	SMR_TRY(smr_tre_contact_state(tre, draft->contact_state));
 	draft->lineage = draft->keys_in_platform ? tre->flight.ctr : 0;
 	draft->lineage_count = 0;
 	smr_tre_take_beacon(draft, &m2->beacon);

@@ -13,7 +13,7 @@
 #include "core/attest.h"
 #include "core/boot_log.h"
 
-#define SMR_TRE_TERM_LEN 16u
+#define SMR_TRE_TERM_LEN 44u
 
 /**
  * Keys that live in the platform, where it has a place that no key of theirs ever leaves. Points are uncompressed. All take the port's

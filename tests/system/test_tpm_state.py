@@ -3,6 +3,7 @@
 the other one is refused, with words, and keeps the subscription that it has (docs/decisions/0021-tpm-clock.md). And a device whose state is not
 approved any more shows what booted (docs/decisions/0022-boot-log.md)."""
 import os
+import shutil
 import sys
 import unittest
 
@@ -18,7 +19,7 @@ WORDS = "its state was copied or restored"
 
 
 class Copied(unittest.TestCase):
-    DEVICES = 8
+    DEVICES = 9
 
     @classmethod
     def setUpClass(cls):
@@ -141,6 +142,41 @@ class Copied(unittest.TestCase):
         self.goes_on(other)
         self.for_ever(self.device)
         self.goes_on(other)
+
+    def newest_record_of(self, machine):
+        path = os.path.join(machine.dir, "its-record")
+        shutil.copy(os.path.join(machine.tre_dir, "record"), path)
+        return path
+
+    @staticmethod
+    def stamp(path):
+        with open(path, "rb") as f:
+            return int.from_bytes(f.read(8), "big")
+
+    def test_copy_with_the_newest_record_of_the_original_is_not_served_without_a_flight(self):
+        """Both TPMs count alike, storage key and resets are the same: the copy asks in vain until its counter is that of the original's newest record, and
+        is started with that one."""
+        self.device.on()
+        self.goes_on(self.device)
+        self.device.off()
+        self.image = self.device.image("older")
+        for _ in range(2):  # as often as the copy will be
+            self.device.on()
+        self.goes_on(self.device)
+        newest = self.newest_record_of(self.device)
+        other = self.copy()
+        other.on()
+        record = os.path.join(other.tre_dir, "record")
+        while self.stamp(record) < self.stamp(newest):
+            self.assertEqual(other.ask(FLIGHT_START, False)[0], OK)
+        other.off()
+        with open(newest, "rb") as taken, open(record, "r+b") as f:
+            f.write(taken.read())
+            f.truncate()
+        other.on()
+        self.assertEqual(other.ask(STATE)[1], OK)  # nothing in its TPM tells it from its own
+        self.assertEqual(self.check_in(other), "flight-needed")
+        self.assertEqual(self.check_in(self.device), "accepted")
 
     def test_open_limit_restored_from_an_image_of_the_same_term(self):
         """What docs/decisions/0025-terms.md does not see: since the image was made, while it ran, the device has made unchanged check-ins alone. They leave

@@ -102,6 +102,17 @@ class Meanwhile(Case):
         for _ in range(3):
             self.tre.check_in()
 
+    def test_day_that_ends_between_m1_and_m2_asks_for_another_flight(self):
+        """No quote has stated the day that it is now; what the answer brings beside the ticket is installed."""
+        self.tre.request()
+        m2 = self.tre.server.m2({1: self.tre.package()})
+        self.put_clock_forward(3)
+        self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2)[0], OK)
+        self.assertEqual(len(self.tre.mcims()), 1)
+        self.assertEqual(self.tre.ask(CHECKIN_START), [NOTHING])
+        self.tre.fly()
+        self.tre.check_in()
+
     def test_day_that_ends_between_c1_and_c2_asks_for_a_flight(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
         err, c1 = self.tre.ask(CHECKIN_START)

@@ -109,12 +109,13 @@ static enum smr_err activate(void *context, enum smr_own_key key, struct smr_byt
 
 static enum smr_err give_term(void *context, uint8_t out[SMR_TRE_TERM_LEN])
 {
+	const struct smr_tre_tpm *port = context;
 	struct smr_tpm_clock clock;
 
-	SMR_TRY(smr_tpm_clock_read(((struct smr_tre_tpm *)context)->tpm, &clock));
-	smr_put_be32(out, clock.resets);
-	smr_put_be32(out + 4, clock.restarts);
-	smr_put_be64(out + 8, clock.ms / DAY_MS);
+	SMR_TRY(smr_tpm_clock_read(port->tpm, &clock)); /* under a session that a reset would have ended */
+	memcpy(out, port->start, SMR_HASH_LEN);
+	smr_put_be32(out + SMR_HASH_LEN, clock.restarts);
+	smr_put_be64(out + SMR_HASH_LEN + 4, clock.ms / DAY_MS);
 	return SMR_OK;
 }
 
@@ -191,7 +192,9 @@ static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const ch
 	enum smr_err err;
 
 	SMR_TRY(smr_tpm_open(&port->tpm, tcti, problem));
-	err = smr_tre_vault_open(&port->vault, port->tpm, port->pcrs, dir);
+	err = smr_tpm_start_id(port->tpm, port->start);
+	if (err == SMR_OK)
+		err = smr_tre_vault_open(&port->vault, port->tpm, port->pcrs, dir);
 	if (err == SMR_OK)
 		err = smr_tre_vault_take(&port->vault, !smr_fs_exists(port->place.record_path), &port->secrets);
 	if (err == SMR_OK || is_health(err)) {

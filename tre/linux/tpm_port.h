@@ -25,6 +25,7 @@ struct smr_tre_tpm {
 	enum smr_err health; /* why there are no secrets */
 	struct smr_tre_secrets secrets;
 	uint8_t measurement[SMR_HASH_LEN]; /* given out last */
+	uint8_t start[SMR_HASH_LEN];	   /* smr_tpm_start_id */
 };
 
 /**

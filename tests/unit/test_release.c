@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/boot_log.h"
+#include "tests/unit/object_rig.h"
+
+static enum smr_err sign_altered(const struct object_rig *f, const struct smr_release *release)
+{
+	uint8_t room[OBJECT_ROOM];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+
+	return smr_release_sign(&w, &f->own, release);
+}
+
+static void test_release_outside_its_grammar_is_not_signed(void **state)
+{
+	const struct object_rig *f = *state;
+	struct smr_release release = f->release;
+
+	release.number = 0;
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.product = SMR_TEXT("123456789012345678901234567890123");
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.version = SMR_TEXT("1\n");
+	assert_int_equal(sign_altered(f, &release), SMR_E_INVALID);
+	release = f->release;
+	release.log.count = 0;
+	assert_int_equal(sign_altered(f, &release), SMR_E_TOO_MANY);
+	release = f->release;
+	release.log.events[3].pcr = 16;
+	assert_int_equal(sign_altered(f, &release), SMR_E_MALFORMED);
+	release = f->release;
+	release.log.events[0].name = SMR_NONE;
+	assert_int_equal(sign_altered(f, &release), SMR_E_MALFORMED);
+}
+
+/* A log of @p count events whose encoding has @p octets; the last name takes what is left over. */
+static struct smr_boot_log log_of(size_t count, size_t octets)
+{
+	static const char name[SMR_BOOT_NAME_MAX + 1] = "abcdefghijklmnopqrstuvwxyz012345";
+	struct smr_boot_log log = {.count = count};
+
+	for (size_t i = 0; i < count; i++)
+		log.events[i] = (struct smr_tpm_event){.pcr = 9, .name = smr_bytes_of(name, 1)};
+	log.events[count - 1].name.len = octets - 1 - count * 37 - (count - 1);
+	return log;
+}
+
+static void test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer(void **state)
+{
+	const struct object_rig *f = *state;
+	struct smr_release release = f->release;
+	struct smr_release got;
+	uint8_t room[OBJECT_ROOM];
+
+	for (size_t count = SMR_BOOT_EVENTS_MAX - 1; count <= SMR_BOOT_EVENTS_MAX; count++) {
+		struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+		size_t most = count == SMR_BOOT_EVENTS_MAX ? SMR_BOOT_LOG_MAX : 1 + count * 38 + SMR_BOOT_NAME_MAX - 1;
+
+		release.log = log_of(count, most);
+		assert_int_equal(smr_release_sign(&w, &f->own, &release), SMR_OK);
+		assert_int_equal(smr_release_open(smr_bytes_of(room, w.len), &f->pub, &got), SMR_OK);
+		assert_int_equal(got.log.count, count);
+		release.log = log_of(count, most + 1);
+		assert_int_not_equal(sign_altered(f, &release), SMR_OK);
+	}
+	release.log.count = SMR_BOOT_EVENTS_MAX + 1;
+	assert_int_equal(sign_altered(f, &release), SMR_E_TOO_MANY);
+}
+
+/* Whoever signs it: a log of one octet more than there is room for is not read. */
+static void test_log_that_is_too_long_is_not_read(void **state)
+{
+	struct smr_boot_log log = log_of(SMR_BOOT_EVENTS_MAX, SMR_BOOT_LOG_MAX + 1);
+	struct smr_boot_log got;
+	uint8_t room[SMR_BOOT_LOG_MAX + 1];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_reader r;
+
+	(void)state;
+	smr_put_array(&w, log.count);
+	for (size_t i = 0; i < log.count; i++) {
+		smr_put_array(&w, 3);
+		smr_put_uint(&w, log.events[i].pcr);
+		smr_put_bytes(&w, SMR_ARRAY(log.events[i].digest));
+		smr_put_text(&w, log.events[i].name);
+	}
+	assert_int_equal(w.len, sizeof(room));
+	r = smr_reader_init(SMR_ARRAY(room));
+	smr_get_boot_log(&r, &got);
+	assert_int_equal(r.err, SMR_E_MALFORMED);
+	assert_int_equal(got.count, 0);
+}
+
+static void assert_shown(const struct smr_boot_log *log, size_t longest, const char *name)
+{
+	uint8_t room[SMR_BOOT_LOG_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	struct smr_boot_log got;
+	struct smr_reader r;
+
+	smr_put_shown_log(&w, log, longest);
+	assert_int_equal(w.err, SMR_OK);
+	r = smr_reader_init(smr_bytes_of(room, w.len));
+	smr_get_shown_log(&r, &got);
+	assert_int_equal(smr_reader_done(&r), SMR_OK);
+	assert_int_equal(got.count, 1);
+	assert_int_equal(got.events[0].name.len, strlen(name));
+	if (*name != '\0') {
+		assert_memory_equal(got.events[0].name.ptr, name, strlen(name));
+		return;
+	}
+	r = smr_reader_init(smr_bytes_of(room, w.len)); /* in a release every event has a name */
+	smr_get_boot_log(&r, &got);
+	assert_int_equal(r.err, SMR_E_MALFORMED);
+}
+
+static void test_shown_log_has_its_names_cut_between_characters(void **state)
+{
+	struct smr_boot_log log = {.count = 1, .events = {{.pcr = 9, .name = SMR_TEXT("a\xc3\xa4\xe2\x82\xac")}}};
+
+	(void)state;
+	assert_shown(&log, 32, "a\xc3\xa4\xe2\x82\xac");
+	assert_shown(&log, 6, "a\xc3\xa4\xe2\x82\xac");
+	assert_shown(&log, 5, "a\xc3\xa4");
+	assert_shown(&log, 3, "a\xc3\xa4");
+	assert_shown(&log, 2, "a");
+	assert_shown(&log, 1, "a");
+	assert_shown(&log, 0, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
+		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
+		cmocka_unit_test(test_log_that_is_too_long_is_not_read),
+		cmocka_unit_test(test_shown_log_has_its_names_cut_between_characters),
+	};
+
+	return cmocka_run_group_tests(tests, object_set_up, object_tear_down);
+}

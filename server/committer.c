@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "server/pace.h"
-#include "sys/clock.h"
 #include "sys/log.h"
 
 struct list {
@@ -28,6 +27,7 @@ struct smr_committer {
 	struct list queue;
 	size_t queued; /* changes */
 	struct smr_pace pace;
+	const struct smr_clock *clock;
 	bool stopping;
 	struct smr_store *store;
 	struct smr_metrics *metrics;
@@ -116,13 +116,18 @@ static void hand_back(struct smr_commit_job *job, enum smr_err err)
 	pthread_mutex_unlock(&inbox->lock);
 }
 
+static uint64_t now_us(const struct smr_committer *c)
+{
+	return c->clock->mono_us(c->clock->context);
+}
+
 /** The lock is held. */
 static void wait_for_more(struct smr_committer *c)
 {
 	uint64_t until_us;
 	struct timespec until;
 
-	while (!c->stopping && smr_clock_us() < (until_us = smr_pace_until(&c->pace, c->queued))) {
+	while (!c->stopping && now_us(c) < (until_us = smr_pace_until(&c->pace, c->queued))) {
 		until = smr_clock_at_us(until_us);
 		pthread_cond_timedwait(&c->more, &c->lock, &until);
 	}
@@ -146,7 +151,7 @@ static size_t gather(struct smr_committer *c, struct list *jobs)
 		list_push(jobs, job);
 	}
 	c->queued -= count;
-	smr_pace_note(&c->pace, count, smr_clock_us());
+	smr_pace_note(&c->pace, count, now_us(c));
 	pthread_mutex_unlock(&c->lock);
 	return count;
 }
@@ -211,7 +216,8 @@ static void *run(void *context)
 	return NULL;
 }
 
-enum smr_err smr_committer_start(const char *store_path, struct smr_metrics *metrics, struct smr_committer **out)
+enum smr_err smr_committer_start(const char *store_path, const struct smr_clock *clock, struct smr_metrics *metrics,
+				 struct smr_committer **out)
 {
 	struct smr_committer *c = calloc(1, sizeof(*c));
 	enum smr_err err;
@@ -219,6 +225,7 @@ enum smr_err smr_committer_start(const char *store_path, struct smr_metrics *met
 	if (c == NULL)
 		return SMR_E_NO_MEMORY;
 	c->metrics = metrics;
+	c->clock = clock;
 	list_init(&c->queue);
 	pthread_mutex_init(&c->lock, NULL);
 	smr_clock_cond_init(&c->more);
@@ -250,7 +257,7 @@ void smr_committer_submit(struct smr_committer *committer, struct smr_commit_job
 	first = committer->queue.first == NULL;
 	list_push(&committer->queue, job);
 	committer->queued += job->count;
-	if (first || committer->queued >= SMR_PACE_ENOUGH) /* not amid its wait for more */
+	if (first || committer->queued >= smr_pace_enough(&committer->pace)) /* not amid its wait for more */
 		pthread_cond_signal(&committer->more);
 	pthread_mutex_unlock(&committer->lock);
 }

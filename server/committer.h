@@ -9,6 +9,7 @@
 
 #include "server/metrics.h"
 #include "store/store.h"
+#include "sys/clock.h"
 
 struct smr_committer;
 
@@ -31,8 +32,8 @@ struct smr_commit_job {
 /** The next finished job, or NULL. Does not wait. */
 struct smr_commit_job *smr_commit_inbox_take(struct smr_commit_inbox *inbox);
 
-/** Start the thread. It opens its own handle on the store. */
-enum smr_err smr_committer_start(const char *store_path, struct smr_metrics *metrics,
+/** Start the thread. It opens its own handle on the store. @p clock: what its transactions are kept apart by (server/pace.h). */
+enum smr_err smr_committer_start(const char *store_path, const struct smr_clock *clock, struct smr_metrics *metrics,
 				 struct smr_committer **out) SMR_MUST_USE;
 void smr_committer_submit(struct smr_committer *committer, struct smr_commit_job *job);
 /** Commit what is queued, then end the thread. Call when no worker submits any more. */

@@ -163,7 +163,7 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 	if (err == SMR_OK)
 		err = smr_keeper_start(server, &d->keeper);
 	if (err == SMR_OK)
-		err = smr_committer_start(d->config.store, &server->metrics, &server->committer);
+		err = smr_committer_start(d->config.store, &smr_clock_system, &server->metrics, &server->committer);
 	if (err == SMR_OK)
 		err = smr_relay_start(server, &d->ro.sign, &d->relay);
 	if (err == SMR_OK)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "server/committer.h"
+#include "server/pace.h"
 #include "sys/log.h"
 #include "tests/unit/store_rig.h"
 
@@ -83,7 +84,7 @@ static void test_commit_job_comes_back_durable(void **state)
 	struct smr_committer *committer;
 
 	assert_null(smr_commit_inbox_take(inbox));
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	smr_committer_submit(committer, &job);
 	assert_ptr_equal(take_waiting(inbox), &job);
 	assert_int_equal(job.err, SMR_OK);
@@ -111,7 +112,7 @@ static void test_commit_results_are_those_of_each_change(void **state)
 					 {.inbox = inboxes[1], .changes = second, .count = 2}};
 	struct smr_committer *committer;
 
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	smr_committer_submit(committer, &jobs[0]);
 	smr_committer_submit(committer, &jobs[1]);
 	assert_ptr_equal(take_waiting(inboxes[0]), &jobs[0]);
@@ -141,7 +142,7 @@ static void test_commit_jobs_that_wait_go_in_one_transaction(void **state)
 	for (size_t i = 0; i < SMR_COUNT(jobs); i++)
 		jobs[i] = (struct smr_commit_job){
 			.inbox = inboxes[i % 4], .changes = make_changes(rig, 1 + 3 * i, 3), .count = 3};
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	holder = hold(rig);
 	for (size_t i = 0; i < SMR_COUNT(jobs); i++)
 		smr_committer_submit(committer, &jobs[i]);
@@ -178,7 +179,7 @@ static void test_commit_more_than_one_transaction_holds_goes_in_several(void **s
 	     i++) /* 5 × 256 > 1024; the same devices, so later ones are BUSY: still counted */
 		jobs[i] = (struct smr_commit_job){
 			.inbox = inbox, .changes = make_changes(rig, 1, DEVICES), .count = DEVICES};
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	holder = hold(rig);
 	for (size_t i = 0; i < SMR_COUNT(jobs); i++)
 		smr_committer_submit(committer, &jobs[i]);
@@ -207,7 +208,7 @@ static void test_commit_job_of_no_or_too_many_changes_comes_back(void **state)
 	struct smr_commit_job one = {.inbox = inbox, .changes = good, .count = 1};
 	struct smr_committer *committer;
 
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	smr_committer_submit(committer, &none);
 	assert_ptr_equal(take_waiting(inbox), &none);
 	assert_int_equal(none.err, SMR_OK);
@@ -233,7 +234,7 @@ static void test_commit_store_failure_is_handed_back_and_recovered_from(void **s
 	struct smr_committer *committer;
 
 	smr_log_init("test", SMR_LOG_ERROR, false);
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	rig_sql(rig->path, "CREATE TRIGGER no BEFORE UPDATE ON device BEGIN SELECT RAISE(ABORT, 'no'); END");
 	smr_committer_submit(committer, &job);
 	assert_ptr_equal(take_waiting(inbox), &job);
@@ -258,7 +259,7 @@ static void test_commit_start_without_a_store_fails_and_leaks_nothing(void **sta
 	char path[200];
 
 	snprintf(path, sizeof(path), "%s/none.db", rig->dir);
-	assert_int_equal(smr_committer_start(path, &metrics, &committer), SMR_E_NOT_FOUND);
+	assert_int_equal(smr_committer_start(path, &smr_clock_system, &metrics, &committer), SMR_E_NOT_FOUND);
 	assert_null(committer);
 	smr_committer_stop(NULL);
 }
@@ -274,7 +275,7 @@ static void test_commit_stop_drains_what_is_queued(void **state)
 	for (size_t i = 0; i < SMR_COUNT(jobs); i++)
 		jobs[i] =
 			(struct smr_commit_job){.inbox = inbox, .changes = make_changes(rig, 1 + 4 * i, 4), .count = 4};
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	for (size_t i = 0; i < SMR_COUNT(jobs); i++)
 		smr_committer_submit(committer, &jobs[i]);
 	smr_committer_stop(committer);
@@ -342,7 +343,7 @@ static void test_commit_several_workers_lose_and_mix_nothing(void **state)
 	struct worker workers[4];
 	struct smr_committer *committer;
 
-	assert_int_equal(smr_committer_start(rig->path, &metrics, &committer), SMR_OK);
+	assert_int_equal(smr_committer_start(rig->path, &smr_clock_system, &metrics, &committer), SMR_OK);
 	for (size_t i = 0; i < SMR_COUNT(workers); i++) {
 		workers[i] =
 			(struct worker){.committer = committer, .inbox = smr_commit_inbox_new(), .first = 1 + 16 * i};
@@ -363,6 +364,174 @@ static void test_commit_several_workers_lose_and_mix_nothing(void **state)
 	assert_true(metrics.commits <= 80);
 }
 
+/* ---- its pace, by a clock of the test's ---- */
+
+#define FAR_US    \
+	UINT64_C( \
+		1000000000000000) /* the machine's own clock does not come so far: what waits until then has to be woken */
+
+struct stage {
+	struct smr_metrics metrics;
+	struct smr_commit_inbox *inbox;
+	struct smr_committer *committer;
+	struct smr_clock clock;
+	pthread_mutex_t lock;
+	pthread_cond_t asked;
+	unsigned asks;	   /* so often the committer has looked at the clock */
+	unsigned moves_at; /* the ask from which on it shows `later_us` */
+	uint64_t now_us;
+	uint64_t later_us;
+	unsigned long long rushed; /* transactions of the rush */
+};
+
+static uint64_t tell_time(void *context)
+{
+	struct stage *s = context;
+	uint64_t now_us;
+
+	pthread_mutex_lock(&s->lock);
+	if (++s->asks == s->moves_at)
+		s->now_us = s->later_us;
+	now_us = s->now_us;
+	pthread_cond_broadcast(&s->asked);
+	pthread_mutex_unlock(&s->lock);
+	return now_us;
+}
+
+static unsigned asks_of(struct stage *s)
+{
+	unsigned asks;
+
+	pthread_mutex_lock(&s->lock);
+	asks = s->asks;
+	pthread_mutex_unlock(&s->lock);
+	return asks;
+}
+
+/** From the next ask but @p asks on. */
+static void set_time(struct stage *s, unsigned asks, uint64_t later_us)
+{
+	pthread_mutex_lock(&s->lock);
+	s->moves_at = s->asks + 1 + asks;
+	s->later_us = later_us;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* It is idle before, and looks at the clock once there is a job, with its lock held, which submitting takes. So whoever submits after this comes
+ * while it waits for more, or too late. */
+static void submit_and_see_it_look(struct stage *s, struct smr_commit_job *job)
+{
+	unsigned before = asks_of(s);
+
+	smr_committer_submit(s->committer, job);
+	pthread_mutex_lock(&s->lock);
+	while (s->asks == before)
+		pthread_cond_wait(&s->asked, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static struct smr_commit_job job_of(const struct stage *s, struct rig *rig, uint64_t first, size_t count)
+{
+	return (struct smr_commit_job){.inbox = s->inbox, .changes = make_changes(rig, first, count), .count = count};
+}
+
+static void commit_now(struct stage *s, struct rig *rig, uint64_t first, size_t count)
+{
+	struct smr_commit_job job = job_of(s, rig, first, count);
+
+	smr_committer_submit(s->committer, &job);
+	assert_ptr_equal(take_waiting(s->inbox), &job);
+	free(job.changes);
+}
+
+/* 202 changes in a window, most of them @p together: from now on one less is enough. The clock stands still when its last one has begun. */
+static void rush(struct stage *s, struct rig *rig, uint64_t start_us, size_t together)
+{
+	*s = (struct stage){
+		.inbox = smr_commit_inbox_new(), .clock = {.mono_us = tell_time, .context = s}, .now_us = start_us};
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->asked, NULL);
+	assert_int_equal(smr_committer_start(rig->path, &s->clock, &s->metrics, &s->committer), SMR_OK);
+	commit_now(s, rig, 1, 1);
+	for (uint64_t n = 2; n + together <= 202; n += together)
+		commit_now(s, rig, n, together);
+	set_time(s, 0, start_us + SMR_PACE_WINDOW_US);
+	commit_now(s, rig, 202, 1);
+	s->rushed = s->metrics.commits;
+}
+
+static void end(struct stage *s)
+{
+	smr_committer_stop(s->committer);
+	smr_commit_inbox_free(s->inbox);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->asked);
+}
+
+static void take_one(struct stage *s, struct smr_commit_job *job)
+{
+	assert_ptr_equal(take_waiting(s->inbox), job);
+	assert_int_equal(job->err, SMR_OK);
+	free(job->changes);
+}
+
+static void test_commit_waits_until_enough_are_there(void **state)
+{
+	static const size_t together[] = {8, SMR_PACE_ENOUGH + 2};
+	static const size_t enough[] = {7, SMR_PACE_ENOUGH};
+	struct rig *rig = *state;
+	struct stage s;
+
+	for (size_t i = 0; i < SMR_COUNT(enough); i++) {
+		struct smr_commit_job first;
+		struct smr_commit_job rest;
+
+		rush(&s, rig, FAR_US, together[i]);
+		first = job_of(&s, rig, 203, 1);
+		rest = job_of(&s, rig, 204, enough[i] - 1);
+		submit_and_see_it_look(&s, &first);
+		smr_committer_submit(s.committer, &rest);
+		take_one(&s, &first);
+		take_one(&s, &rest);
+		assert_int_equal(s.metrics.commits, s.rushed + 1);
+		end(&s);
+	}
+}
+
+static void test_commit_waits_for_its_time_and_no_longer(void **state)
+{
+	const uint64_t start_us = 1000000; /* long ago, by the machine's clock: the wait is over at once */
+	struct rig *rig = *state;
+	struct smr_commit_job job;
+	struct stage s;
+	unsigned before;
+
+	rush(&s, rig, start_us, 50);
+	job = job_of(&s, rig, 203, 1);
+	before = asks_of(&s);
+	set_time(&s, 2, start_us + SMR_PACE_WINDOW_US + SMR_PACE_APART_US);
+	submit_and_see_it_look(&s, &job);
+	take_one(&s, &job);
+	assert_int_equal(asks_of(&s), before + 4); /* too early, too early, begin; when it began */
+	assert_int_equal(s.metrics.commits, s.rushed + 1);
+	end(&s);
+}
+
+static void test_commit_stop_ends_the_wait(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_commit_job job;
+	struct stage s;
+
+	rush(&s, rig, FAR_US, 50);
+	job = job_of(&s, rig, 203, 1);
+	submit_and_see_it_look(&s, &job);
+	smr_committer_stop(s.committer);
+	s.committer = NULL;
+	take_one(&s, &job);
+	end(&s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 int main(void)
@@ -377,6 +546,9 @@ int main(void)
 		TEST(test_commit_start_without_a_store_fails_and_leaks_nothing),
 		TEST(test_commit_stop_drains_what_is_queued),
 		TEST(test_commit_several_workers_lose_and_mix_nothing),
+		TEST(test_commit_waits_until_enough_are_there),
+		TEST(test_commit_waits_for_its_time_and_no_longer),
+		TEST(test_commit_stop_ends_the_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

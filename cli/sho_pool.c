@@ -44,10 +44,9 @@ static enum smr_err find_ek(const struct smr_seal_pool *pool, struct smr_seal_jo
 	if (pool->roots == NULL)
 		return SMR_OK;
 	if (der.len == 0)
-		return smr_problem(
-			&job->problem, SMR_E_UNTRUSTED_KEY,
-			"the shipment has no endorsement certificate of its TPM: ask the supplier for one that has, or "
-			"take its word with --unendorsed");
+		return smr_problem(&job->problem, SMR_E_UNTRUSTED_KEY,
+				   "the shipment has no endorsement certificate of its TPM: do without a vendor's word "
+				   "(--unendorsed), or take a shipment that has it");
 	return smr_endorsement_verify(pool->roots, der, pool->now, job->ek, &job->problem);
 }
 

@@ -283,6 +283,8 @@ static enum smr_err note_keys(struct sealing *s, const struct smr_seal_job *job)
 	return err == SMR_OK ? SMR_OK : smr_sho_db_fail(s->db, err, s->problem);
 }
 
+#define FOR_THE_OTHERS "Nothing was sealed: ask the supplier, and seal for the others with --eid"
+
 /* One TPM, or one t in it, under the names of many devices would open what is sealed for each of them. */
 static enum smr_err keep_keys(struct sealing *s)
 {
@@ -299,26 +301,31 @@ static enum smr_err keep_keys(struct sealing *s)
 	smr_eid_text(&shared.other, other);
 	return smr_problem(
 		s->problem, SMR_E_UNTRUSTED_KEY,
-		"%s: device %s: its %s is that of device %s: at most one of the two can have it. Nothing was "
-		"sealed; ask the supplier, and seal for the others with --eid",
+		"%s: device %s: its %s is that of device %s: at most one of the two can have it. " FOR_THE_OTHERS,
 		s->plan.shipment_path, device,
 		shared.key == SMR_SHO_KEY_EK ? "TPM (by its endorsement key)" : "KEM key", other);
 }
 
-static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
+/* A run is good as a whole or not at all. */
+static enum smr_err refuse_device(struct sealing *s, const struct smr_seal_job *job)
 {
 	char eid[SMR_EID_TEXT];
-	enum smr_err err = job->err;
 
-	if (err != SMR_OK) {
-		smr_eid_text(&job->device.eid, eid);
-		if (job->problem.text[0] != '\0')
-			return smr_problem(s->problem, err, "%s: device %s: %s", s->plan.shipment_path, eid,
-					   job->problem.text);
-		return smr_problem(s->problem, err, "%s: device %s: %s%s%s", s->plan.shipment_path, eid,
-				   job->field == NULL ? "" : job->field, job->field == NULL ? "" : ": ",
-				   smr_err_text(err));
-	}
+	smr_eid_text(&job->device.eid, eid);
+	if (job->problem.text[0] != '\0')
+		return smr_problem(s->problem, job->err, "%s: device %s: %s. " FOR_THE_OTHERS, s->plan.shipment_path,
+				   eid, job->problem.text);
+	return smr_problem(s->problem, job->err, "%s: device %s: %s%s%s", s->plan.shipment_path, eid,
+			   job->field == NULL ? "" : job->field, job->field == NULL ? "" : ": ",
+			   smr_err_text(job->err));
+}
+
+static enum smr_err write_job(struct sealing *s, const struct smr_seal_job *job)
+{
+	enum smr_err err;
+
+	if (job->err != SMR_OK)
+		return refuse_device(s, job);
 	SMR_TRY(smr_seal_files_put(&s->files, job, s->problem));
 	err = keep_in_journal(s, job);
 	return err == SMR_OK ? note_keys(s, job) : smr_cli_fail("seal.journal", err, s->problem);

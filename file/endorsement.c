@@ -145,18 +145,30 @@ static void day_of(const ASN1_TIME *time, char out[12])
 		(void)strftime(out, 12, "%Y-%m-%d", &day);
 }
 
-static enum smr_err out_of_time(const X509_STORE_CTX *ctx, bool over, struct smr_problem *problem)
+/* Both commands that verify have --unendorsed. */
+static enum smr_err out_of_time(const struct smr_tpm_roots *roots, const X509_STORE_CTX *ctx, bool over,
+				struct smr_problem *problem)
 {
 	const X509 *certificate = X509_STORE_CTX_get_current_cert(ctx);
-	const char *whose = X509_STORE_CTX_get_error_depth(ctx) == 0 ? "" : " is by somebody whose certificate";
+	bool of_issuer = X509_STORE_CTX_get_error_depth(ctx) > 0;
+	const char *whose = of_issuer ? " is by somebody whose certificate" : "";
 	char day[12];
 
 	day_of(over ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate), day);
-	if (over)
-		return smr_problem(problem, SMR_E_EXPIRED, "the endorsement certificate%s expired on %s", whose, day);
+	if (!over)
+		return smr_problem(
+			problem, SMR_E_EXPIRED,
+			"the endorsement certificate%s is not valid before %s (is this machine's clock right?)", whose,
+			day);
+	if (of_issuer)
+		return smr_problem(problem, SMR_E_EXPIRED,
+				   "the endorsement certificate%s expired on %s: add the vendor's newer one to %s, or "
+				   "do without its word (--unendorsed)",
+				   whose, day, roots->path);
 	return smr_problem(problem, SMR_E_EXPIRED,
-			   "the endorsement certificate%s is not valid before %s (is this machine's clock right?)",
-			   whose, day);
+			   "the endorsement certificate expired on %s: take a newer one of the vendor's for this TPM, "
+			   "or do without its word (--unendorsed)",
+			   day);
 }
 
 static enum smr_err explain(const struct smr_tpm_roots *roots, const X509 *certificate, const X509_STORE_CTX *ctx,
@@ -169,7 +181,7 @@ static enum smr_err explain(const struct smr_tpm_roots *roots, const X509 *certi
 	switch (reason) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return out_of_time(ctx, reason == X509_V_ERR_CERT_HAS_EXPIRED, problem);
+		return out_of_time(roots, ctx, reason == X509_V_ERR_CERT_HAS_EXPIRED, problem);
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return smr_problem(
 			problem, SMR_E_SIGNATURE,

@@ -11,4 +11,9 @@ MUTANTS = [
              "if (err == SMR_E_UNOPENED)\n\t\terr = SMR_OK;\n\telse if (!smr_equal_ct(secret, secret, sizeof(secret)))"),)),
     Mutant("enrol_without_certification", "whether t is in it too", ("samara",),
            (("cli/supplier_endorse.c", "\tif (err == SMR_E_SIGNATURE)\n", "\tif (err == SMR_E_SIGNATURE)\n\t\treturn SMR_OK;\n\tif (err == SMR_E_INVALID)\n"),)),
+    # Asked before the device is enrolled, and insisted on by the database at the end.
+    Mutant("enrol_one_tpm_for_many", "whether this TPM is another device's", ("samara",),
+           (("cli/supplier_enrol.c", "return err == SMR_OK ? check_ek(e, db) : smr_problem_prefix(",
+             "return err == SMR_OK ? SMR_OK : smr_problem_prefix("),
+            ("cli/supplier_db.c", "\t\terr = put_ek(db, &record->eid, ek);\n", ""))),
 ]

@@ -18,4 +18,9 @@ MUTANTS = [
             ("cli/sho_pool.c", "/* ---- one job ---- */\n", "uint8_t mutant_d[SMR_POINT_LEN];\n"))),
     Mutant("x_without_endorsement", "the vendor's word for EK", SHO,
            (("file/endorsement.c", "\tSMR_TRY(check_chain(roots, certificate, now, problem));\n", ""),)),
+    # Beyond the rows, whose model has one device.
+    Mutant("x_one_tpm_for_many", "whether another device has this EK", SHO,
+           (("cli/sho_seal.c", "err = smr_sho_db_note_key(s->db, device, SMR_SHO_KEY_EK, job->ek + 1);", "err = SMR_OK;"),)),
+    Mutant("x_one_key_for_many", "whether another device has this t", SHO,
+           (("cli/sho_seal.c", "enum smr_err err = smr_sho_db_note_key(s->db, device, SMR_SHO_KEY_T, job->device.t + 1);", "enum smr_err err = SMR_OK;"),)),
 ]

@@ -15,9 +15,15 @@ from enrol_rig import ENROL_ENDORSE, Case, Middle  # noqa: E402
 class Bites(Case):
     def bites(self, name, der, tell=None):
         """The station with @der in the TPM, and perhaps somebody between it and the TRE, who tells it other things."""
+        self.put_on_the_line(der)
+        self.fails_but_against(name, tell)
+
+    def put_on_the_line(self, der):
         put_certificate(self.tpm, der)
         self.ship()
         self.tre = self.start()
+
+    def fails_but_against(self, name, tell=None):
         self.assertFalse(self.attack(tell), "the attack succeeds against the real program")
         if not mutants.WANTED:
             return
@@ -42,6 +48,13 @@ class Bites(Case):
         """Nothing that d says of t now: t may be in software."""
         self.bites("enrol_without_certification", self.vendor.certificate(endorsement_key(self.tpm)),
                    lambda request, ask: ask(ENROL_ENDORSE, bytes(32)) if request[0] == ENROL_ENDORSE else ask(*request))
+
+    def test_enrol_one_tpm_for_many(self):
+        """One genuine TPM that he has bought, cleared in between, under the name of a second device."""
+        self.put_on_the_line(self.vendor.certificate(endorsement_key(self.tpm)))
+        self.accepted()
+        self.anew()
+        self.fails_but_against("enrol_one_tpm_for_many")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """Who has the supplier's key and the RO's against the real «samara sho seal» (S1), for a device with a TPM: he certifies a T whose private half he has,
 names the endorsement of a TPM whose main system he has, and reads the batch. In vain, and against the mutant not. A test is called as its row in
 proofs/README.md. The TPM is played by the test; that a real one gives out nothing more: tests/system/test_credential_by_tpm2_tools.py."""
+import datetime
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import unittest
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.serialization import Encoding
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import mutants  # noqa: E402
@@ -22,13 +24,14 @@ from world import eid  # noqa: E402
 SAMARA = os.path.join(mutants.BUILD, mutants.PROGRAMS["samara"])
 AUC = os.path.join(mutants.BUILD, mutants.PROGRAMS["samara-auc"])
 REFUSED = 3
+OVER, NEVER = datetime.datetime(2024, 6, 1), datetime.datetime(9999, 12, 31, 23, 59, 59)
 
 
 class Machine:
     """A TPM and its main system."""
 
-    def __init__(self):
-        self.ek, self.d, self.t = wire.Key(), wire.Key(), wire.Key()
+    def __init__(self, ek=None, t=None):
+        self.ek, self.d, self.t = ek or wire.Key(), wire.Key(), t or wire.Key()
 
     def activates(self, credential):
         """What its main system gets given out: for the keys that this TPM made."""
@@ -71,13 +74,17 @@ class Seal(unittest.TestCase):
         if done.returncode != 0:
             raise AssertionError(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
 
-    def certificate(self, ek, vendor=None):
-        return (vendor or self.vendor).certificate(wire.load_point(ek.point))
+    def certificate(self, ek, vendor=None, **validity):
+        return (vendor or self.vendor).certificate(wire.load_point(ek.point), **validity)
 
     def shipment(self, number, *record, devices=(), platform=(1,)):
+        return self.ship(number, {n: record for n in devices or (number,)}, platform)
+
+    def ship(self, number, records, platform=(1,)):
+        """@records: {number of a device: its keys and endorsement}."""
         about = [objects.shipment_id(self.supplier.sign.point, number), None, None, *platform]
         return self.put(f"shipment-{number}.smr", files.write(files.SHIPMENT, number, self.supplier.sign, about,
-                                                              [encode([self.eid(n), None, *record]) for n in devices or (number,)]))
+                                                              [encode([self.eid(n), None, *record]) for n, record in records.items()]))
 
     @staticmethod
     def eid(number):
@@ -146,6 +153,26 @@ class Seal(unittest.TestCase):
             return package and self.learns(number, package, machine.t, machine), self.k_of(number)
         self.bites("x_without_endorsement", attack)
 
+    def second_life(self, name, other, *believed):
+        """A subscription is sealed for one machine, then for @other(machine), which is shipped under another name. Learned is the second one's K."""
+        def attack(program):
+            first, second = next(self.numbers), next(self.numbers)
+            machine = Machine()
+            for number, m in ((first, machine), (second, other(machine))):
+                shipment = self.shipment(number, m.d.point, m.t.point, self.certificate(m.ek))
+                done, package = self.seal(program, number, shipment, *believed)
+                self.assertEqual(package is None, (program, number) == (SAMARA, second), done.stderr)
+            return package and self.learns(second, package, m.t, m), self.k_of(second)
+        self.bites(name, attack)
+
+    def test_x_one_tpm_for_many(self):
+        """The same TPM after it was cleared: another t."""
+        self.second_life("x_one_tpm_for_many", lambda machine: Machine(ek=machine.ek), "--tpm-roots", self.roots)
+
+    def test_x_one_key_for_many(self):
+        """The same t, whose operator takes the supplier's word for TPMs."""
+        self.second_life("x_one_key_for_many", lambda machine: Machine(t=machine.t), "--unendorsed")
+
     def test_one_tpm_for_many_devices_is_refused_by_name(self):
         """He buys one genuine TPM and ships it, with the one t that it made or with another, as many devices."""
         first, second, third = (next(self.numbers) for _ in range(3))
@@ -164,9 +191,9 @@ class Seal(unittest.TestCase):
             self.assertIn(f"device {eid(number)}: its {what} is that of device {eid(first)}", done.stderr)
         self.sealed(next(self.numbers), both, "--reseal", eid(first))
 
-    def sealed(self, number, shipment, *words):
+    def sealed(self, number, shipment, *words, roots=None):
         """@number: of the lines of the CSV file."""
-        done, package = self.seal(SAMARA, number, shipment, "--tpm-roots", self.roots, *words)
+        done, package = self.seal(SAMARA, number, shipment, "--tpm-roots", roots or self.roots, *words)
         self.assertIsNotNone(package, done.stderr)
 
     # ---- what an honest supplier's device opens, and what an operator is asked ----
@@ -202,6 +229,48 @@ class Seal(unittest.TestCase):
         done, _ = self.seal(SAMARA, number, self.shipment(number, machine.d.point, machine.t.point), "--tpm-roots", self.roots)
         self.assertEqual(done.returncode, REFUSED)
         self.assertIn(f"device {eid(number)}: the shipment has no endorsement certificate of its TPM", done.stderr)
+
+    # ---- one device of a shipment whose endorsement is not good enough ----
+
+    def refused(self, words, roots, vendor=None, **validity):
+        """The run that meets it ends without having sealed anything and names it; the other device gets its subscription as the words say. Returns what
+        another try for the one that is left needs: its number and the shipment."""
+        good, bad = next(self.numbers), next(self.numbers)
+        records = {n: (m.d.point, m.t.point, endorsement) for n, m, endorsement in (
+            (n, m, self.certificate(m.ek, **more)) for n, m, more in ((good, Machine(), {"end": NEVER}), (bad, Machine(), {"vendor": vendor, **validity})))}
+        shipment = self.ship(good, records)
+        done, package = self.seal(SAMARA, good, shipment, "--tpm-roots", roots, count=2)
+        self.assertEqual((done.returncode, package), (REFUSED, None))
+        self.assertIn(f"device {eid(bad)}: the endorsement certificate {words}. Nothing was sealed: ask the supplier, and seal for the others with --eid",
+                      done.stderr)
+        self.assertFalse(os.path.exists(self.path(f"auc-{good}.smr")))
+        self.sealed(next(self.numbers), shipment, "--eid", eid(good))
+        return bad, shipment
+
+    def test_endorsement_by_a_vendor_whom_the_operator_does_not_know(self):
+        nobody = Vendor("Nobody")
+        bad, shipment = self.refused(f"is by «CN=Nobody», for whom nobody in {self.roots} vouches: if that is a TPM vendor, add its certificate as the "
+                                     "vendor publishes it", self.roots, vendor=nobody)
+        both = self.vendor.write_roots(self.path("both.pem"), nobody)
+        self.sealed(next(self.numbers), shipment, "--eid", eid(bad), roots=both)
+
+    def test_endorsement_out_of_its_time(self):
+        """One that ends with the year 9999, as the profile has it for TPMs without an end, goes through."""
+        self.refused("is not valid before 2300-01-01 (is this machine's clock right?)", self.roots, begin=datetime.datetime(2300, 1, 1), end=NEVER)
+        bad, shipment = self.refused("expired on 2024-06-01: take a newer one of the vendor's for this TPM, or do without its word (--unendorsed)",
+                                     self.roots, end=OVER)
+        done, package = self.seal(SAMARA, next(self.numbers), shipment, "--eid", eid(bad), "--unendorsed")
+        self.assertIsNotNone(package, done.stderr)
+
+    def test_endorsement_by_an_authority_out_of_its_time(self):
+        """A vendor goes on with the same key under a newer certificate: TPMs that it sold before are good again."""
+        old = Vendor("Old", end=OVER)
+        roots = self.vendor.write_roots(self.path("old.pem"), old)
+        bad, shipment = self.refused(f"is by somebody whose certificate expired on 2024-06-01: add the vendor's newer one to {roots}, or do without its "
+                                     "word (--unendorsed)", roots, vendor=old)
+        with open(roots, "ab") as f:
+            f.write(old.own_certificate().public_bytes(Encoding.PEM))
+        self.sealed(next(self.numbers), shipment, "--eid", eid(bad), roots=roots)
 
 
 if __name__ == "__main__":

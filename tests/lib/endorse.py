@@ -86,13 +86,16 @@ def put_certificate(tpm, der):
 
 
 class Vendor:
-    """@name: of the authority; two of the same name have different keys."""
+    """@name: of the authority; two of the same name have different keys. @validity: begin, end."""
 
-    def __init__(self, name="TPM vendor"):
+    def __init__(self, name="TPM vendor", **validity):
         self.key, self.name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.root = (self.builder(self.key.public_key(), self.name).add_extension(x509.BasicConstraints(True, None), critical=True)
-                     .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
-                     .sign(self.key, hashes.SHA256()))
+        self.root = self.own_certificate(**validity)
+
+    def own_certificate(self, **validity):
+        return (self.builder(self.key.public_key(), self.name, **validity).add_extension(x509.BasicConstraints(True, None), critical=True)
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
+                .sign(self.key, hashes.SHA256()))
 
     def builder(self, key, subject, begin=EPOCH, end=EPOCH + YEARS):
         return (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key).serial_number(x509.random_serial_number())

@@ -16,7 +16,7 @@ from boot_rig import good
 from endorse import Vendor, put_certificate
 from oracle import files
 from oracle.cbor import encode
-from swtpm import SoftwareTpm
+from swtpm import CLEAR, PLATFORM, SoftwareTpm, command
 from world import eid
 
 SAMARA = os.path.join(os.environ.get("SAMARA_BUILD", "build"), "cli", "samara")
@@ -87,6 +87,16 @@ class Case(unittest.TestCase):
         tre = lone_tre.Tre(enrol=False, tpm=tpm or self.tpm)
         self.addCleanup(tre.close)
         return tre
+
+    def anew(self):
+        """The same TPM under the name of another device: cleared, with an empty TRE."""
+        self.tre.kill()
+        if self.tpm.send(command(CLEAR, [PLATFORM])) != [0]:
+            raise AssertionError("the TPM is not cleared")
+        self.number = next(self.numbers)
+        self.eid = eid(self.number)
+        self.tre = self.start()
+        self.ship()
 
     def leave(self, der):
         """Another certificate in the TPM, while the TRE is off."""

@@ -112,9 +112,9 @@ const char *smr_tpm_advice(enum smr_err err)
 		       "disabled it: take the value away (tpm2_changeauth -c e -p VALUE, or -c o), or enable it; "
 		       "nothing is lost, and what waits is done then";
 	case SMR_E_MEASUREMENT:
-		return "what was booted is not what the TRE's state is sealed to: boot the approved software again, "
-		       "and "
-		       "prepare the next update in it (samara-boot --prepare); nothing is lost";
+		return "what was booted is not what the TRE's state is sealed to, or the TPM was reset since: boot the "
+		       "approved software again, and prepare the next update in it (samara-boot --prepare); nothing is "
+		       "lost";
 	default:
 		return NULL;
 	}

@@ -87,7 +87,7 @@ class Interposer:
     """Somebody on the bus: passes everything on, and does something of his own before the first register is extended."""
 
     def __init__(self, tpm, act):
-        self.tpm, self.act, self.acted = tpm, act, False
+        self.tpm, self.act, self.acted, self.client = tpm, act, False, None
         while True:
             port = some_port()
             try:
@@ -108,7 +108,12 @@ class Interposer:
             with client, socket.create_connection(("127.0.0.1", port)) as server:
                 (self.pass_commands if commands else self.pass_octets)(client, server)
 
+    def drop(self):
+        """As where the TPM's device goes away: who uses it now gets no answer any more, and may open it again."""
+        self.client.shutdown(socket.SHUT_RDWR)
+
     def pass_commands(self, client, server):
+        self.client = client
         while True:
             request = receive(client)
             if request is None:

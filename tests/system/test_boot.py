@@ -5,16 +5,20 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
-from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, good, read, registers, write  # noqa: E402
+from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, Interposer, good, read, registers, write  # noqa: E402
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
+from world import eid  # noqa: E402
+
+STATE, ENROL_BEGIN, MEASUREMENT, TPM_RESET, TPM_ABSENT = 1, 2, 0x308, 0x313, 0x405
 
 
 class Booting(Case):
@@ -307,6 +311,32 @@ class Tpm(Case):
         self.assertEqual(again.ended(), CODES["TPM_IN_USE"], again.lines)
         self.reset()
         self.boots()
+
+    def ask(self, op, *arguments):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(60)
+            s.connect(self.path("r", "tre.sock"))
+            s.send(encode([op, *arguments]))
+            return decode(s.recv(8192))
+
+    def started_anew(self, running, answer, code, start):
+        self.assertEqual(self.ask(ENROL_BEGIN, bytes.fromhex(eid(1)), bytes(32)), [answer])
+        self.assertTrue(running.wait_for(f"child.ended name=samara-tre how=exit status={code}"), running.lines)
+        self.assertTrue(running.wait_for("event=tre.started", start), running.lines)
+
+    def test_lost_while_it_runs(self):
+        """One that comes back as it was goes on with nobody's help; one that was reset does not know what booted, and the TRE says so and waits."""
+        with Interposer(self.tpm, lambda: None) as between:
+            running = self.boot(between.tcti)
+            self.assertTrue(running.wait_for("event=tre.started"), running.lines)
+            between.drop()
+            self.started_anew(running, TPM_ABSENT, 4, 2)
+            self.assertEqual(self.ask(STATE)[1], 0)
+            self.tpm.reset()
+            self.started_anew(running, TPM_RESET, 3, 3)
+            self.assertTrue(running.wait_for("event=state.refused .*the TPM was reset since"), running.lines)
+            self.assertEqual(self.ask(STATE)[1], MEASUREMENT)
+            self.assertEqual(running.end(), 0, running.lines)
 
 
 class Reasons(unittest.TestCase):

@@ -51,6 +51,11 @@ class Case(unittest.TestCase):
         with open(os.path.join(self.tre.base, "log"), encoding="utf-8") as f:
             return f.read()
 
+    def assert_ends(self, code, words):
+        """By itself, after the answer that said so."""
+        self.assertEqual(self.tre.process.wait(lone_tre.PATIENCE), code)
+        self.assertIn(words, self.said())
+
     def assert_refuses(self, health, words):
         """It serves the question for its state and nothing else, and its log says what to do."""
         self.assertEqual(self.health(), health)
@@ -199,9 +204,9 @@ class Owner(Case):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
         self.tpm.stop()
         self.assertEqual(self.tre.ask(FLIGHT_START, False), [TPM_ABSENT])
-        self.assertEqual(self.tre.ask(CHECKIN_START), [TPM_ABSENT])
+        self.assert_ends(4, "nothing is lost")
         self.tpm.start()
-        self.tre.restart()
+        self.tre.start()
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
         self.tre.fly()  # as after each start of a TPM
         self.tre.check_in()
@@ -361,8 +366,8 @@ class Alone(Case):
         m2 = self.tre.server.m2({1: self.tre.package()})
         self.tpm.reset()
         self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2), [TPM_RESET])
-        self.assertEqual(self.tre.ask(FLIGHT_START, False), [TPM_RESET])
-        self.tre.restart()
+        self.assert_ends(3, "else restart the whole device")
+        self.tre.start()
         self.assertEqual(self.tre.ask(FLIGHT_COMPLETE, m2), [E_STATE])
 
     def test_absent_tpm_ends_the_start_with_words(self):

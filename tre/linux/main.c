@@ -284,6 +284,23 @@ static void stop(struct program *p)
 	close_port(p);
 }
 
+/* samara-launch starts it anew; what is open in memory alone ends, as with any start. */
+static enum smr_err explain_end(enum smr_err err, struct smr_problem *problem)
+{
+	switch (err) {
+	case SMR_E_TPM_ABSENT:
+		return smr_problem(problem, err,
+				   "the TPM does not answer any more: nothing is lost, and a new start opens it as "
+				   "soon as it is back");
+	case SMR_E_TPM_RESET:
+		return smr_problem(problem, err,
+				   "the TPM was reset under this program: a new start opens the state if what booted "
+				   "still shows in the TPM; else restart the whole device");
+	default:
+		return smr_problem(problem, err, "poll: %s", strerror(errno));
+	}
+}
+
 static int run(const struct smr_args *args)
 {
 	struct program p = {.dir = args->dir,
@@ -320,7 +337,7 @@ static int run(const struct smr_args *args)
 		smr_log_event(SMR_LOG_INFO, "tre.started");
 		err = smr_tre_serve(p.tre, p.listener, p.signals);
 		if (err != SMR_OK)
-			err = smr_problem(&problem, err, "poll: %s", strerror(errno));
+			err = explain_end(err, &problem);
 		smr_log_event(SMR_LOG_INFO, "tre.stopped");
 	}
 	stop(&p);
@@ -350,7 +367,8 @@ static const struct smr_subcommand commands[] = {{
 		"key; one process per directory. With a state that was rolled back or altered it serves nothing but\n"
 		"the question for it. With --tpm, counter and keys are in the TPM, which opens the state only under "
 		"the\n"
-		"software that it was sealed to, and the measurement is the TPM's. SIGTERM ends it.",
+		"software that it was sealed to, and the measurement is the TPM's. When that stops to answer, or is\n"
+		"reset, it ends with 4 or 3, for samara-launch to start it anew. SIGTERM ends it.",
 	.example = "samara-tre --dir /var/lib/samara/tre --socket /run/samara/tre.sock --socket-group 4011 "
 		   "--measurement-fd 3",
 }};

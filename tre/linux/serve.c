@@ -17,6 +17,7 @@ enum { SIGNALS, LISTENER, FIRST_CLIENT };
 
 struct service {
 	struct smr_tre *tre;
+	enum smr_err lost;				       /* why there is no TPM any more */
 	struct pollfd fds[FIRST_CLIENT + SMR_TRE_CLIENTS_MAX]; /* fd -1: a free place, which poll passes over */
 };
 
@@ -61,6 +62,11 @@ static void log_done(const struct smr_tre_done *done)
 	smr_log(level, "request.done", "op=%s result=%s", smr_tre_op_name(done->op), smr_err_name(done->result));
 }
 
+static bool is_lost(enum smr_err err)
+{
+	return err == SMR_E_TPM_ABSENT || err == SMR_E_TPM_RESET;
+}
+
 static void answer_packet(struct service *s, struct pollfd *client, struct smr_bytes packet)
 {
 	uint8_t room[SMR_TRE_PACKET_MAX];
@@ -70,6 +76,8 @@ static void answer_packet(struct service *s, struct pollfd *client, struct smr_b
 
 	smr_tre_dispatch(s->tre, packet, (struct smr_space){room, sizeof(room)}, &answer, &done);
 	log_done(&done);
+	if (is_lost(done.result))
+		s->lost = done.result;
 	SMR_FAULT("before-send", "answer");
 	/* Does not wait: who asks and does not read is gone. */
 	sent = send(client->fd, answer.ptr, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -125,6 +133,8 @@ static enum smr_err serve_until_told(struct service *s)
 		if (s->fds[SIGNALS].revents != 0 && told_to_end(s->fds[SIGNALS].fd))
 			return SMR_OK;
 		serve_ready(s);
+		if (s->lost != SMR_OK)
+			return s->lost;
 	}
 }
 

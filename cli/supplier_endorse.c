@@ -3,6 +3,7 @@
 
 #include "core/tpm_credential.h"
 #include "sys/clock.h"
+#include "tpm/advice.h"
 
 /* The keys that are shown, ready for use. */
 struct shown {
@@ -25,7 +26,7 @@ static enum smr_err take_endorsement(struct smr_tre_client *tre, const uint8_t c
 			"its TPM has no endorsement certificate for ECC P-256 (index 0x1c0000a): such a TPM is "
 			"enrolled with --unendorsed alone, on your own word");
 	if (err != SMR_OK)
-		return smr_problem(problem, err, "the TRE does not show its TPM's endorsement: %s", smr_err_text(err));
+		return smr_tpm_problem(problem, err, "the TRE does not show its TPM's endorsement");
 	record->endorsement_len = got.certificate.len;
 	*certification = got.certification;
 	return SMR_OK;
@@ -53,7 +54,7 @@ static enum smr_err challenge_ek(struct smr_tre_client *tre, const struct shown 
 			"was made with a nonce or template of its own, 0x1c0000b and 0x1c0000c: that is not "
 			"supported)");
 	else if (err != SMR_OK)
-		(void)smr_problem(problem, err, "the TRE did not answer for its TPM: %s", smr_err_text(err));
+		(void)smr_tpm_problem(problem, err, "the TRE did not answer for its TPM");
 	SMR_WIPE(secret);
 	SMR_WIPE(opened);
 	return err;

@@ -10,6 +10,7 @@
 #include "core/cose.h"
 #include "core/hpke.h"
 #include "sys/clock.h"
+#include "tpm/advice.h"
 #include "tre/client.h"
 
 struct picked_key {
@@ -43,7 +44,8 @@ struct enrolling {
 
 static enum smr_err said(struct enrolling *e, enum smr_err err, const char *what)
 {
-	return smr_problem(e->problem, err, "device %s: %s: %s", e->eid_text, what, smr_err_text(err));
+	(void)smr_tpm_problem(e->problem, err, what);
+	return smr_problem_prefix(e->problem, err, "device %s", e->eid_text);
 }
 
 /* ---- the RO's keys ---- */

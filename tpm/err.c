@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What response codes mean (TPM 2.0 Library part 2, 6.6; TSS 2.0 overview, 6.2) and what to do about it. */
+/* What response codes mean (TPM 2.0 Library part 2, 6.6; TSS 2.0 overview, 6.2). */
 #include "tpm/inside.h"
 
 static bool from_the_tpm(TSS2_RC rc)
@@ -86,36 +86,5 @@ enum smr_err smr_tpm_hierarchy_err(TSS2_RC rc)
 		return SMR_E_TPM_HIERARCHY;
 	default:
 		return smr_tpm_err(rc);
-	}
-}
-
-const char *smr_tpm_advice(enum smr_err err)
-{
-	switch (err) {
-	case SMR_E_TPM_ABSENT:
-		return "see that the TPM is there, that this user may open it and that nobody else holds it, then "
-		       "restart";
-	case SMR_E_TPM_RESET:
-		return "restart the whole device: a TPM that is reset alone may have been reset by an attacker";
-	case SMR_E_TPM_CLEARED:
-		return "the keys of this device are gone with the TPM's former state: move the TRE's directory away "
-		       "and have the supplier enrol "
-		       "the device anew";
-	case SMR_E_TPM_LOCKED:
-		return "wait until the TPM accepts authorisations again, or let its owner reset the lockout "
-		       "(tpm2_dictionarylockout -c)";
-	case SMR_E_TPM_FULL:
-		return "remove what nobody needs any more from the TPM (tpm2_getcap handles-nv-index, "
-		       "tpm2_nvundefine), then try again";
-	case SMR_E_TPM_HIERARCHY:
-		return "its owner has given the TPM's endorsement or storage hierarchy an authorisation value, or "
-		       "disabled it: take the value away (tpm2_changeauth -c e -p VALUE, or -c o), or enable it; "
-		       "nothing is lost, and what waits is done then";
-	case SMR_E_MEASUREMENT:
-		return "what was booted is not what the TRE's state is sealed to, or the TPM was reset since: boot the "
-		       "approved software again, and prepare the next update in it (samara-boot --prepare); nothing is "
-		       "lost";
-	default:
-		return NULL;
 	}
 }

@@ -162,7 +162,6 @@ static enum smr_err open_at(const char *where, struct smr_tpm **out)
 
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem)
 {
-	const char *advice;
 	enum smr_err err;
 
 	*out = NULL;
@@ -174,9 +173,8 @@ enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_pro
 	if (err == SMR_E_INVALID)
 		return smr_problem(problem, err,
 				   "tpm «%s»: write device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=2321", tcti);
-	advice = smr_tpm_advice(err);
-	return smr_problem(problem, err, "tpm %s: %s%s%s", tcti, smr_err_text(err), advice != NULL ? ": " : "",
-			   advice != NULL ? advice : "");
+	(void)smr_tpm_problem(problem, err, tcti);
+	return smr_problem_prefix(problem, err, "tpm");
 }
 
 void smr_tpm_close(struct smr_tpm *tpm)

@@ -21,7 +21,7 @@
 #define SMR_TPM_H
 
 #include "crypto/crypto.h"
-#include "sys/problem.h"
+#include "tpm/advice.h"
 
 struct smr_tpm;
 
@@ -37,9 +37,6 @@ struct smr_tpm;
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem) SMR_MUST_USE;
 /** Flush what is loaded and disconnect. NULL is allowed. */
 void smr_tpm_close(struct smr_tpm *tpm);
-
-/** What to do about an error of the TPM: one sentence without full stop, static; NULL: @p err is none of its own. */
-const char *smr_tpm_advice(enum smr_err err);
 
 /** Extend a PCR of the SHA-256 bank. SMR_E_INVALID: there is none of that number. */
 enum smr_err smr_tpm_pcr_extend(struct smr_tpm *tpm, unsigned pcr, const uint8_t digest[SMR_HASH_LEN]) SMR_MUST_USE;

@@ -7,6 +7,7 @@ certificate for ECC P-256 (Debian's swtpm_setup makes them for RSA and P-384 alo
     vendor.endorse(tpm)             # SoftwareTpm, before its platform hierarchy is closed by samara-boot
 """
 import datetime
+import itertools
 import socket
 import struct
 
@@ -15,16 +16,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from swtpm import read_frame
+from swtpm import OWNER, read_frame
 
 EK_CERTIFICATE = ObjectIdentifier("2.23.133.8.1")
 INDEX = 0x01C0000A
+FIRST_OF_OTHERS = 0x81010100
 ENDORSEMENT, PLATFORM = 0x4000000B, 0x4000000C
 ATTRIBUTES = 0x42072001  # platform creates and writes, everybody reads, no dictionary attack logic; as swtpm_setup defines the others
 # TCG EK credential profile, template L-2
 TEMPLATE = bytes.fromhex("0023 000B 000300B2 0020 837197674484B3F81A90CC8D46A5D724FD52D76E06520B64F2A1DA1B331469AA 0006 0080 0043 0010 0003 0010"
                          + 2 * ("0020" + 32 * "00"))
-CREATE_PRIMARY, FLUSH, NV_DEFINE, NV_UNDEFINE, NV_WRITE = 0x131, 0x165, 0x12A, 0x122, 0x137
+CREATE_PRIMARY, EVICT, FLUSH, NV_DEFINE, NV_UNDEFINE, NV_WRITE = 0x131, 0x120, 0x165, 0x12A, 0x122, 0x137
 CHUNK = 512
 EPOCH, YEARS = datetime.datetime(2024, 1, 1), datetime.timedelta(days=36500)
 
@@ -70,6 +72,23 @@ def endorsement_key(tpm):
         c.ask(FLUSH, [], answer[:4], authorised=False)
     length = int.from_bytes(answer[8:10], "big")
     return ec.EllipticCurvePublicNumbers(*coordinates(answer[10:10 + length]), ec.SECP256R1()).public_key()
+
+
+def occupy(tpm):
+    """Others' keys in all places that the TPM has for some, once it has no other room (SoftwareTpm.fill_up). Returns their handles."""
+    with Connection(tpm) as c:
+        key = c.ask(CREATE_PRIMARY, [ENDORSEMENT], sized(bytes(4)) + sized(TEMPLATE) + sized(b"") + bytes(4))[:4]
+        try:
+            for handle in itertools.count(FIRST_OF_OTHERS):
+                c.ask(EVICT, [OWNER, int.from_bytes(key, "big")], struct.pack(">I", handle))
+        except AssertionError:
+            c.ask(FLUSH, [], key, authorised=False)
+            return list(range(FIRST_OF_OTHERS, handle))
+
+
+def evict(tpm, handle):
+    with Connection(tpm) as c:
+        c.ask(EVICT, [OWNER, handle], struct.pack(">I", handle))
 
 
 def put_certificate(tpm, der):

@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
 from boot_rig import good  # noqa: E402
-from endorse import ObjectIdentifier, Vendor, ec, endorsement_key, put_certificate, serialization  # noqa: E402
+from endorse import ObjectIdentifier, Vendor, ec, endorsement_key, evict, occupy, put_certificate, serialization  # noqa: E402
 from enrol_rig import ENROL_ACTIVATE, ENROL_BEGIN, ENROL_ENDORSE, SAMARA, STATE, Case, Middle  # noqa: E402
 from world import eid  # noqa: E402
 
@@ -127,6 +127,41 @@ class Lies(Case):
     def test_tpm_without_a_certificate(self):
         self.tre = self.start()
         self.refused(1, "no endorsement certificate for ECC P-256")
+
+
+class Occupied(Case):
+    """Its owner has left the TPM so that the keys cannot be made."""
+
+    def setUp(self):
+        super().setUp()
+        self.vendor.endorse(self.tpm)
+        self.ship()
+        self.tre = self.start()
+        self.tre.kill()
+
+    def test_tpm_without_places_for_the_keys(self):
+        """None at first, then one, then two."""
+        self.tpm.fill_up()
+        places = occupy(self.tpm)
+        for handle in places[:2]:
+            self.tre.start()
+            self.refused(1, "the TRE did not make its keys: the TPM has no non-volatile memory left: remove what nobody needs any more from the TPM")
+            self.tre.kill()
+            evict(self.tpm, handle)
+        self.tre.start()
+        self.accepted()
+
+    def test_tpm_whose_endorsement_hierarchy_is_closed(self):
+        def change_authorisation(*words):
+            good("tpm2_changeauth", "-T", self.tpm.tcti, "-c", "e", *words)
+
+        change_authorisation("owner")
+        self.tre.start()
+        self.refused(4, "take the value away (tpm2_changeauth -c e -p VALUE")
+        self.tre.kill()
+        change_authorisation("-p", "owner")
+        self.tre.start()
+        self.accepted()
 
 
 class Issued(Case):

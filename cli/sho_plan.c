@@ -217,6 +217,13 @@ static enum smr_err check_keys(struct planning *p, const struct smr_seal_pick *p
 	return SMR_OK;
 }
 
+static bool is_meant(const struct smr_seal_plan *plan, const struct smr_seal_pick *pick)
+{
+	if (pick != NULL)
+		return !pick->except;
+	return plan->pick_count == 0 || plan->picks[0].except;
+}
+
 static enum smr_err plan_device(struct planning *p, const struct smr_shipment_record *device)
 {
 	struct smr_seal_plan *plan = p->plan;
@@ -227,10 +234,10 @@ static enum smr_err plan_device(struct planning *p, const struct smr_shipment_re
 	bool yes;
 	enum smr_err err;
 
-	if (plan->pick_count > 0 && pick == NULL)
-		return SMR_OK;
 	if (pick != NULL)
 		pick->found = true;
+	if (!is_meant(plan, pick))
+		return SMR_OK;
 	err = smr_sho_db_has_live(plan->db, &device->eid, &has_live);
 	if (err != SMR_OK)
 		return db_fail(p, err);

@@ -18,6 +18,7 @@ struct smr_seal_pick {
 	struct smr_eid eid;
 	bool reseal;  /* also if it has a live subscription */
 	bool renewed; /* also if it was enrolled anew: the operator accepts its new keys */
+	bool except;  /* not for it, but for the rest of the shipment; all picks are so, or none is */
 	bool found;
 };
 

@@ -166,6 +166,8 @@ static enum smr_err hash_files(struct sealing *s, struct smr_sha256_state *hash)
 
 static const char *pick_word(const struct smr_seal_pick *pick)
 {
+	if (pick->except)
+		return "except";
 	if (pick->renewed)
 		return "re-enrolled";
 	return pick->reseal ? "reseal" : "eid";
@@ -283,7 +285,7 @@ static enum smr_err note_keys(struct sealing *s, const struct smr_seal_job *job)
 	return err == SMR_OK ? SMR_OK : smr_sho_db_fail(s->db, err, s->problem);
 }
 
-#define FOR_THE_OTHERS "Nothing was sealed: ask the supplier, and seal for the others with --eid"
+#define FOR_THE_OTHERS "Nothing was sealed: ask the supplier, and seal for the others with --except"
 
 /* One TPM, or one t in it, under the names of many devices would open what is sealed for each of them. */
 static enum smr_err keep_keys(struct sealing *s)
@@ -395,7 +397,8 @@ static enum smr_err seal_with_pool(struct sealing *s)
 {
 	enum smr_err err = smr_seal_pool_new(&s->sho->sign, s->roots, (unsigned)s->jobs, smr_seal_files_prepare,
 					     &s->files, &s->pool);
-	uint64_t most = s->plan.pick_count > 0 ? s->plan.pick_count : s->run.reserved;
+	bool named = s->plan.pick_count > 0 && !s->plan.picks[0].except;
+	uint64_t most = named ? s->plan.pick_count : s->run.reserved;
 
 	if (err != SMR_OK)
 		return smr_problem(s->problem, err, "cannot start threads: %s", smr_err_text(err));
@@ -556,20 +559,26 @@ static enum smr_err add_picks(struct sealing *s, const char *option, struct smr_
 
 static enum smr_err take_picks(struct sealing *s)
 {
-	size_t most = smr_arg_count(s->args, "eid") + smr_arg_count(s->args, "reseal") +
-		      smr_arg_count(s->args, "re-enrolled");
+	size_t named = smr_arg_count(s->args, "eid") + smr_arg_count(s->args, "reseal") +
+		       smr_arg_count(s->args, "re-enrolled");
+	size_t most = named + smr_arg_count(s->args, "except");
 
+	if (named > 0 && most > named)
+		return smr_problem(s->problem, SMR_E_INVALID,
+				   "--except is for all but some: it does not go with --eid, --reseal and "
+				   "--re-enrolled, which name some");
 	s->plan.picks = calloc(most + 1, sizeof(*s->plan.picks));
 	if (s->plan.picks == NULL)
 		return SMR_E_NO_MEMORY;
 	SMR_TRY(add_picks(s, "eid", (struct smr_seal_pick){0}));
+	SMR_TRY(add_picks(s, "except", (struct smr_seal_pick){.except = true}));
 	SMR_TRY(add_picks(s, "reseal", (struct smr_seal_pick){.reseal = true}));
 	SMR_TRY(add_picks(s, "re-enrolled", (struct smr_seal_pick){.reseal = true, .renewed = true}));
 	qsort(s->plan.picks, s->plan.pick_count, sizeof(*s->plan.picks), smr_seal_pick_compare);
 	for (size_t i = 1; i < s->plan.pick_count; i++)
 		if (smr_seal_pick_compare(&s->plan.picks[i - 1], &s->plan.picks[i]) == 0)
 			return smr_problem(s->problem, SMR_E_INVALID,
-					   "a device is named twice in --eid, --reseal and --re-enrolled");
+					   "a device is named twice in --eid, --except, --reseal and --re-enrolled");
 	return SMR_OK;
 }
 
@@ -677,6 +686,7 @@ static const struct smr_option options[] = {
 	{"out", 'o', "FILE", SMR_OPT_REQUIRED, "batch to write, for the RO"},
 	{"auc-out", 0, "FILE", SMR_OPT_REQUIRED, "file to write for the AuC"},
 	{"eid", 0, "EID", SMR_OPT_REPEAT, "only this device"},
+	{"except", 0, "EID", SMR_OPT_REPEAT, "all devices but this one"},
 	{"reseal", 0, "EID", SMR_OPT_REPEAT, "this device anew, although it has a subscription"},
 	{"re-enrolled", 0, "EID", SMR_OPT_REPEAT, "this device anew, for the new keys that this shipment brings"},
 	{"jobs", 'j', "N", 0, "threads (default: one per core)"},
@@ -693,6 +703,7 @@ const struct smr_subcommand smr_cmd_sho_seal = {
 		   "a subscription already, or that no order of their owner covers, are passed over.\n"
 		   "Of devices with TPMs --tpm-roots or --unendorsed has to be given.\n"
 		   "With --eid, --reseal or --re-enrolled only the devices named are sealed for.\n"
+		   "A device that cannot be sealed for ends the run; --except seals for the others.\n"
 		   "--re-enrolled is the operator's consent to the keys of a device that was reset and\n"
 		   "enrolled anew: its subscription of before ends.\n"
 		   "A run that was interrupted is repeated with the same words: it goes on where it was.",

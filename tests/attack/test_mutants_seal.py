@@ -241,10 +241,10 @@ class Seal(unittest.TestCase):
         shipment = self.ship(good, records)
         done, package = self.seal(SAMARA, good, shipment, "--tpm-roots", roots, count=2)
         self.assertEqual((done.returncode, package), (REFUSED, None))
-        self.assertIn(f"device {eid(bad)}: the endorsement certificate {words}. Nothing was sealed: ask the supplier, and seal for the others with --eid",
+        self.assertIn(f"device {eid(bad)}: the endorsement certificate {words}. Nothing was sealed: ask the supplier, and seal for the others with --except",
                       done.stderr)
         self.assertFalse(os.path.exists(self.path(f"auc-{good}.smr")))
-        self.sealed(next(self.numbers), shipment, "--eid", eid(good))
+        self.sealed(next(self.numbers), shipment, "--except", eid(bad), roots=roots)
         return bad, shipment
 
     def test_endorsement_by_a_vendor_whom_the_operator_does_not_know(self):
@@ -261,6 +261,13 @@ class Seal(unittest.TestCase):
                                      self.roots, end=OVER)
         done, package = self.seal(SAMARA, next(self.numbers), shipment, "--eid", eid(bad), "--unendorsed")
         self.assertIsNotNone(package, done.stderr)
+
+    def test_all_but_some_and_some_are_not_named_at_once(self):
+        machine, number = Machine(), next(self.numbers)
+        shipment = self.shipment(number, machine.d.point, machine.t.point, self.certificate(machine.ek))
+        done, _ = self.seal(SAMARA, number, shipment, "--tpm-roots", self.roots, "--eid", eid(number), "--except", eid(number))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("it does not go with --eid", done.stderr)
 
     def test_endorsement_by_an_authority_out_of_its_time(self):
         """A vendor goes on with the same key under a newer certificate: TPMs that it sold before are good again."""

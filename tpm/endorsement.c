@@ -99,15 +99,7 @@ enum smr_err smr_tpm_ek(struct smr_tpm *tpm, ESYS_TR *ek)
 							  0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
 							  0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64,
 							  0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa}},
-				.parameters.eccDetail =
-					{
-						.symmetric = {.algorithm = TPM2_ALG_AES,
-							      .keyBits.aes = 128,
-							      .mode.aes = TPM2_ALG_CFB},
-						.scheme.scheme = TPM2_ALG_NULL,
-						.curveID = TPM2_ECC_NIST_P256,
-						.kdf.scheme = TPM2_ALG_NULL,
-					},
+				.parameters.eccDetail = SMR_TPM_STORAGE_P256,
 				.unique.ecc = {.x.size = SMR_SCALAR_LEN, .y.size = SMR_SCALAR_LEN},
 			},
 	};

@@ -26,6 +26,13 @@ struct smr_tpm {
 #define SMR_TPM_INDEX_COUNTER 0x01805301u
 #define SMR_TPM_INDEX_VERSION 0x01405301u
 
+/** What the two keys that others are wrapped under have in common, the owner's and the vendor's: P-256, with AES-128-CFB for what they protect. */
+#define SMR_TPM_STORAGE_P256                                                                               \
+	{                                                                                                  \
+		.symmetric = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB},    \
+		.scheme.scheme = TPM2_ALG_NULL, .curveID = TPM2_ECC_NIST_P256, .kdf.scheme = TPM2_ALG_NULL \
+	}
+
 /** The error that a response code of any layer means. */
 enum smr_err smr_tpm_err(TSS2_RC rc);
 /** The same for a command that a hierarchy authorises with its value, which is to be empty: SMR_E_TPM_HIERARCHY when it is not, or when the

@@ -77,15 +77,7 @@ static enum smr_err make_parent(struct smr_tpm *tpm)
 				.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
 						    TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
 						    TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
-				.parameters.eccDetail =
-					{
-						.symmetric = {.algorithm = TPM2_ALG_AES,
-							      .keyBits.aes = 128,
-							      .mode.aes = TPM2_ALG_CFB},
-						.scheme.scheme = TPM2_ALG_NULL,
-						.curveID = TPM2_ECC_NIST_P256,
-						.kdf.scheme = TPM2_ALG_NULL,
-					},
+				.parameters.eccDetail = SMR_TPM_STORAGE_P256,
 			},
 	};
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "core/hpke.h"
-#include "tests/unit/hex.h"
+#include "tests/unit/hex_key.h"
 
 /* RFC 9180 appendix A.3.1: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, base mode; sequence number 0. */
 #define INFO "4f6465206f6e2061204772656369616e2055726e"
@@ -45,21 +45,13 @@ struct fixture {
 	uint8_t sealed[SEALED_LEN];
 };
 
-static void import_private(struct smr_privkey *key, const char *text)
-{
-	uint8_t scalar[SMR_SCALAR_LEN];
-
-	hex(text, scalar, sizeof(scalar));
-	assert_int_equal(smr_privkey_import(key, scalar), SMR_OK);
-}
-
 static int set_up(void **state)
 {
 	static struct fixture f;
 	uint8_t point[SMR_POINT_LEN];
 
-	import_private(&f.ephemeral, SK_EPHEMERAL);
-	import_private(&f.recipient, SK_RECIPIENT);
+	hex_private(&f.ephemeral, SK_EPHEMERAL);
+	hex_private(&f.recipient, SK_RECIPIENT);
 	assert_int_equal(smr_pubkey_import(&f.to, hex(PK_RECIPIENT, point, sizeof(point))), SMR_OK);
 	hex(INFO, f.info, sizeof(f.info));
 	hex(AD, f.ad, sizeof(f.ad));
@@ -286,8 +278,8 @@ struct psk_fixture {
 
 static void open_psk_fixture(struct psk_fixture *p)
 {
-	import_private(&p->ephemeral, PSK_SK_EPHEMERAL);
-	import_private(&p->recipient, PSK_SK_RECIPIENT);
+	hex_private(&p->ephemeral, PSK_SK_EPHEMERAL);
+	hex_private(&p->recipient, PSK_SK_RECIPIENT);
 	assert_int_equal(smr_pubkey_import(&p->to, SMR_ARRAY(p->recipient.point)), SMR_OK);
 	hex(PSK, p->key, sizeof(p->key));
 	hex(PSK_ID, p->id, sizeof(p->id));

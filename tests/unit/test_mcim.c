@@ -7,7 +7,7 @@
 
 #include "core/hpke.h"
 #include "core/mcim.h"
-#include "tests/unit/hex.h"
+#include "tests/unit/hex_key.h"
 #include "tests/unit/seam.h"
 
 #define INFO SMR_TEXT("samara1 mcim")
@@ -599,14 +599,13 @@ static void test_subscription_of_a_second_implementation_verifies_and_opens(void
 {
 	const struct smr_mcim want = milenage();
 	struct smr_mcim_binding b = ((const struct fixture *)*state)->binding;
-	uint8_t scalar[SMR_SCALAR_LEN], x_room[SMR_X_MAX], w[SMR_SIG_LEN];
+	uint8_t x_room[SMR_X_MAX], w[SMR_SIG_LEN];
 	struct smr_bytes x = hex(FOREIGN_X, x_room, sizeof(x_room));
 	struct smr_privkey t = {0};
 	struct smr_pubkey o = {0};
 	struct smr_mcim got;
 
-	hex(FOREIGN_T, scalar, sizeof(scalar));
-	assert_int_equal(smr_privkey_import(&t, scalar), SMR_OK);
+	hex_private(&t, FOREIGN_T);
 	assert_int_equal(smr_pubkey_import(&o, hex(FOREIGN_OPERATOR, b.operator_key, sizeof(b.operator_key))), SMR_OK);
 	hex(FOREIGN_W, w, sizeof(w));
 	assert_int_equal(smr_w_verify(&o, &b, x, SMR_NONE, w), SMR_OK);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/credential.h"
+#include "tests/unit/hex_key.h"
 #include "tests/unit/seam.h"
 
 /* Made by tests/oracle/tpm.py, whose credentials tpm2_activatecredential takes (tests/system/test_quote_by_tpm2_tools.py). */
@@ -26,20 +27,12 @@ struct fixture {
 	uint8_t out[SMR_TPM_CREDENTIAL_LEN];
 };
 
-static void import_private(struct smr_privkey *key, const char *text)
-{
-	uint8_t scalar[SMR_SCALAR_LEN];
-
-	hex(text, scalar, sizeof(scalar));
-	assert_int_equal(smr_privkey_import(key, scalar), SMR_OK);
-}
-
 static int set_up(void **state)
 {
 	static struct fixture f;
 
-	import_private(&f.tpm.ek, EK_SCALAR);
-	import_private(&f.ephemeral, EPHEMERAL);
+	hex_private(&f.tpm.ek, EK_SCALAR);
+	hex_private(&f.ephemeral, EPHEMERAL);
 	assert_int_equal(smr_pubkey_import(&f.ek, SMR_ARRAY(f.tpm.ek.point)), SMR_OK);
 	hex(NAME, f.tpm.name, sizeof(f.tpm.name));
 	hex(SECRET, f.secret, sizeof(f.secret));

@@ -1,41 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The endorsement key of a software TPM: its certificate, credentials that open in one TPM alone, and d's word for t. */
-#include <signal.h>
-
 #include <tss2/tss2_mu.h>
 
-#include "tests/unit/scratch.h"
-#include "tests/unit/swtpm.h"
+#include "tests/unit/tpm_place.h"
 #include "tpm/endorsement.h"
-#include "tpm/inside.h"
-#include "tpm/keys.h"
 
 #define CREDENTIAL_MAX 256u
 
-static const uint8_t auth[SMR_TPM_AUTH_LEN] = {1, 2, 3};
 static const uint8_t hidden[SMR_TPM_CREDENTIAL_SECRET_LEN] = "thirty-two octets, to be hidden";
-static const uint8_t hash[SMR_HASH_LEN] = {0x77};
-static struct swtpm swtpm;
-static struct smr_tpm *tpm;
 static struct smr_tpm_keys keys;
-
-static int enter(void **state)
-{
-	int result = scratch_enter(state);
-
-	if (result == 0) {
-		swtpm_start(&swtpm, "tpm");
-		tpm = swtpm_open(&swtpm);
-	}
-	return result;
-}
-
-static int leave(void **state)
-{
-	smr_tpm_close(tpm);
-	swtpm_stop(&swtpm);
-	return scratch_leave(state);
-}
 
 /* The next machine: another TPM. */
 static void other_machine(void)
@@ -45,13 +18,6 @@ static void other_machine(void)
 	swtpm_start(&swtpm, "another");
 	tpm = swtpm_open(&swtpm);
 }
-
-static void make_keys(void)
-{
-	assert_int_equal(smr_tpm_keys_create(tpm, auth, &keys), SMR_OK);
-}
-
-#define swtpm_test(function) cmocka_unit_test_setup_teardown(function, enter, leave)
 
 /* ---- certificate ---- */
 
@@ -174,7 +140,7 @@ static void test_credential_opens_for_the_key_it_names_alone(void **state)
 	struct credential for_t;
 
 	(void)state;
-	make_keys();
+	make_keys(&keys);
 	credential_of(SMR_OWN_D, &for_d);
 	credential_of(SMR_OWN_T, &for_t);
 	assert_int_equal(for_d.view.len, 140);
@@ -184,7 +150,7 @@ static void test_credential_opens_for_the_key_it_names_alone(void **state)
 		assert_int_equal(activate(SMR_OWN_D, for_t.view), SMR_E_UNOPENED);
 		assert_int_equal(activate(SMR_OWN_T, for_d.view), SMR_E_UNOPENED);
 	}
-	make_keys(); /* other keys in the same TPM */
+	make_keys(&keys); /* other keys in the same TPM */
 	assert_int_equal(activate(SMR_OWN_D, for_d.view), SMR_E_UNOPENED);
 }
 
@@ -194,12 +160,12 @@ static void test_credential_for_another_tpm_does_not_open(void **state)
 	struct credential c;
 
 	(void)state;
-	make_keys();
+	make_keys(&keys);
 	assert_int_equal(smr_tpm_name(keys.d, name), SMR_OK);
 	credential_of(SMR_OWN_D, &c);
 	other_machine();
 	assert_int_equal(activate(SMR_OWN_D, c.view), SMR_E_STATE);
-	make_keys();
+	make_keys(&keys);
 	assert_int_equal(activate(SMR_OWN_D, c.view), SMR_E_UNOPENED);
 	make_credential(name, &c); /* for this TPM, but for the key of the other */
 	assert_int_equal(activate(SMR_OWN_D, c.view), SMR_E_UNOPENED);
@@ -227,7 +193,7 @@ static void test_closed_hierarchy_is_told_as_such_and_costs_nothing(void **state
 	struct credential c;
 
 	(void)state;
-	make_keys();
+	make_keys(&keys);
 	credential_of(SMR_OWN_T, &c);
 	set_authorisation(ESYS_TR_RH_ENDORSEMENT, "", "owner");
 	assert_int_equal(activate(SMR_OWN_T, c.view), SMR_E_TPM_HIERARCHY);
@@ -250,7 +216,7 @@ static void test_credential_altered_or_cut_anywhere_does_not_open(void **state)
 	struct credential c;
 
 	(void)state;
-	make_keys();
+	make_keys(&keys);
 	credential_of(SMR_OWN_D, &c);
 	for (size_t i = 0; i < c.view.len; i++)
 		assert_int_equal(activate(SMR_OWN_D, smr_bytes_of(c.octets, i)), SMR_E_MALFORMED);
@@ -288,7 +254,7 @@ static void test_certification_is_of_these_keys_and_this_hash(void **state)
 
 	(void)state;
 	assert_int_equal(smr_tpm_certify(tpm, hash, &got), SMR_E_STATE);
-	make_keys();
+	make_keys(&keys);
 	first = keys;
 	assert_int_equal(smr_tpm_certify(tpm, hash, &got), SMR_OK);
 	assert_int_equal(verify(&got, keys.d, keys.t, hash), SMR_OK);
@@ -298,7 +264,7 @@ static void test_certification_is_of_these_keys_and_this_hash(void **state)
 	assert_int_equal(verify(&got, keys.d, keys.t, hash), SMR_E_SIGNATURE);
 	assert_int_equal(smr_tpm_quote(tpm, 1u << 8, hash, &got, digest), SMR_OK);
 	assert_int_equal(verify(&got, keys.d, keys.t, hash), SMR_E_SIGNATURE); /* a quote is no certification */
-	make_keys();
+	make_keys(&keys);
 	assert_int_equal(smr_tpm_certify(tpm, hash, &got), SMR_OK);
 	assert_int_equal(verify(&got, keys.d, first.t, hash), SMR_E_SIGNATURE);
 	assert_int_equal(verify(&got, first.d, keys.t, hash), SMR_E_SIGNATURE);

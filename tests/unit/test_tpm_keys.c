@@ -1,39 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys, counter and seals of a TRE in a software TPM, which has room for three transient objects and three sessions. */
-#include <signal.h>
-
-#include "tests/unit/scratch.h"
-#include "tests/unit/swtpm.h"
-#include "tpm/inside.h"
-#include "tpm/keys.h"
+#include "tests/unit/tpm_place.h"
 
 #define PCRS (1u << 8 | 1u << 9)
 
-static const uint8_t auth[SMR_TPM_AUTH_LEN] = {1, 2, 3};
 static const uint8_t other[SMR_TPM_AUTH_LEN] = {3, 2, 1};
-static const uint8_t hash[SMR_HASH_LEN] = {0x77};
-static struct swtpm swtpm;
-static struct smr_tpm *tpm;
-
-static int enter(void **state)
-{
-	int result = scratch_enter(state);
-
-	if (result == 0) {
-		swtpm_start(&swtpm, "tpm");
-		tpm = swtpm_open(&swtpm);
-	}
-	return result;
-}
-
-static int leave(void **state)
-{
-	smr_tpm_close(tpm);
-	tpm = NULL;
-	if (swtpm.pid != 0)
-		swtpm_stop(&swtpm);
-	return scratch_leave(state);
-}
 
 static void reopen(void)
 {
@@ -57,17 +28,10 @@ static void clear(void)
 	reopen();
 }
 
-static void make_keys(struct smr_tpm_keys *keys)
-{
-	assert_int_equal(smr_tpm_keys_create(tpm, auth, keys), SMR_OK);
-}
-
 static void extend(unsigned pcr)
 {
 	assert_int_equal(smr_tpm_pcr_extend(tpm, pcr, hash), SMR_OK);
 }
-
-#define swtpm_test(function) cmocka_unit_test_setup_teardown(function, enter, leave)
 
 /* ---- keys ---- */
 

@@ -13,6 +13,7 @@
 #include "file/card.h"
 #include "file/formats.h"
 #include "tests/unit/credential.h"
+#include "tests/unit/hex_key.h"
 #include "tests/unit/wire_vectors.h"
 
 #define ROOM 1024u
@@ -28,14 +29,6 @@ static struct smr_bytes load(struct vector *v, const char *text)
 {
 	v->bytes = hex(text, v->room, sizeof(v->room));
 	return v->bytes;
-}
-
-static void import_private(struct smr_privkey *key, const char *text)
-{
-	uint8_t octets[SMR_SCALAR_LEN];
-
-	assert_int_equal(hex(text, octets, sizeof(octets)).len, sizeof(octets));
-	assert_int_equal(smr_privkey_import(key, octets), SMR_OK);
 }
 
 static void import_public(struct smr_pubkey *key, const char *text)
@@ -215,7 +208,7 @@ static void open_package(const struct smr_package *package, struct smr_mcim *mci
 	hex(WIRE_OPERATOR_POINT, binding.operator_key, sizeof(binding.operator_key));
 	hex(WIRE_EID, (uint8_t *)&binding.eid, sizeof(binding.eid));
 	import_public(&operator_key, WIRE_OPERATOR_POINT);
-	import_private(&t, WIRE_T_SCALAR);
+	hex_private(&t, WIRE_T_SCALAR);
 	assert_key_id(&package->operator_id, WIRE_OPERATOR_POINT);
 	assert_int_equal(smr_w_verify(&operator_key, &binding, package->x, package->order, package->w), SMR_OK);
 	assert_int_equal(smr_mcim_open(&(struct smr_agreer){.key = &t}, &binding, package->x, mcim), SMR_OK);
@@ -274,7 +267,7 @@ static enum smr_err activate(void *context, enum smr_own_key key, struct smr_byt
 
 	assert_int_equal(key, SMR_OWN_T);
 	hex(WIRE_PSK, secret, SMR_TPM_CREDENTIAL_SECRET_LEN);
-	import_private(&ephemeral, WIRE_X3_SCALAR);
+	hex_private(&ephemeral, WIRE_X3_SCALAR);
 	assert_int_equal(smr_pubkey_import(&ek, SMR_ARRAY(tpm->ek.point)), SMR_OK);
 	assert_int_equal(smr_tpm_credential_protect(&ephemeral, &ek, tpm->name, secret, made), SMR_OK);
 	assert_memory_equal(made, credential.ptr + 4, sizeof(made));
@@ -293,8 +286,8 @@ static void test_subscription_for_a_tpm_alone_opens(void **state)
 	struct vector v;
 
 	(void)state;
-	import_private(&t, WIRE_T_SCALAR);
-	import_private(&tpm.ek, WIRE_EK_SCALAR);
+	hex_private(&t, WIRE_T_SCALAR);
+	hex_private(&tpm.ek, WIRE_EK_SCALAR);
 	assert_int_equal(smr_tpm_name_t(t.point, tpm.name), SMR_OK);
 	hex(WIRE_OPERATOR_POINT, binding.operator_key, sizeof(binding.operator_key));
 	hex(WIRE_EID, binding.eid.octets, sizeof(binding.eid.octets));
@@ -316,7 +309,7 @@ static void open_m1_of(const char *text, enum smr_platform platform, struct vect
 	struct smr_privkey q = {0};
 	struct smr_pubkey d;
 
-	import_private(&q, WIRE_Q_SCALAR);
+	hex_private(&q, WIRE_Q_SCALAR);
 	import_public(&d, WIRE_D_POINT);
 	assert_int_equal(smr_m1_open(&q, load(v, text), scratch, m1), SMR_OK);
 	assert_int_equal(smr_evidence_verify(m1, &d, platform), SMR_OK);
@@ -437,7 +430,7 @@ static void open_m2(const struct kept *kept, struct smr_bytes message, uint8_t s
 {
 	struct smr_flight flight = {0};
 
-	import_private(&flight.e, kept->e);
+	hex_private(&flight.e, kept->e);
 	hex(kept->dh_eq, flight.dh_eq, sizeof(flight.dh_eq));
 	hex(kept->hash_m1, flight.hash_m1, sizeof(flight.hash_m1));
 	assert_int_equal(smr_m2_open(&flight, message, (struct smr_space){scratch, ROOM}, m2, rk), SMR_OK);
@@ -658,7 +651,7 @@ static void test_sealed_batch_file_opens(void **state)
 	struct smr_bytes record;
 
 	(void)state;
-	import_private(&own, WIRE_RO_KEM_SCALAR);
+	hex_private(&own, WIRE_RO_KEM_SCALAR);
 	reader = open_file(WIRE_BATCH_FILE, SMR_FILE_BATCH, &own);
 	assert_int_equal(smr_get_batch_about(smr_bytes_of(smr_file_reader_info(reader)->about,
 							  smr_file_reader_info(reader)->about_len),

@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("SAMARA_SOURCE", os.path.join(HERE, "..", ".."))
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 WANTED = os.environ.get("SAMARA_MUTANTS") != "no"  # that an attack bites is shown once: a sanitizer has nothing to find in a mutant
-ACROSS_FILES = ("-flto=auto", "-ffat-lto-objects")  # seconds for each link, and what a mutant does is the same without
+ACROSS_FILES = ("-flto=auto", "-flto", "-ffat-lto-objects")  # seconds for each link, and what a mutant does is the same without
 PROGRAMS = {"samara": "cli/samara", "samarad": "server/samarad", "samara-auc": "auc/samara-auc", "samara-tre": "tre/linux/samara-tre",
             "samara-launch": "tre/linux/samara-launch", "samara-m2me": "m2me/samara-m2me", "samara-boot": "boot/samara-boot",
             **{f"fault-{name}": f"tests/crash/fault-{name}" for name in ("samara-auc", "samara-tre", "samarad")}}

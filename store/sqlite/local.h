@@ -16,6 +16,8 @@
 
 /** First octets of EIDs that share a number: all but the last 12 digits. */
 #define SMR_SQLITE_PREFIX_LEN 10u
+/** How many prefixes there can be. */
+#define SMR_SQLITE_PREFIX_MAX UINT64_C(8388607)
 /** How many prefixes a handle remembers; each has one slot where it can be. */
 #define SMR_SQLITE_PREFIXES 256u
 

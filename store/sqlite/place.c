@@ -6,9 +6,9 @@
 #include "store/sqlite/local.h"
 
 #define SUFFIX_BITS 40
-#define PREFIX_MAX ((UINT64_C(1) << (63 - SUFFIX_BITS)) - 1) /* places are positive */
 
 _Static_assert(UINT64_C(999999999999) < UINT64_C(1) << SUFFIX_BITS, "12 digits have room");
+_Static_assert(SMR_SQLITE_PREFIX_MAX == (UINT64_C(1) << (63 - SUFFIX_BITS)) - 1, "places are positive");
 
 /* False: not digits. */
 static bool read_suffix(const struct smr_eid *eid, uint64_t *suffix)
@@ -80,12 +80,12 @@ static enum smr_err give_number(struct smr_store *store, const struct smr_eid *e
 	smr_query_blob(&q, eid->octets, SMR_SQLITE_PREFIX_LEN);
 	SMR_TRY(smr_query_run(&q));
 	*number = smr_sqlite_appended(store);
-	if (*number > PREFIX_MAX)
+	if (*number > SMR_SQLITE_PREFIX_MAX)
 		return smr_store_say(store, SMR_E_TOO_MANY,
 				     "the EIDs in this store begin with %llu different groups of 20 digits already, "
 				     "which is as many as it can hold: "
 				     "use a second store",
-				     (unsigned long long)PREFIX_MAX);
+				     (unsigned long long)SMR_SQLITE_PREFIX_MAX);
 	return SMR_OK;
 }
 

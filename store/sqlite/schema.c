@@ -14,10 +14,13 @@
  * that never move leave no such copies, so that zeroing an X zeroes all of it. The place is used again for the device's
  * next package.
  */
+#include <unistd.h>
+
 #include "store/sqlite/local.h"
 #include "sys/log.h"
+#include "sys/progress.h"
 
-#define PRESENT_VERSION 7u
+#define PRESENT_VERSION 8u
 #define APPLICATION_ID 0x534d5241 /* «SMRA» */
 
 static const char version_1[] =
@@ -129,6 +132,28 @@ static const char version_7[] =
 	"CREATE INDEX device_iccid ON device (iccid) WHERE iccid IS NOT NULL;"
 	"CREATE INDEX device_waiting ON device (eid) WHERE revoked OR (state = 1 AND lineage <> 0);";
 
+/* With a name that programs of before do not know: SQLite prepares their statements anew when the schema has changed, and those by EID would
+ * have gone through all rows, for each device that asks. */
+static const char version_8[] = "ALTER TABLE device RENAME COLUMN lineage TO lineage_ctr;";
+
+/* The @p count numbers of the one row that @p text asks for. */
+static enum smr_err ask_numbers(struct smr_store *store, const char *text, uint64_t *out, int count)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(smr_sqlite_of(store)->db, text, -1, &stmt, NULL) != SQLITE_OK ||
+	    sqlite3_step(stmt) != SQLITE_ROW) {
+		enum smr_err err = smr_sqlite_fail(store, "opening");
+
+		(void)sqlite3_finalize(stmt);
+		return err;
+	}
+	for (int i = 0; i < count; i++)
+		out[i] = (uint64_t)sqlite3_column_int64(stmt, i);
+	(void)sqlite3_finalize(stmt);
+	return SMR_OK;
+}
+
 static enum smr_err run_script(struct smr_store *store, const char *script)
 {
 	if (sqlite3_exec(smr_sqlite_of(store)->db, script, NULL, NULL, NULL) != SQLITE_OK)
@@ -166,30 +191,64 @@ static enum smr_err from_5(struct smr_store *store)
 	return run_script(store, version_6);
 }
 
+/* Whether each device will have a place. Returns how many there are. */
+static enum smr_err judge_devices(struct smr_store *store, uint64_t *devices)
+{
+	uint64_t numbers[3] = {0}; /* devices, prefixes, EIDs that are none */
+
+	SMR_TRY(ask_numbers(store,
+			    "SELECT count(*), count(DISTINCT substr(eid, 1, 10)), "
+			    "count(*) FILTER (WHERE hex(eid) GLOB '*[^0-9]*') FROM device",
+			    numbers, SMR_COUNT(numbers)));
+	*devices = numbers[0];
+	if (numbers[1] > SMR_SQLITE_PREFIX_MAX)
+		return smr_store_say(store, SMR_E_TOO_MANY,
+				     "the EIDs in this store begin with %llu different groups of 20 digits, and this "
+				     "program's store holds %llu: stay with the program of before",
+				     (unsigned long long)numbers[1], (unsigned long long)SMR_SQLITE_PREFIX_MAX);
+	if (numbers[2] > 0)
+		return smr_store_say(store, SMR_E_MALFORMED,
+				     "%llu EIDs in this store do not consist of digits, which no device's does: stay "
+				     "with the program of before, or remove their rows with it stopped",
+				     (unsigned long long)numbers[2]);
+	return SMR_OK;
+}
+
+static void note_row(void *progress, int how, const char *database, const char *table, sqlite3_int64 row)
+{
+	(void)how;
+	(void)database;
+	(void)row;
+	if (strcmp(table, "device") == 0)
+		smr_progress_add(progress, 1);
+}
+
+/* Minutes for a large store: whoever sits before it sees how far it is. A log has its one line. */
 static enum smr_err from_6(struct smr_store *store)
 {
-	return run_script(store, version_7);
+	sqlite3 *db = smr_sqlite_of(store)->db;
+	struct smr_progress progress;
+	uint64_t devices;
+	enum smr_err err;
+
+	SMR_TRY(judge_devices(store, &devices));
+	smr_progress_start(&progress, "upgrading the store: devices", devices,
+			   devices == 0 || isatty(STDERR_FILENO) != 1);
+	(void)sqlite3_update_hook(db, note_row, &progress);
+	err = run_script(store, version_7);
+	(void)sqlite3_update_hook(db, NULL, NULL);
+	smr_progress_end(&progress);
+	return err;
+}
+
+static enum smr_err from_7(struct smr_store *store)
+{
+	return run_script(store, version_8);
 }
 
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {from_nothing, from_1, from_2, from_3,
-										   from_4,	 from_5, from_6};
-
-static enum smr_err pragma(struct smr_store *store, const char *text, uint64_t *out)
-{
-	sqlite3_stmt *stmt = NULL;
-
-	if (sqlite3_prepare_v2(smr_sqlite_of(store)->db, text, -1, &stmt, NULL) != SQLITE_OK ||
-	    sqlite3_step(stmt) != SQLITE_ROW) {
-		enum smr_err err = smr_sqlite_fail(store, "opening");
-
-		(void)sqlite3_finalize(stmt);
-		return err;
-	}
-	*out = (uint64_t)sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_finalize(stmt);
-	return SMR_OK;
-}
+static enum smr_err (*const upgrades[PRESENT_VERSION])(struct smr_store *store) = {
+	from_nothing, from_1, from_2, from_3, from_4, from_5, from_6, from_7};
 
 /* Version 0: a new, empty database. */
 static enum smr_err read_version(struct smr_store *store, uint64_t *version)
@@ -199,8 +258,8 @@ static enum smr_err read_version(struct smr_store *store, uint64_t *version)
 	uint64_t id = 0;
 
 	*version = 0;
-	SMR_TRY(pragma(store, "SELECT count(*) FROM sqlite_master", &tables));
-	SMR_TRY(pragma(store, "PRAGMA application_id", &id));
+	SMR_TRY(ask_numbers(store, "SELECT count(*) FROM sqlite_master", &tables, 1));
+	SMR_TRY(ask_numbers(store, "PRAGMA application_id", &id, 1));
 	if (tables == 0 && id == 0)
 		return SMR_OK;
 	if (id != APPLICATION_ID)

@@ -26,7 +26,7 @@
 	X(PREFIX_GET, "SELECT number FROM eid_prefix WHERE prefix = ?1")                                               \
 	X(PREFIX_PUT, "INSERT INTO eid_prefix (prefix) VALUES (?1)")                                                   \
 	/* the hot path */                                                                                             \
-	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage, d.iccid, d.serial, d.d, "          \
+	X(LOOKUP, "SELECT d.revision, d.state, d.revoked, d.ctr, d.hash, d.lineage_ctr, d.iccid, d.serial, d.d, "      \
 		  "coalesce(s.id, d.sealed_for), "                                                                     \
 		  "o.id, d.package, d.has_x, d.evidence, d.operator, d.interval_s, d.tpm_state FROM device d "         \
 		  "LEFT JOIN shipment s ON s.number = d.shipment "                                                     \
@@ -34,17 +34,17 @@
 	X(LOOKUP_PACKAGE, "SELECT x, w, \"order\" FROM package WHERE slot = ?1")                                       \
 	X(LOOKUP_COMMANDS, "SELECT command, operator, iccid, serial FROM command WHERE eid = ?1 AND pending LIMIT ?2") \
 	X(ROW_GET, "SELECT revision, state, revoked, operator, iccid, serial, package, has_x, evidence, shipment, d, " \
-		   "sealed_for, lineage FROM device WHERE place = ?1")                                                 \
+		   "sealed_for, lineage_ctr FROM device WHERE place = ?1")                                             \
 	X(ROW_REVISION, "SELECT revision FROM device WHERE place = ?1")                                                \
 	X(ROW_TOUCH, "UPDATE device SET revision = revision + 1 WHERE place = ?1")                                     \
-	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5, "     \
+	X(ROW_COMMIT, "UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage_ctr = ?5, " \
 		      "evidence = ?6, has_x = ?7, tpm_state = ?8 WHERE place = ?1")                                    \
-	X(ROW_INSERT, "INSERT INTO device (place, eid, revision, state, revoked, ctr, hash, lineage, has_x, d, "       \
+	X(ROW_INSERT, "INSERT INTO device (place, eid, revision, state, revoked, ctr, hash, lineage_ctr, has_x, d, "   \
 		      "shipment) VALUES (?1, ?2, 1, 0, 0, 0, zeroblob(32), 0, 0, ?3, ?4)")                             \
 	X(ROW_SET_KEY, "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3 WHERE place = ?1")            \
 	X(ROW_REENROL,                                                                                                 \
 	  "UPDATE device SET revision = revision + 1, d = ?2, shipment = ?3, ctr = 0, hash = zeroblob(32), "           \
-	  "lineage = 0, tpm_state = NULL WHERE place = ?1")                                                            \
+	  "lineage_ctr = 0, tpm_state = NULL WHERE place = ?1")                                                        \
 	X(ROW_SET_PACKAGE, "UPDATE device SET revision = revision + 1, state = 1, operator = ?2, iccid = ?3, "         \
 			   "serial = ?4, package = ?5, has_x = 1, evidence = NULL, sealed_for = coalesce(?6, "         \
 			   "sealed_for), interval_s = ?7 "                                                             \
@@ -78,11 +78,11 @@
 	X(COMMAND_END_OTHERS, "UPDATE command SET pending = 0, command = NULL "                                        \
 			      "WHERE eid = ?1 AND iccid <> ?2 AND pending")                                            \
 	X(COMMAND_PENDING, "SELECT eid FROM command WHERE pending UNION "                                              \
-			   "SELECT eid FROM device WHERE revoked OR (state = 1 AND lineage <> 0)")                     \
+			   "SELECT eid FROM device WHERE revoked OR (state = 1 AND lineage_ctr <> 0)")                 \
 	/* The same condition, for the devices that changed. */                                                        \
 	X(PENDING_SINCE, "SELECT j.eid, EXISTS (SELECT 1 FROM command c WHERE c.eid = j.eid AND c.pending) OR "        \
 			 "EXISTS (SELECT 1 FROM device d WHERE d.eid = j.eid AND "                                     \
-			 "(d.revoked OR (d.state = 1 AND d.lineage <> 0))) FROM journal j WHERE j.entry > ?1")         \
+			 "(d.revoked OR (d.state = 1 AND d.lineage_ctr <> 0))) FROM journal j WHERE j.entry > ?1")     \
 	/* relay */                                                                                                    \
 	X(RELAY_PUT, "INSERT INTO relay (operator, eid, iccid, serial, kind, result, mac, evidence, e, q) "            \
 		     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT evidence FROM evidence WHERE seq = ?8), "            \

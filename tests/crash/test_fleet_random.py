@@ -104,7 +104,7 @@ class OneFrontEnd(unittest.TestCase):
         self.drive("storm", "--receipts", "--spread", LIVE // 100, "--seconds", 300, expect=(0,))
         self.drive("check-in", "--first", 0, "--count", LIVE, "--window", 16, "--receipts", expect=(0,))
 
-    ROWS_SQL = "SELECT lower(hex(eid)), state, ctr, lineage, lower(hex(iccid)), serial FROM device"
+    ROWS_SQL = "SELECT lower(hex(eid)), state, ctr, lineage_ctr, lower(hex(iccid)), serial FROM device"
     RECEIPTS_SQL = f"SELECT lower(hex(eid)), count(*) FROM relay WHERE kind = {RECEIPT_INSTALL} GROUP BY eid"
 
     def query(self, text):

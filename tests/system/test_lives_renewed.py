@@ -119,7 +119,7 @@ class Reset(Case):
         live.seal_anew(device, "--re-enrolled", 2)
         wait_until("the server to know the shipment", lambda: live.fly(device)["installed"], 60, every=0.3)
         # Whatever number of flights that took: as after the first one.
-        live.sql(live.ro, "samara.db", "UPDATE device SET revision = revision + 1, lineage = 1, ctr = 1")
+        live.sql(live.ro, "samara.db", "UPDATE device SET revision = revision + 1, lineage_ctr = 1, ctr = 1")
         self.run_old(old)
         answer = live.contact(device, "check-in")
         self.assertEqual((answer["result"], answer["refusal"]), ("refused", LINEAGE))
@@ -132,7 +132,7 @@ class Reset(Case):
         live.install(device)
         old = self.reset_and_enrol()
         self.load_shipment()
-        live.sql(live.ro, "samara.db", "UPDATE device SET revision = revision + 1, ctr = 0, lineage = 0, state = 1, has_x = 1, "
+        live.sql(live.ro, "samara.db", "UPDATE device SET revision = revision + 1, ctr = 0, lineage_ctr = 0, state = 1, has_x = 1, "
                  "d = (SELECT d FROM reenrolment), shipment = (SELECT shipment FROM reenrolment)")
         wait_until("an answer", lambda: live.fly(device)["result"] == "accepted", 60, every=0.3)
         self.assertEqual(live.mcims(device), [])  # X is purged; and it was sealed to the other T

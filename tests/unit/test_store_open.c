@@ -6,7 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "store_rig.h"
@@ -55,10 +58,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 
 	smr_store_close(rig->store);
 	rig->store = NULL;
-	rig_sql(rig->path, "UPDATE meta SET value = 8 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 9 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 8, this program knows up to 7"),
+					       "schema version 9, this program knows up to 8"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -167,14 +170,20 @@ static const char to_version_6[] =
 	"UPDATE device SET shipment = NULL, sealed_for = x'5152535455565758', interval_s = 3600, tpm_state = "
 	"zeroblob(%zu);";
 
+static void make_version_6(const struct rig *rig)
+{
+	char script[sizeof(to_version_6) + 8];
+
+	snprintf(script, sizeof(script), to_version_6, sizeof(((struct smr_row *)NULL)->tpm.octets));
+	rig_sql(rig->path, script);
+}
+
 static void test_open_version_6_keeps_what_came_since_version_1(void **state)
 {
 	struct rig *rig = *state;
 	struct smr_store_device device;
-	char script[sizeof(to_version_6) + 8];
 
-	snprintf(script, sizeof(script), to_version_6, sizeof(device.row.tpm.octets));
-	rig_sql(rig->path, script);
+	make_version_6(rig);
 	rig->store = rig_another(rig, SMR_STORE_WRITE);
 	device = rig_get(rig->store, 1);
 	assert_int_equal(device.err, SMR_OK);
@@ -234,7 +243,7 @@ static void test_open_version_1_with_many_devices_keeps_each(void **state)
 		assert_int_equal(device.row.revoked, i == 11);
 		assert_memory_equal(&device.row.iccid, &iccid, sizeof(iccid));
 	}
-	rig_sql(rig->path, "UPDATE device SET lineage = 0");
+	rig_sql(rig->path, "UPDATE device SET lineage_ctr = 0");
 	assert_int_equal(smr_store_pending(rig->store, &journal, keep_eid, &pending), SMR_OK);
 	assert_memory_equal(&pending, &revoked, sizeof(revoked));
 	rig_load_begin(rig, SMR_FILE_BATCH);
@@ -243,19 +252,76 @@ static void test_open_version_1_with_many_devices_keeps_each(void **state)
 }
 
 /* Nothing of it is kept: the store opens with the program of before. */
-static void test_open_version_1_that_cannot_be_upgraded_stays_what_it_was(void **state)
+static void assert_still_version_1(const struct rig *rig)
+{
+	rig_sql(rig->path,
+		"UPDATE device SET bucket = 1; UPDATE meta SET value = 1 / (value = 1) WHERE name = 'schema'");
+}
+
+static void test_open_version_1_with_what_is_no_eid_stays_what_it_was(void **state)
 {
 	struct rig *rig = *state;
 
 	rig_sql(rig->path, "INSERT INTO device SELECT x'8904903200000000000000000000000f', 9, 1, 0, 0, 0, hash, 0, "
-			   "NULL, NULL, NULL, NULL, 0,"
-			   " NULL, NULL, NULL FROM device;"
-			   "INSERT INTO device SELECT x'89049032000000000000000000000000', 9, 1, 0, 0, 0, hash, 0, "
-			   "NULL, NULL, NULL, NULL, 0,"
-			   " NULL, NULL, NULL FROM device LIMIT 1;");
-	assert_int_equal(rig_open_says(rig->path, SMR_STORE_WRITE, "making the schema"), SMR_E_INVALID);
-	rig_sql(rig->path,
-		"UPDATE device SET bucket = 1; UPDATE meta SET value = 1 / (value = 1) WHERE name = 'schema'");
+			   "NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL FROM device;");
+	assert_int_equal(rig_open_says(rig->path, SMR_STORE_WRITE, "1 EIDs in this store do not consist of digits"),
+			 SMR_E_MALFORMED);
+	assert_still_version_1(rig);
+}
+
+static void set_file_limit(rlim_t limit)
+{
+	struct rlimit rl;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &rl), 0);
+	rl.rlim_cur = limit;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+}
+
+static void test_open_version_1_on_a_full_disk_stays_what_it_was(void **state)
+{
+	struct rig *rig = *state;
+
+	add_old_devices(rig);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	set_file_limit(65536);
+	assert_int_equal(rig_open_says(rig->path, SMR_STORE_WRITE, "make room"), SMR_E_DISK_FULL);
+	set_file_limit(RLIM_INFINITY);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	assert_still_version_1(rig);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+	assert_int_equal(rig_get(rig->store, old_number(1)).err, SMR_OK);
+}
+
+/* A samarad of version 6 that nobody has stopped asks and writes with these. */
+static const char *const of_version_6[] = {
+	"SELECT d.revision, d.lineage FROM device d WHERE d.eid = ?1",
+	"SELECT revision, lineage FROM device WHERE eid = ?1",
+	"UPDATE device SET revision = revision + 1, state = ?2, ctr = ?3, hash = ?4, lineage = ?5 WHERE eid = ?1",
+	"SELECT eid FROM device WHERE revoked OR (state = 1 AND lineage <> 0)",
+	"SELECT EXISTS (SELECT 1 FROM device d WHERE d.eid = j.eid AND d.lineage <> 0) FROM journal j",
+};
+
+static void test_statements_of_version_6_fail_after_the_upgrade(void **state)
+{
+	sqlite3_stmt *statements[SMR_COUNT(of_version_6)];
+	struct rig *rig = *state;
+	sqlite3 *db;
+
+	make_version_6(rig);
+	assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+	for (size_t i = 0; i < SMR_COUNT(statements); i++) {
+		assert_int_equal(sqlite3_prepare_v2(db, of_version_6[i], -1, &statements[i], NULL), SQLITE_OK);
+		assert_in_range(sqlite3_step(statements[i]), SQLITE_ROW, SQLITE_DONE);
+		assert_int_equal(sqlite3_reset(statements[i]), SQLITE_OK);
+	}
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+	for (size_t i = 0; i < SMR_COUNT(statements); i++) {
+		assert_int_equal(sqlite3_step(statements[i]), SQLITE_ERROR);
+		assert_non_null(strstr(sqlite3_errmsg(db), "lineage"));
+		(void)sqlite3_finalize(statements[i]);
+	}
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 int main(void)
@@ -273,8 +339,12 @@ int main(void)
 						rig_teardown),
 		cmocka_unit_test_setup_teardown(test_open_version_1_with_many_devices_keeps_each, setup_version_1,
 						rig_teardown),
-		cmocka_unit_test_setup_teardown(test_open_version_1_that_cannot_be_upgraded_stays_what_it_was,
+		cmocka_unit_test_setup_teardown(test_open_version_1_with_what_is_no_eid_stays_what_it_was,
 						setup_version_1, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_open_version_1_on_a_full_disk_stays_what_it_was, setup_version_1,
+						rig_teardown),
+		cmocka_unit_test_setup_teardown(test_statements_of_version_6_fail_after_the_upgrade, setup_version_1,
+						rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,21 @@ static enum smr_err refuse(struct smr_boot_refusal *refusal, enum smr_err err, c
 			       advice == NULL ? "" : ": ", advice == NULL ? "" : advice);
 }
 
+/* The platform hierarchy is the firmware's to hand over; no owner of the TPM changes that. */
+static enum smr_err refuse_number(struct smr_tpm *tpm, struct smr_boot_refusal *refusal, enum smr_err err)
+{
+	bool enabled = false;
+	enum smr_err unknown;
+
+	if (err != SMR_E_TPM_HIERARCHY)
+		return refuse(refusal, err, "the number against roll-back");
+	unknown = smr_tpm_platform_enabled(tpm, &enabled);
+	if (unknown != SMR_OK)
+		return refuse(refusal, unknown, "the platform hierarchy");
+	return smr_boot_refuse(refusal, SMR_BOOT_TPM_PLATFORM, err, "the TPM's platform hierarchy %s",
+			       enabled ? "has an authorisation value" : "is disabled");
+}
+
 /* SHA-256 of the registers of a boot before anything was extended. */
 static enum smr_err digest_of_zeros(uint8_t out[SMR_HASH_LEN])
 {
@@ -89,7 +104,7 @@ enum smr_err smr_boot_pcrs_extend(struct smr_tpm *tpm, uint32_t number, const st
 	if (err == SMR_OK)
 		err = smr_tpm_version_close(tpm);
 	if (err != SMR_OK)
-		return refuse(refusal, err, "the number against roll-back");
+		return refuse_number(tpm, refusal, err);
 	err = extend_all(tpm, log);
 	if (err == SMR_OK)
 		err = check_replay(tpm, log);

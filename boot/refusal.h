@@ -9,25 +9,30 @@
 #include "sys/problem.h"
 
 /* X(name, exit code, what to do next): the one list. docs/boot.md explains them. */
-#define SMR_BOOT_REASONS(X)                                                                                        \
-	X(CARD, 10, "put the supplier's card, as it was compared, into the protected start medium")                \
-	X(RELEASE_MISSING, 11, "install a release of the supplier")                                                \
-	X(RELEASE_UNSIGNED, 12, "install a release that «samara supplier release» wrote")                          \
-	X(RELEASE_TRUNCATED, 13, "copy the release again, whole")                                                  \
-	X(RELEASE_SIGNATURE, 14, "install a release of this device's own supplier, unaltered")                     \
-	X(RELEASE_PRODUCT, 15, "install the release for this product")                                             \
-	X(RELEASE_OLDER, 16, "install a release with at least that number; an older one never runs here again")    \
-	X(RELEASE_STAGES, 17, "install the release for what is on this device, or the software of this release")   \
-	X(CONFIG, 18, "correct the configuration")                                                                 \
-	X(STAGE_MISSING, 19, "install the software of the release")                                                \
-	X(STAGE_NO_FILE, 20, "put the file itself there: links, devices and directories are not followed or read") \
-	X(STAGE_ALTERED, 21, "install the software of the release again, and find out who altered it")             \
-	X(STAGE_SWAPPED, 22, "something wrote while it was read: nothing may run before the first stage")          \
-	X(TPM, 23, "see what the TPM says")                                                                        \
-	X(TPM_IN_USE, 24, "reset the whole device: a boot begins with a TPM that was just reset")                  \
-	X(LOG, 25, "see that the directory of [tre] boot-log is there and can be written")                         \
-	X(START, 26, "see what the system says")                                                                   \
-	X(TRE, 27, "see that samara-tre runs with a TPM, and what its log says")
+#define SMR_BOOT_REASONS(X)                                                                                         \
+	X(CARD, 10, "put the supplier's card, as it was compared, into the protected start medium")                 \
+	X(RELEASE_MISSING, 11, "install a release of the supplier")                                                 \
+	X(RELEASE_UNSIGNED, 12, "install a release that «samara supplier release» wrote")                           \
+	X(RELEASE_TRUNCATED, 13, "copy the release again, whole")                                                   \
+	X(RELEASE_SIGNATURE, 14, "install a release of this device's own supplier, unaltered")                      \
+	X(RELEASE_PRODUCT, 15, "install the release for this product")                                              \
+	X(RELEASE_OLDER, 16, "install a release with at least that number; an older one never runs here again")     \
+	X(RELEASE_STAGES, 17, "install the release for what is on this device, or the software of this release")    \
+	X(CONFIG, 18, "correct the configuration")                                                                  \
+	X(STAGE_MISSING, 19, "install the software of the release")                                                 \
+	X(STAGE_NO_FILE, 20, "put the file itself there: links, devices and directories are not followed or read")  \
+	X(STAGE_ALTERED, 21, "install the software of the release again, and find out who altered it")              \
+	X(STAGE_SWAPPED, 22, "something wrote while it was read: nothing may run before the first stage")           \
+	X(TPM, 23, "see what the TPM says")                                                                         \
+	X(TPM_IN_USE, 24,                                                                                           \
+	  "reset the whole device; if it says so after each reset, the boot loader or the firmware extends them: "  \
+	  "docs/boot.md, «Hardware»")                                                                               \
+	X(LOG, 25, "see that the directory of [tre] boot-log is there and can be written")                          \
+	X(START, 26, "see what the system says")                                                                    \
+	X(TRE, 27, "see that samara-tre runs with a TPM, and what its log says")                                    \
+	X(TPM_PLATFORM, 28,                                                                                         \
+	  "the platform's firmware has to leave it to samara-boot, enabled and with an empty value: docs/boot.md, " \
+	  "«Hardware»; nothing is lost")
 
 enum smr_boot_reason {
 	SMR_BOOT_STARTED = 0,

@@ -35,7 +35,7 @@ static enum smr_err define(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_
 	SMR_WIPE(value);
 	if (rc == TSS2_RC_SUCCESS)
 		smr_tpm_forget(tpm, &index);
-	return smr_tpm_code(rc) == TPM2_RC_NV_DEFINED ? SMR_E_EXISTS : smr_tpm_err(rc);
+	return smr_tpm_code(rc) == TPM2_RC_NV_DEFINED ? SMR_E_EXISTS : smr_tpm_hierarchy_err(rc);
 }
 
 enum smr_err smr_tpm_counter_find(struct smr_tpm *tpm)

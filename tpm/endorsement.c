@@ -34,7 +34,7 @@ static enum smr_err read_some(struct smr_tpm *tpm, ESYS_TR index, size_t at, siz
 	if (err == SMR_OK)
 		memcpy(out, data->buffer, len);
 	Esys_Free(data);
-	return err;
+	return err == SMR_E_TPM_CLEARED ? SMR_E_MALFORMED : err; /* it asks for a value: no vendor's */
 }
 
 /** Length of the SEQUENCE that a certificate is: an index may be longer. 0: it is none. */

@@ -75,8 +75,8 @@ static enum smr_err vacate(struct smr_tpm *tpm, TPM2_HANDLE handle)
 	if (err == SMR_E_NOT_FOUND)
 		return SMR_OK;
 	SMR_TRY(err);
-	err = smr_tpm_err(Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, old, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-					    ESYS_TR_NONE, handle, &gone));
+	err = smr_tpm_hierarchy_err(Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, old, smr_tpm_session(tpm, 0),
+						      ESYS_TR_NONE, ESYS_TR_NONE, handle, &gone));
 	smr_tpm_forget(tpm, &old); /* the library would go on to know it by its old name */
 	return err;
 }
@@ -91,8 +91,9 @@ static enum smr_err create(struct smr_tpm *tpm, const struct kind *kind, const T
 	if (err == SMR_OK)
 		err = make(tpm, kind, auth, &object);
 	if (err == SMR_OK)
-		err = smr_tpm_err(Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, object, smr_tpm_session(tpm, 0),
-						    ESYS_TR_NONE, ESYS_TR_NONE, kind->handle, &place));
+		err = smr_tpm_hierarchy_err(Esys_EvictControl(tpm->esys, ESYS_TR_RH_OWNER, object,
+							      smr_tpm_session(tpm, 0), ESYS_TR_NONE, ESYS_TR_NONE,
+							      kind->handle, &place));
 	SMR_FAULT("after-make", "key");
 	smr_tpm_forget(tpm, &place);
 	smr_tpm_flush(tpm, &object);

@@ -12,7 +12,7 @@
  *
  * Errors that any call may return: SMR_E_TPM_ABSENT: no answer; SMR_E_TPM_RESET; SMR_E_TPM_CLEARED: cleared, or another TPM;
  * SMR_E_TPM_LOCKED: locked out after others' wrong authorisations; SMR_E_TPM_FULL: no non-volatile memory left; SMR_E_TAMPERED: the answer
- * was altered on its way; SMR_E_TPM_HIERARCHY: its owner has closed a hierarchy; SMR_E_BUSY: also when others' objects are in all of its
+ * was altered on its way; SMR_E_TPM_HIERARCHY: its owner, or the platform's firmware, has closed a hierarchy; SMR_E_BUSY: also when others' objects are in all of its
  * places; SMR_E_NO_MEMORY; SMR_E_IO: anything else. smr_tpm_advice says what to do.
  *
  * Not thread-safe: one caller at a time. Blocks until the TPM answers.
@@ -69,10 +69,13 @@ enum smr_err smr_tpm_start_id(struct smr_tpm *tpm, uint8_t out[SMR_HASH_LEN]) SM
  * @return SMR_E_TAMPERED: there is something else in its place.
  */
 enum smr_err smr_tpm_version_read(struct smr_tpm *tpm, uint64_t *version) SMR_MUST_USE;
-/** Raise it; durable on return. A lower or equal number changes nothing. SMR_E_STATE: closed since the last reset (or the platform's
- * firmware closed its hierarchy). */
+/** Raise it; durable on return. A lower or equal number changes nothing. SMR_E_TPM_HIERARCHY: closed since the last reset; or
+ * the platform's firmware has given its hierarchy an authorisation value, or disabled it. */
 enum smr_err smr_tpm_version_raise(struct smr_tpm *tpm, uint64_t to) SMR_MUST_USE;
-/** Until the next reset of the TPM nobody raises it, removes it or uses the platform hierarchy. Before anything else is started. */
+/** Until the next reset of the TPM nobody raises it, removes it or uses the platform hierarchy. Before anything else is started.
+ * SMR_E_TPM_HIERARCHY: as above. */
 enum smr_err smr_tpm_version_close(struct smr_tpm *tpm) SMR_MUST_USE;
+/** Which of the two it was: false: the platform hierarchy is disabled; true: then it has an authorisation value. */
+enum smr_err smr_tpm_platform_enabled(struct smr_tpm *tpm, bool *enabled) SMR_MUST_USE;
 
 #endif

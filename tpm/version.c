@@ -18,8 +18,8 @@ static enum smr_err define(struct smr_tpm *tpm, ESYS_TR *index)
 			     .dataSize = VERSION_LEN},
 	};
 
-	return smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-					       ESYS_TR_NONE, &nobody, &public, index));
+	return smr_tpm_hierarchy_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0),
+							 ESYS_TR_NONE, ESYS_TR_NONE, &nobody, &public, index));
 }
 
 /** Is it ours? Whoever holds the owner's hierarchy could have put another one there before the first boot. */
@@ -51,7 +51,8 @@ static enum smr_err read_value(struct smr_tpm *tpm, ESYS_TR index, uint64_t *ver
 	if (err == SMR_OK)
 		*version = smr_get_be64(data->buffer);
 	Esys_Free(data);
-	return err;
+	/* Ours opens to an empty value. */
+	return err == SMR_E_TPM_CLEARED ? SMR_E_TAMPERED : err;
 }
 
 enum smr_err smr_tpm_version_read(struct smr_tpm *tpm, uint64_t *version)
@@ -73,8 +74,8 @@ static enum smr_err write_value(struct smr_tpm *tpm, ESYS_TR index, uint64_t to)
 	TPM2B_MAX_NV_BUFFER data = {.size = VERSION_LEN};
 
 	smr_put_be64(data.buffer, to);
-	return smr_tpm_err(Esys_NV_Write(tpm->esys, ESYS_TR_RH_PLATFORM, index, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-					 ESYS_TR_NONE, &data, 0));
+	return smr_tpm_hierarchy_err(Esys_NV_Write(tpm->esys, ESYS_TR_RH_PLATFORM, index, smr_tpm_session(tpm, 0),
+						   ESYS_TR_NONE, ESYS_TR_NONE, &data, 0));
 }
 
 enum smr_err smr_tpm_version_raise(struct smr_tpm *tpm, uint64_t to)
@@ -99,12 +100,26 @@ enum smr_err smr_tpm_version_close(struct smr_tpm *tpm)
 	enum smr_err err = smr_tpm_find(tpm, SMR_TPM_INDEX_VERSION, &index);
 
 	if (err == SMR_OK)
-		err = smr_tpm_err(Esys_NV_WriteLock(tpm->esys, ESYS_TR_RH_PLATFORM, index, smr_tpm_session(tpm, 0),
-						    ESYS_TR_NONE, ESYS_TR_NONE));
+		err = smr_tpm_hierarchy_err(Esys_NV_WriteLock(tpm->esys, ESYS_TR_RH_PLATFORM, index,
+							      smr_tpm_session(tpm, 0), ESYS_TR_NONE, ESYS_TR_NONE));
 	else if (err == SMR_E_NOT_FOUND)
 		err = SMR_OK; /* never raised: with the hierarchy off nobody defines it either */
 	smr_tpm_forget(tpm, &index);
 	SMR_TRY(err);
-	return smr_tpm_err(Esys_HierarchyControl(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-						 ESYS_TR_NONE, ESYS_TR_RH_PLATFORM, TPM2_NO));
+	return smr_tpm_hierarchy_err(Esys_HierarchyControl(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0),
+							   ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_RH_PLATFORM, TPM2_NO));
+}
+
+enum smr_err smr_tpm_platform_enabled(struct smr_tpm *tpm, bool *enabled)
+{
+	TPMS_CAPABILITY_DATA *found = NULL;
+	TPMI_YES_NO more;
+	enum smr_err err = smr_tpm_err(Esys_GetCapability(tpm->esys, smr_tpm_session(tpm, TPMA_SESSION_AUDIT),
+							  ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
+							  TPM2_PT_STARTUP_CLEAR, 1, &more, &found));
+
+	if (err == SMR_OK)
+		*enabled = (found->data.tpmProperties.tpmProperty[0].value & TPMA_STARTUP_CLEAR_PHENABLE) != 0;
+	Esys_Free(found);
+	return err;
 }

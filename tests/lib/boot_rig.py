@@ -24,7 +24,8 @@ EVIL, EVIL_SAYS = "/bin/echo", "^--config /proc/self/fd/"
 PRODUCT = "m2me-1"
 CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_SIGNATURE": 14, "RELEASE_PRODUCT": 15,
          "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
-         "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26, "TRE": 27}
+         "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26, "TRE": 27,
+         "TPM_PLATFORM": 28}
 
 
 def good(*words):

@@ -6,19 +6,24 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
-from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, Interposer, good, read, registers, write  # noqa: E402
+from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, Interposer, extend, good, read, registers, write  # noqa: E402
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
+from swtpm import LOCKOUT, PLATFORM, command, define_command  # noqa: E402
 from world import eid  # noqa: E402
 
 STATE, ENROL_BEGIN, MEASUREMENT, TPM_RESET, TPM_ABSENT = 1, 2, 0x308, 0x313, 0x405
+HIERARCHY_CONTROL, HIERARCHY_CHANGE_AUTH, DICTIONARY_ATTACK_PARAMETERS, NV_READ = 0x121, 0x129, 0x13A, 0x14E
+LOCKED_OUT = 0x921
+OTHERS = 0x01810000  # an index of somebody else's, whose value may be guessed at
 
 
 class Booting(Case):
@@ -291,6 +296,50 @@ class Tpm(Case):
     def test_absent(self):
         self.tpm.stop()
         self.assertTrue(self.refused("TPM").wait_for("TPM"))
+
+    def test_platform_hierarchy_that_the_firmware_keeps_to_itself(self):
+        """On a new device and on one that has booted: it is said which of the two it is, and nobody is told to give up what the device has."""
+        give_value = command(HIERARCHY_CHANGE_AUTH, [PLATFORM], struct.pack(">H", 5) + b"value")
+        disable = command(HIERARCHY_CONTROL, [PLATFORM], struct.pack(">IB", PLATFORM, 0))
+        for _ in range(2):
+            for firmware, words in ((give_value, "has an authorisation value"), (disable, "is disabled")):
+                self.assertEqual(self.tpm.send(firmware), [0])
+                running = self.refused("TPM_PLATFORM")
+                self.assertTrue(running.wait_for(f"platform hierarchy {words}: the platform's firmware has to leave it.*nothing is lost"), running.lines)
+                self.assertIsNone(running.wait_for("cleared|anew"), running.lines)
+            self.boots()
+
+    def test_locked_out_after_wrong_guesses_boots_all_the_same(self):
+        never = struct.pack(">III", 0, 1000, 1000)  # no wrong guess is allowed
+        self.assertEqual(self.tpm.send(define_command(OTHERS, 32), command(DICTIONARY_ATTACK_PARAMETERS, [LOCKOUT], never),
+                                       command(NV_READ, [OTHERS, OTHERS], struct.pack(">HH", 1, 0))), [0, 0, LOCKED_OUT])
+        self.boots()
+
+    def test_full_is_said_at_the_first_boot_and_later_ones_need_no_room(self):
+        others = self.tpm.fill_up()
+        self.assertTrue(self.refused("TPM").wait_for("TPM: the number against roll-back: .*tpm2_nvundefine"))
+        self.reset()
+        self.tpm.make_room(*others)
+        self.boots()
+        self.tpm.fill_up()
+        self.boots()
+
+    def test_reset_in_the_middle(self):
+        with Interposer(self.tpm, self.tpm.reset) as between:
+            running = self.boot(between.tcti)
+            self.assertEqual(running.ended(), CODES["TPM"], running.lines)
+        self.assertTrue(running.wait_for("restart the whole device"), running.lines)
+        self.assertIsNone(running.wait_for("child.started"), running.lines)
+        self.reset()
+        self.boots()
+
+    def test_registers_that_the_boot_loader_extends(self):
+        for pcr in (8, 9):
+            extend(self.tpm, pcr, sha256(b"by the boot loader"))
+            running = self.boot()
+            self.assertEqual(running.ended(), CODES["TPM_IN_USE"], running.lines)
+            self.assertTrue(running.wait_for("after each reset, the boot loader or the firmware extends them"), running.lines)
+            self.reset()
 
     def test_one_that_was_used_since_its_reset(self):
         running = self.boot()

@@ -206,11 +206,11 @@ static void test_version_is_closed_until_the_next_reset(void **state)
 	(void)state;
 	assert_int_equal(smr_tpm_version_raise(tpm, 3), SMR_OK);
 	assert_int_equal(smr_tpm_version_close(tpm), SMR_OK);
-	assert_int_equal(smr_tpm_version_raise(tpm, 4), SMR_E_STATE);
+	assert_int_equal(smr_tpm_version_raise(tpm, 4), SMR_E_TPM_HIERARCHY);
 	assert_true(version_of(tpm) == 3);
 	smr_tpm_close(tpm);
 	tpm = swtpm_open(&swtpm);
-	assert_int_equal(smr_tpm_version_raise(tpm, 4), SMR_E_STATE);
+	assert_int_equal(smr_tpm_version_raise(tpm, 4), SMR_E_TPM_HIERARCHY);
 	smr_tpm_close(tpm);
 	swtpm_reset(&swtpm);
 	tpm = swtpm_open(&swtpm);
@@ -225,7 +225,7 @@ static void test_version_that_was_never_raised_can_be_closed_too(void **state)
 
 	(void)state;
 	assert_int_equal(smr_tpm_version_close(tpm), SMR_OK);
-	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_E_STATE);
+	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_E_TPM_HIERARCHY);
 	assert_true(version_of(tpm) == 0);
 	smr_tpm_close(tpm);
 }
@@ -250,6 +250,58 @@ static void test_version_in_another_index_than_ours_is_tampered(void **state)
 			 TSS2_RC_SUCCESS);
 	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TAMPERED);
 	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_E_TAMPERED);
+	smr_tpm_close(tpm);
+}
+
+/* Only the platform can have made that one. */
+static void test_version_that_asks_for_a_value_is_tampered(void **state)
+{
+	static const TPM2B_AUTH value = {.size = 1, .buffer = {1}};
+	static const TPM2B_NV_PUBLIC public = {
+		.nvPublic = {.nvIndex = SMR_TPM_INDEX_VERSION,
+			     .nameAlg = TPM2_ALG_SHA256,
+			     .attributes = TPMA_NV_PLATFORMCREATE | TPMA_NV_PPWRITE | TPMA_NV_WRITE_STCLEAR |
+					   TPMA_NV_AUTHREAD | TPMA_NV_PPREAD | TPMA_NV_NO_DA,
+			     .dataSize = 8},
+	};
+	struct smr_tpm *tpm = swtpm_open(&swtpm);
+	ESYS_TR index = ESYS_TR_NONE;
+	uint64_t version = 0;
+
+	(void)state;
+	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					     ESYS_TR_NONE, &value, &public, &index),
+			 TSS2_RC_SUCCESS);
+	smr_tpm_forget(tpm, &index);
+	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_OK);
+	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TAMPERED);
+	smr_tpm_close(tpm);
+}
+
+/* The firmware's business; nothing of it is said to be cleared. */
+static void test_version_needs_a_platform_hierarchy_that_is_open(void **state)
+{
+	static const TPM2B_AUTH value = {.size = 1, .buffer = {1}};
+	struct smr_tpm *tpm = swtpm_open(&swtpm);
+	bool enabled = false;
+
+	(void)state;
+	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_OK);
+	assert_int_equal(Esys_HierarchyChangeAuth(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+						  ESYS_TR_NONE, &value),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_TR_SetAuth(tpm->esys, ESYS_TR_RH_PLATFORM, NULL), TSS2_RC_SUCCESS);
+	assert_int_equal(smr_tpm_version_raise(tpm, 2), SMR_E_TPM_HIERARCHY);
+	assert_int_equal(smr_tpm_version_close(tpm), SMR_E_TPM_HIERARCHY);
+	assert_int_equal(smr_tpm_platform_enabled(tpm, &enabled), SMR_OK);
+	assert_true(enabled);
+	smr_tpm_close(tpm);
+	swtpm_reset(&swtpm);
+	tpm = swtpm_open(&swtpm);
+	assert_int_equal(smr_tpm_version_close(tpm), SMR_OK);
+	assert_int_equal(smr_tpm_version_close(tpm), SMR_E_TPM_HIERARCHY);
+	assert_int_equal(smr_tpm_platform_enabled(tpm, &enabled), SMR_OK);
+	assert_false(enabled);
 	smr_tpm_close(tpm);
 }
 
@@ -324,6 +376,8 @@ int main(void)
 		swtpm_test(test_version_is_closed_until_the_next_reset),
 		swtpm_test(test_version_that_was_never_raised_can_be_closed_too),
 		swtpm_test(test_version_in_another_index_than_ours_is_tampered),
+		swtpm_test(test_version_that_asks_for_a_value_is_tampered),
+		swtpm_test(test_version_needs_a_platform_hierarchy_that_is_open),
 		cmocka_unit_test(test_response_codes_have_their_meaning),
 		cmocka_unit_test(test_every_error_of_a_tpm_has_advice),
 	};

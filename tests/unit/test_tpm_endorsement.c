@@ -84,6 +84,31 @@ static void test_index_without_a_certificate_is_malformed(void **state)
 	}
 }
 
+static void test_index_that_asks_for_a_value_is_no_certificate(void **state)
+{
+	static const TPM2B_AUTH value = {.size = 1, .buffer = {1}};
+	static const TPM2B_NV_PUBLIC public = {
+		.nvPublic = {.nvIndex = SWTPM_INDEX_CERTIFICATE,
+			     .nameAlg = TPM2_ALG_SHA256,
+			     .attributes = TPMA_NV_OWNERWRITE | TPMA_NV_AUTHREAD | TPMA_NV_NO_DA,
+			     .dataSize = 8},
+	};
+	static const TPM2B_MAX_NV_BUFFER content = {.size = 8, .buffer = {0x30, 0x81, 5}};
+	ESYS_TR index = ESYS_TR_NONE;
+	uint8_t got[SMR_ENDORSEMENT_MAX];
+	struct smr_space room = {got, sizeof(got)};
+
+	(void)state;
+	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+					     &value, &public, &index),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_NV_Write(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+				       &content, 0),
+			 TSS2_RC_SUCCESS);
+	smr_tpm_forget(tpm, &index);
+	assert_int_equal(smr_tpm_ek_certificate(tpm, &room), SMR_E_MALFORMED);
+}
+
 /* ---- credentials ---- */
 
 struct credential {
@@ -275,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		swtpm_test(test_certificate_is_read_to_its_own_end),
 		swtpm_test(test_index_without_a_certificate_is_malformed),
+		swtpm_test(test_index_that_asks_for_a_value_is_no_certificate),
 		swtpm_test(test_credential_opens_for_the_key_it_names_alone),
 		swtpm_test(test_credential_for_another_tpm_does_not_open),
 		swtpm_test(test_closed_hierarchy_is_told_as_such_and_costs_nothing),

@@ -23,7 +23,7 @@ def run(command, failure, **options):
 def build(*targets):
     if not os.path.exists(os.path.join(BUILD, "build.ninja")):
         run(["meson", "setup", BUILD, ROOT, "-Dcoverage=true", "-Db_lundef=false"], "the coverage build cannot be set up",
-            env={**os.environ, "CC": "clang"})
+            env={**os.environ, "CC": "clang", "CC_LD": "gold"})
     run(["ninja", "-C", BUILD, *targets], "the coverage build fails")
 
 

@@ -74,7 +74,7 @@ static struct smr_iccid make_iccid(uint64_t n)
 	struct smr_iccid iccid;
 	char text[20];
 
-	(void)snprintf(text, sizeof(text), "8949%014llu", (unsigned long long)n);
+	(void)snprintf(text, sizeof(text), "8949%014llu", (unsigned long long)(n % 100000000000000u));
 	hot_check(smr_luhn_digit(smr_bytes_of(text, 18), &text[18]), "ICCID");
 	hot_check(smr_iccid_parse(smr_bytes_of(text, 19), &iccid), "ICCID");
 	return iccid;

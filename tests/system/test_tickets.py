@@ -244,7 +244,7 @@ class Now(Alone):
         # of another RO, whose key has the same id, or spoilt: it does not open
         self.until_a_flight(corrupted, lambda d, at: d[:at + 30] + bytes([d[at + 30] ^ 1]) + d[at + 31:])
         # refused under the response key: 5, 3, and 5 because a new package waits
-        self.pend(lineage, "lineage = lineage - 1")
+        self.pend(lineage, "lineage_ctr = lineage_ctr - 1")
         self.pend(counter, "ctr = ctr + 100")
         self.w.seal_anew(sealed)
         self.wait_pending(3)

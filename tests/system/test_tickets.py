@@ -32,7 +32,6 @@ class Between:
 
     def __init__(self, port, server_port):
         self.server_port, self.alter, self.requests = server_port, {}, {}
-        self.waiting = set()  # (address, path, payload) that samarad, on a slow machine, has not answered yet
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", port))
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -47,12 +46,8 @@ class Between:
 
     def carry(self, datagram, client):
         path, at = path_of(datagram)
-        request = (client[0], path, datagram[at:])
-        altered = self.alter.get(client[0], lambda d: d)(datagram)
-        if request not in self.waiting or altered != datagram:
-            self.requests.setdefault(client[0], []).append(request[1:])
-        self.waiting.add(request)
-        datagram = altered
+        self.requests.setdefault(client[0], []).append((path, datagram[at:]))
+        datagram = self.alter.get(client[0], lambda d: d)(datagram)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
             up.settimeout(10)
             up.connect(("127.0.0.1", self.server_port))
@@ -61,14 +56,17 @@ class Between:
                 self.socket.sendto(up.recv(2048), client)
             except (TimeoutError, ConnectionRefusedError):
                 pass  # as on the air
-        self.waiting.discard(request)
 
     def of(self, device):
         """The paths of its messages, in order; what is sent again counts once."""
         return "".join(path for path, _ in dict.fromkeys(self.requests.get(device.address, [])))
 
+    def most_of_one(self, device):
+        """How often the most frequent of its messages was sent."""
+        sent = self.requests.get(device.address, [])
+        return max(map(sent.count, sent))
+
     def datagrams(self, device):
-        """Those that were sent again while samarad was at work on the first one left out: that is its slowness, not the device's doing."""
         return len(self.requests.get(device.address, []))
 
     def close(self):
@@ -257,7 +255,8 @@ class Now(Alone):
                 done = self.w.path.of(device)
                 self.assertLessEqual(len(done), len(most), done)
                 self.assertLessEqual(done.count("f"), most.count("f"), done)
-                self.assertLessEqual(self.w.path.datagrams(device), len(most) if device != corrupted else 2 * TRIES + 2, done)
+                # What is answered may go out twice where the machine, or the test's path, is slower than the agent's patience.
+                self.assertLessEqual(self.w.path.most_of_one(device), 2 if device != corrupted else TRIES, done)
         self.assertEqual(after["hints_ticket_key"], before["hints_ticket_key"] + 3)
         self.assertEqual(after["flights_answered"], before["flights_answered"] + 7)
         self.assertEqual(after["flights_refused"], before["flights_refused"] + 1)  # the counter's: the TRE steps ahead

@@ -159,9 +159,9 @@ class Lives(Live):
         """At the supplier, after a reset: a later shipment, new keys. The TRE runs on."""
         rows = self.write("renewed.csv", f"eid,imei\n{device.eid},{device.imei}\n")
         self.supplier.run("shipment", "--number", str(number), "--csv", self.supplier.take(rows), "--anchor", self.supplier.take(self.op.card),
-                          "--re-enrol")
+                          "--re-enrol", *self.PLATFORM)
         tre = device.start_tre_alone()
         self.supplier.run("enrol", "--number", str(number), "--eid", device.eid, "--tre", device.socket, "--flight-keys",
-                          self.supplier.take(self.ro.path("flight-keys.smr")), groups=(device.gid,))
+                          self.supplier.take(self.ro.path("flight-keys.smr")), *self.ENDORSED, groups=(device.gid,))
         self.supplier.run("ship", "--number", str(number), "--out", self.shipment(number))
         return tre

@@ -66,9 +66,6 @@ class Between:
         sent = self.requests.get(device.address, [])
         return max(map(sent.count, sent))
 
-    def datagrams(self, device):
-        return len(self.requests.get(device.address, []))
-
     def close(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.sendto(b"", self.socket.getsockname())
@@ -296,7 +293,7 @@ class Later(Alone):
         after = self.counters()
         for device in devices:
             done = self.w.path.of(device)
-            self.assertEqual(len(done), self.w.path.datagrams(device))
+            self.assertLessEqual(self.w.path.most_of_one(device), 2)
             self.assertIn(done, ("cffc", "cffcc"), device.number)  # 4.04, the key, the flight, its receipt
         self.assertEqual(after["flights_answered"], before["flights_answered"] + len(devices))
         self.assertEqual(after["hints_flight_key"], before["hints_flight_key"] + len(devices))

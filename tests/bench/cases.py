@@ -404,8 +404,11 @@ def large(b):
     large_figures(f, "_small", runs[small][1:])
     large_figures(f, "", runs[big][1:])
     f.set("large.rate_ratio", f.values["large.rate"] / f.values["large.rate_small"])
-    big.chill()
-    large_figures(f, "_cold", [one_round(b, big)])
+    cold = []
+    for _ in range(b.size.rounds):
+        big.chill()
+        cold.append(one_round(b, big))
+    large_figures(f, "_cold", cold)
     f.set("large.rate_ratio_cold", f.values["large.rate_cold"] / f.values["large.rate_small"])
 
 
@@ -419,7 +422,7 @@ def large_figures(f, which, runs):
 
 def stocked(b, devices):
     ro = Ro(b.ground, f"ro-{devices}")
-    b.figures.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.count * (b.size.rounds + 2))))
+    b.figures.set(f"large.stock_{devices}_s", ro.stock(devices, min(devices, b.size.count * (2 * b.size.rounds + 1))))
     ro.checkpoint()
     b.figures.set(f"large.store_bytes_per_device_{devices}", ro.octets() / devices)
     return ro

@@ -6,10 +6,6 @@ void smr_tre_drop_contact(struct smr_tre_durable *draft)
 {
 	SMR_WIPE(draft->contact);
 	SMR_WIPE(draft->spare);
-}
-
-static void drop_pending(struct smr_tre_durable *draft)
-{
 	SMR_WIPE(draft->pending);
 }
 
@@ -30,7 +26,6 @@ static enum smr_err give_up_contact(struct smr_tre *tre)
 	struct smr_tre_durable *draft = smr_tre_draft(tre);
 
 	smr_tre_drop_contact(draft);
-	drop_pending(draft);
 	SMR_TRY(smr_tre_keep(tre));
 	return SMR_E_NOTHING;
 }
@@ -109,7 +104,7 @@ enum smr_err smr_tre_checkin_start(struct smr_tre *tre, struct smr_space *c1)
 	if (tre->now.pending.c1_len && tre->now.pending.resends < SMR_TRE_RESENDS_MAX)
 		return resend(tre, c1);
 	draft = smr_tre_draft(tre);
-	drop_pending(draft); /* unanswered too often: its ticket is spent, a spare one may be left */
+	SMR_WIPE(draft->pending); /* unanswered too often: its ticket is spent, a spare one may be left */
 	contact = draft->contact.ticket_len ? &draft->contact : &draft->spare;
 	if (contact->ticket_len == 0)
 		return give_up_contact(tre);
@@ -135,7 +130,6 @@ static void accept(struct smr_tre_durable *draft, const struct smr_c2 *c2, const
 		   struct smr_tre_outcome *outcome)
 {
 	smr_tre_drop_receipts(draft, draft->pending.receipts);
-	drop_pending(draft);
 	smr_tre_drop_contact(draft);
 	take_ticket(&draft->contact, c2->ticket, rk);
 	take_ticket(&draft->spare, c2->spare_ticket, spare_rk);
@@ -176,7 +170,6 @@ enum smr_err smr_tre_checkin_complete(struct smr_tre *tre, struct smr_bytes data
 		if (c2.refusal == SMR_REFUSAL_NONE) {
 			accept(draft, &c2, rk, spare_rk, outcome);
 		} else {
-			drop_pending(draft);
 			smr_tre_drop_contact(draft);
 		}
 		err = smr_tre_keep(tre);

@@ -64,7 +64,6 @@ static enum smr_err bind_contact(struct smr_tre *tre, struct smr_tre_durable *dr
 	SMR_TRY(smr_tre_contact_state(tre, state));
 	if (!smr_equal_ct(state, draft->contact_state, sizeof(state))) {
 		smr_tre_drop_contact(draft);
-		SMR_WIPE(draft->pending);
 		memcpy(draft->contact_state, state, sizeof(state));
 	}
 	return SMR_OK;
@@ -150,7 +149,6 @@ static bool is_our_fault(enum smr_err err)
 static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, const struct smr_m2 *m2,
 			   const uint8_t *rk, struct smr_tre_outcome *outcome)
 {
-	memset(&draft->pending, 0, sizeof(draft->pending));
 	smr_tre_drop_contact(draft);
 	memcpy(draft->contact.rk, rk, SMR_RK_LEN);
 	memcpy(draft->contact.ticket, m2->ticket.ptr, m2->ticket.len);
@@ -191,7 +189,6 @@ static enum smr_err confess(struct smr_tre *tre)
 {
 	struct smr_tre_durable *draft = smr_tre_draft(tre);
 
-	memset(&draft->pending, 0, sizeof(draft->pending));
 	smr_tre_drop_contact(draft);
 	draft->tamper |= SMR_TAMPER_TPM_STATE;
 	return smr_tre_keep(tre);

@@ -180,6 +180,7 @@ void smr_tre_take_beacon(struct smr_tre_durable *draft, const struct smr_beacon 
 struct smr_tre_mcim *smr_tre_live_mcim(struct smr_tre_durable *state);
 
 /* checkin.c */
+/** Neither ticket, nor spare one, nor a check-in under way any more: the next contact is a flight. */
 void smr_tre_drop_contact(struct smr_tre_durable *draft);
 void smr_tre_fill_outcome(const struct smr_tre_durable *state, struct smr_tre_outcome *outcome);
 

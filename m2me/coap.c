@@ -213,12 +213,19 @@ static enum smr_err open_session(struct smr_coap_client *client)
 		return SMR_E_IO;
 	}
 	coap_session_set_app_data(client->session, client);
-	coap_session_set_ack_timeout(client->session, (coap_fixed_point_t){(uint16_t)s->ack_timeout_s, 0});
-	coap_session_set_max_retransmit(client->session, (uint16_t)s->max_retransmit);
 	return SMR_OK;
 }
 
 /* ---- sending ---- */
+
+/* libcoap ignores a number of 0 and keeps what it had: where it must not retransmit, its first time-out never comes. */
+static void allow_retransmissions(const struct smr_coap_client *client, uint64_t times)
+{
+	uint64_t timeout_s = times == 0 ? UINT16_MAX : client->settings.ack_timeout_s;
+
+	coap_session_set_ack_timeout(client->session, (coap_fixed_point_t){(uint16_t)timeout_s, 0});
+	coap_session_set_max_retransmit(client->session, (uint16_t)times);
+}
 
 static bool fill(const struct smr_coap_client *client, coap_pdu_t *pdu)
 {
@@ -255,7 +262,7 @@ static enum smr_err send_first(struct smr_coap_client *client)
 	client->first_ms = smr_clock_ms();
 	client->first_count = traffic.datagrams_up;
 	client->mid = coap_new_message_id(client->session);
-	coap_session_set_max_retransmit(client->session, (uint16_t)client->settings.max_retransmit);
+	allow_retransmissions(client, client->settings.max_retransmit);
 	return send_request(client);
 }
 
@@ -288,7 +295,7 @@ static enum smr_err take_over(struct smr_coap_client *client)
 	}
 	client->mid = coap_new_message_id(client->session);
 	/* One is sent here, libcoap has the rest of what is allowed. */
-	coap_session_set_max_retransmit(client->session, (uint16_t)(client->settings.max_retransmit - times));
+	allow_retransmissions(client, client->settings.max_retransmit - times);
 	return send_request(client);
 }
 

@@ -146,6 +146,7 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 	const uint8_t *supplier = NULL;
 	enum smr_err err = verify(item, steps, &supplier);
 
+	item->sealed_len = 0; /* the row had moved: what was sealed for it says something else */
 	/* No answer before the signature has verified: no oracle, and no work for whoever just guesses. */
 	if (err == SMR_E_SIGNATURE)
 		SMR_COUNT_UP(steps->metrics, dropped_signature, 1);
@@ -249,16 +250,37 @@ static void count(const struct smr_item *item, const struct smr_steps *steps)
 	SMR_COUNT_UP(steps->metrics, resends_answered, item->verdict.counted ? 0 : 1);
 }
 
-void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed)
+/* An address that has to prove itself first gets no answer of this kind: it is left to smr_flight_answer. */
+void smr_flight_prepare(struct smr_item *item, const struct smr_steps *steps)
 {
-	struct smr_shipment_id shipment = {{0}};
 	struct smr_space room;
-	struct smr_coap_answer answer = {.code = SMR_COAP_CHANGED};
-	enum smr_err err;
+
+	item->sealed_len = seal(item, steps, &room) == SMR_OK ? room.len : 0;
+}
+
+/** The answer's payload: as it was prepared, if it still says what it has to. */
+static enum smr_err payload_of(struct smr_item *item, const struct smr_steps *steps, bool store_failed,
+			       struct smr_bytes *out)
+{
+	struct smr_space room;
 
 	if (store_failed)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};
-	err = seal(item, steps, &room);
+	else if (item->sealed_len > 0) {
+		*out = smr_bytes_of(smr_item_room(item).ptr, item->sealed_len);
+		return SMR_OK;
+	}
+	SMR_TRY(seal(item, steps, &room));
+	*out = smr_bytes_of(room.ptr, room.len);
+	return SMR_OK;
+}
+
+void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed)
+{
+	struct smr_shipment_id shipment = {{0}};
+	struct smr_coap_answer answer = {.code = SMR_COAP_CHANGED};
+	enum smr_err err = payload_of(item, steps, store_failed, &answer.payload);
+
 	if (err == SMR_E_NO_ROOM && !item->proved) {
 		/* Whatever was committed stays: the same M1 again is answered from the row as it is. */
 		smr_item_challenge(item, steps);
@@ -271,7 +293,6 @@ void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, boo
 	count(item, steps);
 	if (item->device != NULL && item->device->err == SMR_OK && item->device->has_shipment)
 		shipment = item->device->shipment;
-	answer.payload = smr_bytes_of(room.ptr, room.len);
 	smr_item_finish(item, steps, &answer);
 	smr_admission_answered(steps->admission, item, steps, &shipment);
 }

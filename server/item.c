@@ -22,6 +22,7 @@ void smr_item_wipe(struct smr_item *item)
 	item->tries = 0;
 	item->device = NULL;
 	item->change = NULL;
+	item->sealed_len = 0;
 }
 
 struct smr_space smr_item_room(struct smr_item *item)
@@ -124,6 +125,12 @@ void smr_item_judge(struct smr_item *item, const struct smr_steps *steps)
 		smr_flight_judge(item, steps);
 	else
 		smr_checkin_judge(item, steps);
+}
+
+void smr_item_prepare(struct smr_item *item, const struct smr_steps *steps)
+{
+	if (item->coap.path == SMR_COAP_FLIGHT)
+		smr_flight_prepare(item, steps);
 }
 
 void smr_item_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed)

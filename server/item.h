@@ -5,6 +5,7 @@
  * next; batching, the store and the network are the worker's (worker.c).
  *
  *     read ─► open ─► look up (batch) ─► judge ─► commit (batch, committer) ─► answer ─► send (batch)
+ *                                               └► prepare: seal the answer meanwhile
  */
 #ifndef SMR_SERVER_ITEM_H
 #define SMR_SERVER_ITEM_H
@@ -55,6 +56,7 @@ struct smr_item {
 	struct smr_store_device *device;
 	struct smr_store_change *change;
 	struct smr_verdict verdict;
+	size_t sealed_len; /* flight: of an answer that stands in its room already (smr_item_prepare); 0: none does */
 };
 
 struct smr_admission;
@@ -90,12 +92,16 @@ void smr_item_read(struct smr_item *item, const struct smr_steps *steps);
 void smr_item_open(struct smr_item *item, const struct smr_steps *steps);
 /** With the row in item->device. May fill item->change. */
 void smr_item_judge(struct smr_item *item, const struct smr_steps *steps);
-/** Seal the answer. @p store_failed  the change could not be made durable. */
+/** While the change of a COMMIT item is being made durable: do the work of the answer that follows if it will be. Nothing leaves, and nothing that the
+ * committer reads is touched. */
+void smr_item_prepare(struct smr_item *item, const struct smr_steps *steps);
+/** Seal the answer, unless it was prepared. @p store_failed  the change could not be made durable. */
 void smr_item_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed);
 
 /* flight.c */
 void smr_flight_open(struct smr_item *item, const struct smr_steps *steps);
 void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps);
+void smr_flight_prepare(struct smr_item *item, const struct smr_steps *steps);
 void smr_flight_answer(struct smr_item *item, const struct smr_steps *steps, bool store_failed);
 /* checkin.c */
 void smr_checkin_open(struct smr_item *item, const struct smr_steps *steps);

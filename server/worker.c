@@ -251,6 +251,15 @@ static void release(struct smr_worker *w, struct batch *b)
 	b->held = 0;
 }
 
+/** The job comes back to this thread alone, so none of these is answered meanwhile. */
+static void prepare_answers(struct smr_worker *w, struct batch *b, size_t changes)
+{
+	struct smr_steps steps = steps_of(w, b);
+
+	for (size_t i = 0; i < changes; i++)
+		smr_item_prepare(b->change_item[i], &steps);
+}
+
 /** From LOOKUP on; also the way back for items whose row had moved. */
 static void advance(struct smr_worker *w, struct batch *b)
 {
@@ -267,6 +276,7 @@ static void advance(struct smr_worker *w, struct batch *b)
 	b->held = changes;
 	b->job = (struct smr_commit_job){.inbox = w->inbox, .changes = b->changes, .count = changes};
 	smr_committer_submit(w->server->committer, &b->job);
+	prepare_answers(w, b, changes);
 }
 
 /** While one is opened the store may fetch the row of those before. */

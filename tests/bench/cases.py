@@ -42,7 +42,7 @@ class Size:
     load_s: float = 2
     tail_s: float = 6         # of one round at 70 % of the peak, for the percentiles
     tails: int = 5
-    tail_count: int = 4_000   # devices of the closed loop before each
+    tail_count: int = 12_000  # devices of the closed loop before each: some seconds, because the machine is faster and slower in turns
     quiet_s: float = 20       # how long at most a round waits for the machine
     sync_s: float = 2
     overload_s: float = 4

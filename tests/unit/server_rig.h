@@ -212,6 +212,24 @@ static inline void world_echo(const struct world *w, uint8_t echo[SMR_ECHO_LEN])
 	memcpy(echo, item->out + 8, SMR_ECHO_LEN);
 }
 
+/** What opened: look its row up and judge it. */
+static inline void world_judge(struct world *w, void (*between)(struct world *w))
+{
+	struct smr_item *item = &w->item;
+
+	w->looked_up = true;
+	memset(&w->device, 0x77, sizeof(w->device));
+	w->device.eid = *smr_item_eid(item);
+	w->device.want_package = item->coap.path == SMR_COAP_FLIGHT;
+	w->device.want_commands = item->coap.path == SMR_COAP_CHECKIN;
+	assert_int_equal(smr_store_lookup(w->store->store, &w->device, 1), SMR_OK);
+	item->device = &w->device;
+	item->change = &w->change;
+	if (between != NULL)
+		between(w);
+	smr_item_judge(item, &w->steps);
+}
+
 /** As a worker does it. @p failing  the store refuses to commit. True: there is an answer. */
 static inline bool world_drive_with(struct world *w, bool failing, void (*between)(struct world *w))
 {
@@ -220,20 +238,10 @@ static inline bool world_drive_with(struct world *w, bool failing, void (*betwee
 	w->looked_up = w->committed = false;
 	smr_item_read(item, &w->steps);
 	smr_item_open(item, &w->steps);
-	if (item->stage == SMR_STAGE_LOOKUP) {
-		w->looked_up = true;
-		memset(&w->device, 0x77, sizeof(w->device));
-		w->device.eid = *smr_item_eid(item);
-		w->device.want_package = item->coap.path == SMR_COAP_FLIGHT;
-		w->device.want_commands = item->coap.path == SMR_COAP_CHECKIN;
-		assert_int_equal(smr_store_lookup(w->store->store, &w->device, 1), SMR_OK);
-		item->device = &w->device;
-		item->change = &w->change;
-		if (between != NULL)
-			between(w);
-		smr_item_judge(item, &w->steps);
-	}
+	if (item->stage == SMR_STAGE_LOOKUP)
+		world_judge(w, between);
 	if (item->stage == SMR_STAGE_COMMIT) {
+		smr_item_prepare(item, &w->steps);
 		if (!failing) {
 			assert_int_equal(smr_store_commit(w->store->store, &w->change, 1), SMR_OK);
 			assert_int_equal(w->change.err, SMR_OK);

@@ -332,6 +332,40 @@ static void test_flight_of_a_known_device_without_a_package_is_refused(void **st
 	end(w);
 }
 
+/* The answer is sealed while the change goes to the disk; what it says holds only if the change is made. */
+static void test_answer_sealed_for_a_row_that_moved_is_never_sent(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL);
+	uint8_t sealed[SMR_DATAGRAM_MAX];
+	struct smr_bytes answer;
+
+	device_m1(&device, scene, SCENE_Q_NUMBER, &scene->d.own, SMR_NONE);
+	world_post(w, 'f', view(device.m1));
+	smr_item_read(&w->item, &w->steps);
+	smr_item_open(&w->item, &w->steps);
+	world_judge(w, NULL);
+	assert_int_equal(w->item.stage, SMR_STAGE_COMMIT);
+	smr_item_prepare(&w->item, &w->steps);
+	assert_int_equal(w->item.stage, SMR_STAGE_COMMIT);
+	assert_true(w->item.sealed_len > 0);
+	memcpy(sealed, smr_item_room(&w->item).ptr, w->item.sealed_len);
+	assert_true(device_m2(&device, smr_bytes_of(sealed, w->item.sealed_len))->has_package);
+
+	assert_int_equal(smr_store_revoke(w->store->store, &scene->evidence.eid, true), SMR_OK);
+	assert_int_equal(smr_store_commit(w->store->store, &w->change, 1), SMR_OK);
+	assert_int_equal(w->change.err, SMR_E_BUSY);
+	world_judge(w, NULL);
+	assert_int_equal(w->item.stage, SMR_STAGE_COMMIT); /* that it was refused */
+	assert_int_equal(smr_store_commit(w->store->store, &w->change, 1), SMR_OK);
+	assert_int_equal(w->change.err, SMR_OK);
+	smr_item_answer(&w->item, &w->steps, false);
+	answer = world_payload(w, SMR_COAP_CHANGED);
+	assert_int_equal(device_m2(&device, answer)->refusal, SMR_REFUSAL_REVOKED);
+	assert_int_equal(w->metrics.packages_sent, 0);
+	world_assert_wiped(w);
+	end(w);
+}
+
 static void test_flight_store_failure_is_an_encrypted_refusal(void **state)
 {
 	struct world *w = begin(state, WORLD_ALL);
@@ -484,13 +518,7 @@ static bool key_is_sent(struct world *w, size_t token_len, size_t in_len)
 	world_post(w, 'f', view(device.m1));
 	smr_item_read(&w->item, &w->steps);
 	smr_item_open(&w->item, &w->steps);
-	assert_int_equal(w->item.stage, SMR_STAGE_LOOKUP);
-	w->device.eid = scene->evidence.eid;
-	w->device.want_package = true;
-	assert_int_equal(smr_store_lookup(w->store->store, &w->device, 1), SMR_OK);
-	w->item.device = &w->device;
-	w->item.change = &w->change;
-	smr_item_judge(&w->item, &w->steps);
+	world_judge(w, NULL);
 	assert_int_equal(w->item.stage, SMR_STAGE_ANSWER);
 	w->item.coap.token_len = token_len;
 	w->item.in_len = in_len;
@@ -534,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_flight_with_the_certificate_of_before_a_new_enrolment_is_silence),
 		cmocka_unit_test(test_flight_refusals_are_encrypted_and_commit_the_counter),
 		cmocka_unit_test(test_flight_of_a_known_device_without_a_package_is_refused),
+		cmocka_unit_test(test_answer_sealed_for_a_row_that_moved_is_never_sent),
 		cmocka_unit_test(test_flight_store_failure_is_an_encrypted_refusal),
 		cmocka_unit_test(test_flight_truncated_anywhere_is_silence),
 		cmocka_unit_test(test_flight_flipped_bit_is_silence_or_a_hint),

@@ -24,6 +24,7 @@ struct smr_tpm {
 #define SMR_TPM_HANDLE_T 0x81005301u
 #define SMR_TPM_HANDLE_D 0x81015301u
 #define SMR_TPM_INDEX_COUNTER 0x01805301u
+#define SMR_TPM_INDEX_HISTORY 0x01805302u
 #define SMR_TPM_INDEX_VERSION 0x01405301u
 
 /** What the two keys that others are wrapped under have in common, the owner's and the vendor's: P-256, with AES-128-CFB for what they protect. */
@@ -56,6 +57,15 @@ void smr_tpm_flush(struct smr_tpm *tpm, ESYS_TR *object);
 enum smr_err smr_tpm_find(struct smr_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *object) SMR_MUST_USE;
 /** Close what smr_tpm_find opened; it stays in the TPM. */
 void smr_tpm_forget(struct smr_tpm *tpm, ESYS_TR *object);
+/** An index that opens to @p auth, SMR_TPM_AUTH_LEN octets, ready for use; SMR_E_TPM_CLEARED: there is none. Release with smr_tpm_forget. */
+enum smr_err smr_tpm_index_take(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
+				ESYS_TR *index) SMR_MUST_USE;
+/** One of the owner's hierarchy, of @p size octets, that is read and written with @p auth alone. SMR_E_EXISTS: there is one, whoever's. */
+enum smr_err smr_tpm_index_define(struct smr_tpm *tpm, TPM2_HANDLE handle, TPM2_NT type, uint16_t size,
+				  const uint8_t *auth) SMR_MUST_USE;
+/** SMR_E_TPM_CLEARED: there is none, or it does not open to @p auth; SMR_E_NOT_FOUND: it was never written. */
+enum smr_err smr_tpm_index_read(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
+				uint8_t *out, uint16_t size) SMR_MUST_USE;
 /** An authorisation value of SMR_TPM_AUTH_LEN octets in the library's form; wipe it. */
 TPM2B_AUTH smr_tpm_auth(const uint8_t *auth);
 /** The selection of PCRs in the SHA-256 bank. */

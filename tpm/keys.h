@@ -71,6 +71,26 @@ enum smr_err smr_tpm_counter_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TP
 /** One up, durable on return. SMR_E_TPM_CLEARED. */
 enum smr_err smr_tpm_counter_advance(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN]) SMR_MUST_USE;
 
+/* ---- history ---- */
+
+/**
+ * Make the history: one index that is extended, never set, and that opens to @p auth alone. Only who knows all that it was extended by since
+ * can bring another TPM, or an earlier state of this one, to its value. One that is there, with this very @p auth, stays as it is.
+ * @param first  the TPM serves no TRE yet: one of another value is what an earlier TRE left, and is replaced.
+ * @return SMR_E_TPM_CLEARED: it is another's; SMR_E_TPM_FULL.
+ */
+enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
+				    bool first) SMR_MUST_USE;
+/** SMR_E_NOT_FOUND: it was never extended, which counts as 32 zeros; SMR_E_TPM_CLEARED. */
+enum smr_err smr_tpm_history_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
+				  uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
+/** Durable on return. SMR_E_TPM_CLEARED. */
+enum smr_err smr_tpm_history_extend(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
+				    const uint8_t by[SMR_HASH_LEN]) SMR_MUST_USE;
+/** What it will be once it is extended. */
+enum smr_err smr_tpm_history_after(const uint8_t now[SMR_HASH_LEN], const uint8_t by[SMR_HASH_LEN],
+				   uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
+
 /* ---- sealing ---- */
 
 #define SMR_TPM_SECRET_MAX 64u

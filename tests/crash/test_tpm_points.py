@@ -130,7 +130,7 @@ class EveryPoint(unittest.TestCase):
         places = of_boot(first, FIRST, lambda step: step in STEPS or step[0] in ("enrol_once", "prepare_next"))
         places += of_boot(first, SECOND, lambda step: step[0] == "start")
         names = {name for _, (name, _) in places}
-        self.assertLessEqual({"after-define counter", "before-count counter", "after-vacate key", "after-make key", "after-rename storage.first",
+        self.assertLessEqual({"after-define counter", "before-count counter", "after-define history", "before-extend history", "after-extend history", "after-vacate key", "after-make key", "after-rename storage.first",
                               "before-rename storage.sealed", "after-remove storage.first", "after-rename storage.next"}, names)
         self.assertIn((SECOND, ("after-rename storage.sealed", 1)), places)
         known = {name for passed in first.passed for name in passed}
@@ -143,15 +143,20 @@ class EveryPoint(unittest.TestCase):
 
 
 class Bites(unittest.TestCase):
-    def broken(self, boot, name, file, old, new):
+    def broken(self, boot, name, file, old, new, time=1):
         program = mutants.make(BUILD, mutants.Mutant("crash-tpm-" + name.replace(" ", "-"), "", ("fault-samara-tre",), ((file, old, new),)))
         with self.assertRaises(Broken) as caught:
-            one_life((boot, (name, 1)), program["fault-samara-tre"])
+            one_life((boot, (name, time)), program["fault-samara-tre"])
         return str(caught.exception)
 
     def test_counter_that_is_made_before_its_secret_is_written_is_seen(self):
         self.assertIn("refuses its own state: 0x208", self.broken(FIRST, "after-define counter", "tre/linux/vault.c",
                                                                    "return seal_here(vault, content, vault->first);", "return SMR_OK;"))
+
+    def test_history_that_goes_on_before_the_record_is_written_is_seen(self):
+        self.assertIn("refuses its own state: 0x307", self.broken(FIRST, "after-extend history", "tre/linux/tpm_port.c",
+                                                                   "SMR_TRY(smr_tre_history_bind(&port->history, record, &file));",
+                                                                   "SMR_TRY(smr_tre_history_bind(&port->history, record, &file));\n\tSMR_TRY(smr_tre_history_follow(&port->history));", time=2))
 
     def test_former_seal_that_is_gone_before_the_next_is_in_its_place_is_seen(self):
         self.assertIn("refuses its own state: 0x30f", self.broken(SECOND, "after-remove storage.sealed", "tre/linux/vault.c",

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from lives import FLIGHT_START, OK, STATE  # noqa: E402
+from lives import FLIGHT_START, OK, ROLLBACK, STATE  # noqa: E402
 import wire  # noqa: E402
 from tpm_lives import BOOT_LOG, TpmLives  # noqa: E402
 from world import wait_until  # noqa: E402
@@ -153,9 +153,9 @@ class Copied(unittest.TestCase):
         with open(path, "rb") as f:
             return int.from_bytes(f.read(8), "big")
 
-    def test_copy_with_the_newest_record_of_the_original_is_not_served_without_a_flight(self):
-        """Both TPMs count alike, storage key and resets are the same: the copy asks in vain until its counter is that of the original's newest record, and
-        is started with that one."""
+    def test_copy_with_the_newest_record_of_the_original_is_refused_by_its_tre(self):
+        """Both TPMs count alike, storage key and resets are the same. The copy asks in vain until its counter is that of the original's newest record; then
+        its clock is put forward, and it is started with that record: all that a row knows of the original it would have."""
         self.device.on()
         self.goes_on(self.device)
         self.device.off()
@@ -170,13 +170,24 @@ class Copied(unittest.TestCase):
         while self.stamp(record) < self.stamp(newest):
             self.assertEqual(other.ask(FLIGHT_START, False)[0], OK)
         other.off()
-        with open(newest, "rb") as taken, open(record, "r+b") as f:
+        own = self.newest_record_of(other)
+        self.put_record(other, newest)
+        other.on()
+        self.assertEqual(other.ask(STATE)[1], ROLLBACK)
+        self.assertEqual(other.ask(FLIGHT_START, False)[0], ROLLBACK)
+        self.assertEqual(self.check_in(self.device), "accepted")
+        self.goes_on(self.device)
+        self.put_record(other, own)  # and its own life is the one that the row knows as older
+        other.on()
+        self.for_ever(other)
+        self.goes_on(self.device)
+
+    @staticmethod
+    def put_record(machine, path):
+        machine.off()
+        with open(path, "rb") as taken, open(os.path.join(machine.tre_dir, "record"), "r+b") as f:
             f.write(taken.read())
             f.truncate()
-        other.on()
-        self.assertEqual(other.ask(STATE)[1], OK)  # nothing in its TPM tells it from its own
-        self.assertEqual(self.check_in(other), "flight-needed")
-        self.assertEqual(self.check_in(self.device), "accepted")
 
     def test_open_limit_restored_from_an_image_of_the_same_term(self):
         """What docs/decisions/0025-terms.md does not see: since the image was made, while it ran, the device has made unchanged check-ins alone. They leave

@@ -170,7 +170,10 @@ class Owner(Case):
         self.tre.tpm, indices = self.tpm, self.tpm.fill_up()
         self.assertNotEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 0)
         self.assertIn("tpm2_nvundefine", self.said())
-        self.tpm.make_room(indices[-1])
+        self.tpm.make_room(indices[-1])  # enough for the counter, not for the history
+        self.assertNotEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 0)
+        self.assertIn("tpm2_nvundefine", self.said())
+        self.tpm.make_room(indices[0])
         self.tre.start()
         self.tre.enrol()
         self.tre.kill()

@@ -132,6 +132,17 @@ static void assert_explained(enum smr_err health, const char *part)
 	assert_non_null(strstr(words, part));
 }
 
+/* As its owner may. */
+static void remove_index(struct smr_tpm *tpm, TPM2_HANDLE handle)
+{
+	ESYS_TR index = ESYS_TR_NONE;
+
+	assert_int_equal(smr_tpm_find(tpm, handle, &index), SMR_OK);
+	assert_int_equal(
+		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+		TSS2_RC_SUCCESS);
+}
+
 /* ---- keys in the TPM ---- */
 
 /* What d signs, quotes or certifies t over. */
@@ -304,6 +315,114 @@ static void test_counter_that_went_on_alone_is_a_rollback(void **state)
 	assert_int_equal(restart(), SMR_E_ROLLBACK);
 }
 
+/* ---- history ---- */
+
+/* What only a copied TPM can bring about: it counts as the other one, and has lived another life. */
+static void test_record_of_another_life_of_the_same_length_is_a_rollback(void **state)
+{
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	stop();
+	swtpm_stop(&swtpm);
+	copy("tpm/tpm2-00.permall", "saved-tpm");
+	save("");
+	swtpm_start(&swtpm, "tpm");
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	begin_well(&identity);
+	stop();
+	save("-original");
+	swtpm_stop(&swtpm);
+	copy("tpm/tpm2-00.permall", "saved-tpm-original");
+	copy("saved-tpm", "tpm/tpm2-00.permall");
+	restore("");
+	swtpm_start(&swtpm, "tpm");
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	begin_well(&identity);
+	stop();
+	save("-copy");
+	restore("-original");
+	assert_int_equal(start(), SMR_E_ROLLBACK);
+	stop();
+	restore("-copy");
+	assert_int_equal(start(), SMR_OK);
+	stop();
+	swtpm_stop(&swtpm);
+	copy("saved-tpm-original", "tpm/tpm2-00.permall");
+	swtpm_start(&swtpm, "tpm");
+	assert_int_equal(start(), SMR_E_ROLLBACK);
+	stop();
+	restore("-original");
+	assert_int_equal(start(), SMR_OK);
+}
+
+/* The owner may remove the index, and make one of his own there: he lacks its value, and what it opens to. */
+static void test_history_that_the_owner_removed_or_replaced_is_refused(void **state)
+{
+	static const uint8_t others[SMR_TPM_AUTH_LEN] = {1};
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	begin_well(&identity);
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
+	assert_int_equal(smr_tpm_history_create(tpm_port.tpm, others, false), SMR_OK);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+}
+
+static size_t without_tail(uint8_t content[8192])
+{
+	return scratch_get(DIR_NAME "/record", content, 8192) - SMR_TRE_HISTORY_TAIL;
+}
+
+/* As if the history had never begun: the newest record without what binds it. */
+static void test_record_that_lost_its_tail_is_refused(void **state)
+{
+	uint8_t content[8192];
+	struct smr_tre_identity identity;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	begin_well(&identity);
+	scratch_put(DIR_NAME "/record", content, without_tail(content));
+	assert_int_equal(restart(), SMR_E_TAMPERED);
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
+	assert_int_equal(restart(), SMR_E_TAMPERED);
+}
+
+/* A device of the time before: its record stands alone, under the former key, and the TPM has no history. */
+static void test_record_of_before_is_taken_and_the_next_one_is_bound(void **state)
+{
+	uint8_t content[8192];
+	struct smr_tre_identity identity;
+	struct smr_tre_state found;
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	memcpy(tpm_port.secrets.key, tpm_port.secrets.unbound_key, sizeof(tpm_port.secrets.key));
+	begin_well(&identity);
+	scratch_put(DIR_NAME "/record", content, without_tail(content));
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
+	assert_int_equal(restart(), SMR_OK);
+	assert_true(tre->now.has_keys);
+	assert_int_equal(restart(), SMR_OK); /* nothing was written yet */
+	save("-before");
+	begin_well(&identity);
+	assert_int_equal(restart(), SMR_OK);
+	smr_tre_state(tre, &found);
+	assert_int_equal(found.health, SMR_OK);
+	restore("-before");
+	assert_int_equal(restart(), SMR_E_TAMPERED); /* from here on there is a history */
+}
+
 /* ---- measured state ---- */
 
 static void test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone(void **state)
@@ -394,16 +513,6 @@ static void test_keys_that_are_gone_before_enrolment_are_made_anew(void **state)
 	assert_true(tre->now.has_keys);
 }
 
-static void remove_counter(struct smr_tpm *tpm)
-{
-	ESYS_TR index = ESYS_TR_NONE;
-
-	assert_int_equal(smr_tpm_find(tpm, SMR_TPM_INDEX_COUNTER, &index), SMR_OK);
-	assert_int_equal(
-		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
-		TSS2_RC_SUCCESS);
-}
-
 static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state)
 {
 	struct smr_tre_identity identity;
@@ -415,7 +524,7 @@ static void test_counter_or_keys_that_the_owner_removed_are_refused(void **state
 	assert_int_equal(smr_tre_keep(tre), SMR_OK);
 	remove_t();
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-	remove_counter(tpm_port.tpm);
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_COUNTER);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 }
 
@@ -474,12 +583,9 @@ static void fill_up(void)
 static void make_room(void)
 {
 	struct smr_tpm *tpm = swtpm_open(&swtpm);
-	ESYS_TR index = ESYS_TR_NONE;
 
-	assert_int_equal(smr_tpm_find(tpm, OTHERS_INDEX, &index), SMR_OK);
-	assert_int_equal(
-		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
-		TSS2_RC_SUCCESS);
+	for (TPM2_HANDLE i = OTHERS_INDEX; i < OTHERS_INDEX + 3; i++)
+		remove_index(tpm, i);
 	smr_tpm_close(tpm);
 }
 
@@ -687,7 +793,7 @@ static void test_removed_counter_is_told_as_such_also_where_other_software_runs(
 	assert_int_equal(start(), SMR_OK);
 	begin_well(&identity);
 	assert_int_equal(prepare(1), SMR_OK);
-	remove_counter(tpm_port.tpm);
+	remove_index(tpm_port.tpm, SMR_TPM_INDEX_COUNTER);
 	stop();
 	boot(to_come, 1); /* not what was prepared */
 	assert_int_equal(start(), SMR_E_TPM_CLEARED);
@@ -819,6 +925,10 @@ int main(void)
 		tpm_test(test_removed_record_is_a_rollback),
 		tpm_test(test_record_ahead_by_one_is_completed_and_by_two_refused),
 		tpm_test(test_counter_that_went_on_alone_is_a_rollback),
+		tpm_test(test_record_of_another_life_of_the_same_length_is_a_rollback),
+		tpm_test(test_history_that_the_owner_removed_or_replaced_is_refused),
+		tpm_test(test_record_that_lost_its_tail_is_refused),
+		tpm_test(test_record_of_before_is_taken_and_the_next_one_is_bound),
 		tpm_test(test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone),
 		tpm_test(test_registers_that_do_not_count_do_not_matter),
 		tpm_test(test_directory_with_another_tpm_is_refused_as_such),

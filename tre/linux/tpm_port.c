@@ -32,7 +32,8 @@ static enum smr_err advance_counter(void *context, uint64_t to)
 		return SMR_OK; /* uncovered: the engine asks for one more than the counter has */
 	if (to != now + 1)
 		return SMR_E_INVALID;
-	return smr_tpm_counter_advance(port->tpm, port->secrets.counter_auth);
+	SMR_TRY(smr_tpm_counter_advance(port->tpm, port->secrets.counter_auth));
+	return smr_tre_history_follow(&port->history);
 }
 
 /* ---- measurement and keys ---- */
@@ -121,23 +122,40 @@ static enum smr_err give_term(void *context, uint8_t out[SMR_TRE_TERM_LEN])
 
 /* ---- storage ---- */
 
-static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN])
-{
-	const struct smr_tre_tpm *port = context;
-
-	SMR_TRY(port->health);
-	memcpy(key, port->secrets.key, SMR_AEAD_KEY_LEN);
-	return SMR_OK;
-}
-
 static enum smr_err store_record(void *context, struct smr_bytes record)
 {
-	return smr_tre_place_store(&((const struct smr_tre_tpm *)context)->place, record);
+	struct smr_tre_tpm *port = context;
+	struct smr_space file = {port->file, sizeof(port->file)};
+
+	SMR_TRY(port->health);
+	SMR_TRY(smr_tre_history_bind(&port->history, record, &file));
+	return smr_tre_place_store(&port->place, smr_bytes_of(file.ptr, file.len));
 }
 
 static enum smr_err load_record(void *context, struct smr_space *record)
 {
-	return smr_tre_place_load(&((const struct smr_tre_tpm *)context)->place, record);
+	struct smr_tre_tpm *port = context;
+	struct smr_space file = {port->file, sizeof(port->file)};
+
+	SMR_TRY(port->health);
+	SMR_TRY(smr_tre_place_load(&port->place, &file));
+	SMR_TRY(smr_tre_history_take(&port->history, &file));
+	if (file.len > record->len)
+		return SMR_E_TAMPERED; /* uncovered: a file of before that is longer than any record */
+	memcpy(record->ptr, file.ptr, file.len);
+	record->len = file.len;
+	return SMR_OK;
+}
+
+/** For what was just loaded, or for what is to be stored: the engine asks in that order. */
+static enum smr_err give_storage_key(void *context, uint8_t key[SMR_AEAD_KEY_LEN])
+{
+	struct smr_tre_tpm *port = context;
+
+	SMR_TRY(port->health);
+	memcpy(key, port->history.unbound ? port->secrets.unbound_key : port->secrets.key, SMR_AEAD_KEY_LEN);
+	port->history.unbound = false;
+	return SMR_OK;
 }
 
 static enum smr_err read_tamper(void *context, uint32_t *events)
@@ -197,6 +215,9 @@ static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const ch
 		err = smr_tre_vault_open(&port->vault, port->tpm, port->pcrs, dir);
 	if (err == SMR_OK)
 		err = smr_tre_vault_take(&port->vault, !smr_fs_exists(port->place.record_path), &port->secrets);
+	if (err == SMR_OK)
+		err = smr_tpm_history_create(port->tpm, port->secrets.history_auth, false);
+	port->history = smr_tre_history_of(port->tpm, &port->secrets);
 	if (err == SMR_OK || is_health(err)) {
 		port->health = err;
 		return SMR_OK;
@@ -239,7 +260,8 @@ void smr_tre_tpm_explain(enum smr_err health, const char *dir, char *words, size
 	switch (health) {
 	case SMR_E_ROLLBACK:
 		(void)snprintf(words, room,
-			       "%s holds an older record than the TPM's counter says: put the newest record back; when "
+			       "%s holds an older record than the TPM's counter says, or one of another life of a "
+			       "copied TPM: put the newest record back; when "
 			       "it is lost, move the directory away, " ENROL_ANEW,
 			       dir);
 		break;

@@ -11,6 +11,7 @@
 #define SMR_TRE_LINUX_TPM_PORT_H
 
 #include "tpm/endorsement.h"
+#include "tre/linux/history.h"
 #include "tre/linux/place.h"
 #include "tre/linux/vault.h"
 
@@ -24,6 +25,8 @@ struct smr_tre_tpm {
 	uint32_t pcrs;
 	enum smr_err health; /* why there are no secrets */
 	struct smr_tre_secrets secrets;
+	struct smr_tre_history history;
+	uint8_t file[SMR_TRE_HISTORY_FILE_MAX];
 	uint8_t measurement[SMR_HASH_LEN]; /* given out last */
 	uint8_t start[SMR_HASH_LEN];	   /* smr_tpm_start_id */
 };

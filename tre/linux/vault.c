@@ -45,14 +45,20 @@ static enum smr_err seal_here(const struct smr_tre_vault *vault, const uint8_t c
 	return seal(vault, content, digest, path);
 }
 
-/** The counter's authorisation does not depend on where it starts, all else does. */
+/** What opens the TPM's indices does not depend on where the counter starts, all else does. */
 static enum smr_err derive(const uint8_t content[CONTENT_LEN], struct smr_tre_secrets *out)
 {
 	const struct smr_bytes secret = {content, SECRET_LEN};
 	const struct smr_bytes base = {content + SECRET_LEN, CONTENT_LEN - SECRET_LEN};
 
 	out->base = smr_get_be64(base.ptr);
-	SMR_TRY(smr_kdf(secret, "tre-storage", &base, 1, (struct smr_space){out->key, sizeof(out->key)}));
+	SMR_TRY(smr_kdf(secret, "tre-bound", &base, 1, (struct smr_space){out->key, sizeof(out->key)}));
+	SMR_TRY(smr_kdf(secret, "tre-storage", &base, 1,
+			(struct smr_space){out->unbound_key, sizeof(out->unbound_key)}));
+	SMR_TRY(smr_kdf(secret, "tre-history", NULL, 0,
+			(struct smr_space){out->history_auth, sizeof(out->history_auth)}));
+	SMR_TRY(smr_kdf(secret, "tre-history-mac", &base, 1,
+			(struct smr_space){out->history_key, sizeof(out->history_key)}));
 	SMR_TRY(smr_kdf(secret, "tre-keys", &base, 1, (struct smr_space){out->key_auth, sizeof(out->key_auth)}));
 	return smr_kdf(secret, "tre-counter", NULL, 0,
 		       (struct smr_space){out->counter_auth, sizeof(out->counter_auth)});
@@ -94,6 +100,7 @@ static enum smr_err start_first(const struct smr_tre_vault *vault, uint8_t conte
 	SMR_TRY(derive(content, out));
 	SMR_TRY(smr_tpm_counter_create(vault->tpm, out->counter_auth, &base));
 	smr_put_be64(content + SECRET_LEN, base);
+	SMR_TRY(smr_tpm_history_create(vault->tpm, out->history_auth, true));
 	SMR_TRY(seal_here(vault, content, vault->sealed));
 	return smr_fs_remove(vault->first);
 }

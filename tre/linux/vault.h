@@ -10,7 +10,7 @@
  *     storage.first    the secret of a first start that is not finished: the counter is not there yet, or not known to have started
  *
  * Whatever the moment of a power cut: the secret opens in the former state or in that to come, and a first start is finished by the next
- * one. Who restores storage.first later gets nothing by it: all keys but the counter's come from the counter's start too, which is another
+ * one. Who restores storage.first later gets nothing by it: all keys but those of the TPM's indices come from the counter's start too, which is another
  * one once anything was recorded.
  */
 #ifndef SMR_TRE_LINUX_VAULT_H
@@ -20,9 +20,12 @@
 
 /** What comes out of the secret. Wipe it. */
 struct smr_tre_secrets {
-	uint8_t key[SMR_AEAD_KEY_LEN];	    /* protects the record */
+	uint8_t key[SMR_AEAD_KEY_LEN];	       /* protects the record */
+	uint8_t unbound_key[SMR_AEAD_KEY_LEN]; /* did, before records were bound to the history (tre/linux/history.h) */
 	uint8_t key_auth[SMR_TPM_AUTH_LEN]; /* of d and t */
 	uint8_t counter_auth[SMR_TPM_AUTH_LEN];
+	uint8_t history_auth[SMR_TPM_AUTH_LEN];
+	uint8_t history_key[SMR_HASH_LEN]; /* vouches for what a record says of the history */
 	uint64_t base; /* where the TPM's counter started */
 };
 

@@ -33,6 +33,7 @@ struct smr_coap_client {
 	coap_mid_t mid;
 	uint8_t echo[SMR_COAP_ECHO_LEN];
 	bool has_echo;
+	bool last_sent;	 /* libcoap retransmits no more */
 	bool challenged; /* send again, with the Echo that came */
 	unsigned challenges;
 	bool accepted;
@@ -219,10 +220,11 @@ static enum smr_err open_session(struct smr_coap_client *client)
 /* ---- sending ---- */
 
 /* libcoap ignores a number of 0 and keeps what it had: where it must not retransmit, its first time-out never comes. */
-static void allow_retransmissions(const struct smr_coap_client *client, uint64_t times)
+static void allow_retransmissions(struct smr_coap_client *client, uint64_t times)
 {
 	uint64_t timeout_s = times == 0 ? UINT16_MAX : client->settings.ack_timeout_s;
 
+	client->last_sent = times == 0;
 	coap_session_set_ack_timeout(client->session, (coap_fixed_point_t){(uint16_t)timeout_s, 0});
 	coap_session_set_max_retransmit(client->session, (uint16_t)times);
 }
@@ -301,6 +303,12 @@ static enum smr_err take_over(struct smr_coap_client *client)
 
 /* ---- waiting ---- */
 
+/** Where libcoap may send nothing more, it does not say either that it gives up. */
+static bool has_given_up(const struct smr_coap_client *client)
+{
+	return client->gave_up || (client->last_sent && smr_clock_ms() >= next_due_ms(client));
+}
+
 static bool told_to_stop(const struct smr_coap_client *client)
 {
 	return client->settings.stopping != NULL && client->settings.stopping(client->settings.context);
@@ -346,7 +354,7 @@ static enum smr_err converse(struct smr_coap_client *client)
 	while (!client->accepted) {
 		if (told_to_stop(client))
 			return SMR_E_NOTHING;
-		if (client->gave_up || smr_clock_ms() >= deadline_ms)
+		if (has_given_up(client) || smr_clock_ms() >= deadline_ms)
 			return SMR_E_UNAVAILABLE;
 		wait_turn(client, deadline_ms);
 		if (client->challenged)

@@ -42,6 +42,8 @@ static enum smr_err of_tpm(TSS2_RC code)
 	case TPM2_RC_INTEGRITY:
 	case TPM2_RC_AUTH_FAIL:
 	case TPM2_RC_BAD_AUTH:
+	case TPM2_RC_AUTH_UNAVAILABLE: /* of an index that somebody else made in the place of ours */
+	case TPM2_RC_NV_AUTHORIZATION:
 		return SMR_E_TPM_CLEARED;
 	case TPM2_RC_NV_RATE:
 	case TPM2_RC_RETRY:

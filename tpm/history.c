@@ -26,22 +26,31 @@ static enum smr_err define(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_
 	return SMR_OK;
 }
 
-enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN], bool first)
+enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN])
 {
-	uint8_t ignored[SMR_HASH_LEN];
 	ESYS_TR index = ESYS_TR_NONE;
 	enum smr_err err = smr_tpm_find(tpm, SMR_TPM_INDEX_HISTORY, &index);
 
-	if (err == SMR_E_NOT_FOUND) /* asked first: a full TPM does not say that there is one */
-		return define(tpm, auth);
 	smr_tpm_forget(tpm, &index);
-	if (err == SMR_OK)
-		err = smr_tpm_index_read(tpm, SMR_TPM_INDEX_HISTORY, auth, ignored, sizeof(ignored));
-	if (err == SMR_E_TPM_CLEARED && first) {
+	return err == SMR_E_NOT_FOUND ? define(tpm, auth) : err; /* asked first: a full TPM does not say that there is one */
+}
+
+enum smr_err smr_tpm_history_begin(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN])
+{
+	uint8_t value[SMR_HASH_LEN];
+	enum smr_err err;
+
+	SMR_TRY(smr_tpm_history_create(tpm, auth));
+	err = smr_tpm_history_read(tpm, auth, value);
+	if (err == SMR_E_TPM_CLEARED) { /* what an earlier TRE left, or somebody else */
 		SMR_TRY(remove_index(tpm));
-		return define(tpm, auth);
+		SMR_TRY(define(tpm, auth));
+		err = SMR_E_NOT_FOUND;
 	}
-	return err == SMR_E_NOT_FOUND ? SMR_OK : err;
+	if (err != SMR_E_NOT_FOUND)
+		return err;
+	SMR_TRY(smr_random(value, sizeof(value)));
+	return smr_tpm_history_extend(tpm, auth, value);
 }
 
 enum smr_err smr_tpm_history_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN], uint8_t out[SMR_HASH_LEN])

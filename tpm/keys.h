@@ -74,14 +74,14 @@ enum smr_err smr_tpm_counter_advance(struct smr_tpm *tpm, const uint8_t auth[SMR
 /* ---- history ---- */
 
 /**
- * Make the history: one index that is extended, never set, and that opens to @p auth alone. Only who knows all that it was extended by since
- * can bring another TPM, or an earlier state of this one, to its value. One that is there, with this very @p auth, stays as it is.
- * @param first  the TPM serves no TRE yet: one of another value is what an earlier TRE left, and is replaced.
- * @return SMR_E_TPM_CLEARED: it is another's; SMR_E_TPM_FULL.
+ * The history is one index that is extended, never set, and that opens to @p auth alone: of a TPM that does what it is to do, only who knows all
+ * that it was extended by since can bring an earlier state to its value. Begin it, for a TPM that serves no TRE yet: its first value is random.
+ * One that was begun with this very @p auth goes on; any other is removed.
  */
-enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
-				    bool first) SMR_MUST_USE;
-/** SMR_E_NOT_FOUND: it was never extended, which counts as 32 zeros; SMR_E_TPM_CLEARED. */
+enum smr_err smr_tpm_history_begin(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN]) SMR_MUST_USE;
+/** Only make room for it, for a TRE that recorded before there was a history; one that is there stays, whoever's. SMR_E_TPM_FULL. */
+enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN]) SMR_MUST_USE;
+/** SMR_E_NOT_FOUND: it was never extended, which counts as 32 zeros; SMR_E_TPM_CLEARED: there is none, or another's. */
 enum smr_err smr_tpm_history_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
 				  uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 /** Durable on return. SMR_E_TPM_CLEARED. */

@@ -24,6 +24,7 @@ def some_port():
 
 
 EXTEND, CLEAR, DEFINE, UNDEFINE, CLOCK_SET = 0x182, 0x126, 0x12A, 0x122, 0x128
+SHUTDOWN_STATE = bytes.fromhex("8001 0000000C 00000145 0001")
 OWNER, LOCKOUT, PLATFORM = 0x40000001, 0x4000000A, 0x4000000C
 NO_SPACE = 0x14B
 
@@ -74,21 +75,22 @@ class SoftwareTpm:
     def tcti(self):
         return f"swtpm:host=127.0.0.1,port={self.port}"
 
-    def start(self):
+    def start(self, resume=False):
+        """@resume: with the state that it was told to keep (SHUTDOWN_STATE), as after a sleep."""
         for _ in range(TURNS):
-            if self._try():
+            if self._try("startup-state" if resume else "startup-clear"):
                 return
             self.port = 0
         raise AssertionError("swtpm does not start: is it installed (tools/setup), are two neighbouring ports free?")
 
-    def _try(self):
+    def _try(self, how):
         self.port = self.port or some_port()
         pid = os.path.join(self.directory, "pid")  # it writes its number when both ports are its own
         if os.path.exists(pid):
             os.remove(pid)
         self.process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.directory, "--server", f"type=tcp,port={self.port}",
-             "--ctrl", f"type=tcp,port={self.port + 1}", "--flags", "not-need-init,startup-clear",
+             "--ctrl", f"type=tcp,port={self.port + 1}", "--flags", "not-need-init," + how,
              "--log", "file=" + os.path.join(self.directory, "log"), "--pid", "file=" + pid], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_S
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -155,25 +157,37 @@ class SoftwareTpm:
 
 
 class Between:
-    """Stands between one user of the TPM and the TPM, so that the test, which is the main system here, can use it meanwhile, as behind a real
-    one's driver."""
+    """Stands between one user of the TPM at a time and the TPM, so that the test, which is the main system here, can use it meanwhile, as behind a
+    real one's driver. close(): nobody finds a TPM there any more; open(): there it is again, at the same place."""
 
     def __init__(self, tpm):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.tcti = f"swtpm:host=127.0.0.1,port={self.listener.getsockname()[1]}"
-        self.upstream = socket.create_connection(("127.0.0.1", tpm.port))
+        self.tpm, self.port, self.client = tpm, 0, None
         self.lock = threading.Lock()
-        self.thread = threading.Thread(target=self._serve)
+        self.open()
+
+    @property
+    def tcti(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+    def open(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+        self.upstream = socket.create_connection(("127.0.0.1", self.tpm.port))
+        self.thread = threading.Thread(target=self._serve, args=(self.listener,))
         self.thread.start()
 
-    def _serve(self):
-        client, _ = self.listener.accept()
-        with client:
+    def _serve(self, listener):
+        while True:
             try:
-                while True:
-                    client.sendall(self._command(read_frame(client)))
-            except (EOFError, ConnectionError):
-                pass
+                self.client, _ = listener.accept()
+            except OSError:
+                return
+            with self.client:
+                try:
+                    while True:
+                        self.client.sendall(self._command(read_frame(self.client)))
+                except (EOFError, OSError):
+                    pass
 
     def _command(self, octets):
         with self.lock:
@@ -189,7 +203,11 @@ class Between:
             raise AssertionError("the register is not extended")
 
     def close(self):
-        """When the user has left."""
+        for end in (self.listener, self.client, self.upstream):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except (AttributeError, OSError):  # nobody came, or he has left
+                pass
         self.thread.join(PATIENCE_S)
         self.listener.close()
         self.upstream.close()

@@ -3,13 +3,16 @@
 the other one is refused, with words, and keeps the subscription that it has (docs/decisions/0021-tpm-clock.md). And a device whose state is not
 approved any more shows what booted (docs/decisions/0022-boot-log.md)."""
 import os
+import re
 import shutil
+import signal
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from lives import FLIGHT_START, OK, ROLLBACK, STATE  # noqa: E402
 import wire  # noqa: E402
+from swtpm import SHUTDOWN_STATE, Between, clock_command  # noqa: E402
 from tpm_lives import BOOT_LOG, TpmLives  # noqa: E402
 from world import wait_until  # noqa: E402
 
@@ -171,6 +174,9 @@ class Copied(unittest.TestCase):
             self.assertEqual(other.ask(FLIGHT_START, False)[0], OK)
         other.off()
         own = self.newest_record_of(other)
+        self.assertEqual(self.stamp(own), self.stamp(newest))  # its counter is not what tells it
+        other.tpm.start()
+        self.assertEqual(other.tpm.send(clock_command(86_400_000)), [0])
         self.put_record(other, newest)
         other.on()
         self.assertEqual(other.ask(STATE)[1], ROLLBACK)
@@ -211,6 +217,63 @@ class Copied(unittest.TestCase):
         self.assertGreater(other.ask(STATE)[5], self.device.ask(STATE)[5])
         self.for_ever(other)
         self.goes_on(self.device)
+
+
+class Lost(unittest.TestCase):
+    """samara-launch, samara-tre and samara-m2me as on a device; the TPM goes away under them."""
+
+    def setUp(self):
+        self.live = TpmLives(BUILD, pause_min_ms=50, pause_max="1s", interval="1h")
+        self.addCleanup(self.live.stop)
+        self.device = self.live.devices[0]
+        self.device.off()
+        self.device.tpm.start()
+        self.device.boot(BOOT_LOG)
+        self.between = Between(self.device.tpm)
+        self.addCleanup(self.between.close)
+        with open(self.device.config, "a", encoding="utf-8") as f:
+            f.write(f"[tre]\ntpm = {self.between.tcti}\n")
+        self.device.power_on()
+        self.addCleanup(self.device.power_off)
+        self.live.wait_active(self.device)
+
+    def nudge(self):
+        """The agent that the launcher started contacts the server now."""
+        with open(self.device.process.log, encoding="utf-8") as f:
+            pids = re.findall(r"event=child.started name=samara-m2me pid=(\d+)", f.read())
+        os.kill(int(pids[-1]), signal.SIGUSR1)
+
+    def checked_in(self):
+        return self.live.world.counters()["checkins_answered"]
+
+    def goes_on(self):
+        """The agent's own next contact, which it is told to make now."""
+        wait_until("the TRE to serve again", self.device.is_answering, 60, every=0.2)
+        before = self.checked_in()
+
+        def one_more():
+            self.nudge()
+            return self.checked_in() > before
+        wait_until("a check-in", one_more, 60, every=0.5)
+        self.assertEqual(len(self.live.mcims(self.device)), 1)
+
+    def test_device_goes_on_by_itself_once_its_tpm_is_back(self):
+        self.between.close()
+        self.nudge()
+        wait_until("the TRE's end", lambda: not self.device.is_answering())
+        self.between.open()
+        self.goes_on()
+
+    def test_device_whose_tpm_slept_makes_a_flight_and_goes_on(self):
+        """TPM2_Shutdown(STATE) and a start with that state: the registers are as they were, and what was loaded is gone."""
+        flights = self.live.world.counters()["flights_answered"]
+        self.assertEqual(self.between.send(SHUTDOWN_STATE), 0)
+        self.between.close()
+        self.device.tpm.stop()
+        self.device.tpm.start(resume=True)
+        self.between.open()
+        self.goes_on()
+        self.assertEqual(self.live.world.counters()["flights_answered"], flights + 1)
 
 
 class Shown(unittest.TestCase):

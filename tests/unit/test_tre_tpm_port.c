@@ -369,12 +369,13 @@ static void test_history_that_the_owner_removed_or_replaced_is_refused(void **st
 	(void)state;
 	assert_int_equal(start(), SMR_OK);
 	begin_well(&identity);
-	begin_well(&identity);
 	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
+	assert_int_equal(smr_tpm_history_begin(tpm_port.tpm, others), SMR_OK);
+	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-	assert_int_equal(smr_tpm_history_create(tpm_port.tpm, others, false), SMR_OK);
+	assert_int_equal(smr_tpm_index_define(tpm_port.tpm, SMR_TPM_INDEX_HISTORY, TPM2_NT_ORDINARY, 8, others), SMR_OK);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 }
 
@@ -415,6 +416,9 @@ static void test_record_of_before_is_taken_and_the_next_one_is_bound(void **stat
 	assert_true(tre->now.has_keys);
 	assert_int_equal(restart(), SMR_OK); /* nothing was written yet */
 	save("-before");
+	(void)smr_tre_draft(tre);
+	smr_tre_discard(tre);
+	assert_int_equal(tre->health, SMR_OK);
 	begin_well(&identity);
 	assert_int_equal(restart(), SMR_OK);
 	smr_tre_state(tre, &found);

@@ -23,6 +23,27 @@ static enum smr_err vouch(const struct smr_tre_history *history, struct smr_byte
 	return smr_hmac_sha256(SMR_ARRAY(history->secrets->history_key), &file, 1, mac);
 }
 
+static enum smr_err is_vouched_for(const struct smr_tre_history *history, struct smr_bytes file, bool *good)
+{
+	uint8_t mac[SMR_HASH_LEN];
+
+	*good = false;
+	if (file.len < SMR_TRE_HISTORY_TAIL)
+		return SMR_OK;
+	SMR_TRY(vouch(history, smr_bytes_of(file.ptr, file.len - SMR_HASH_LEN), mac));
+	*good = smr_equal_ct(mac, file.ptr + file.len - SMR_HASH_LEN, SMR_HASH_LEN);
+	return SMR_OK;
+}
+
+enum smr_err smr_tre_history_open(const struct smr_tre_history *history, struct smr_bytes file)
+{
+	bool bound;
+
+	SMR_TRY(is_vouched_for(history, file, &bound));
+	/* One that is bound and has no history left is not given another: the owner has removed it. */
+	return bound ? SMR_OK : smr_tpm_history_create(history->tpm, history->secrets->history_auth);
+}
+
 enum smr_err smr_tre_history_bind(struct smr_tre_history *history, struct smr_bytes record, struct smr_space *file)
 {
 	uint8_t now[SMR_HASH_LEN];
@@ -51,21 +72,8 @@ enum smr_err smr_tre_history_follow(struct smr_tre_history *history)
 	return SMR_OK;
 }
 
-static enum smr_err is_vouched_for(const struct smr_tre_history *history, const struct smr_space *file, bool *good)
-{
-	uint8_t mac[SMR_HASH_LEN];
-
-	*good = false;
-	if (file->len < SMR_TRE_HISTORY_TAIL)
-		return SMR_OK;
-	SMR_TRY(vouch(history, smr_bytes_of(file->ptr, file->len - SMR_HASH_LEN), mac));
-	*good = smr_equal_ct(mac, file->ptr + file->len - SMR_HASH_LEN, SMR_HASH_LEN);
-	return SMR_OK;
-}
-
 /** @p tail  of a file that is vouched for. */
-static enum smr_err compare(struct smr_tre_history *history, const uint8_t *tail, const uint8_t now[SMR_HASH_LEN],
-			    bool begun)
+static enum smr_err compare(struct smr_tre_history *history, const uint8_t *tail, const uint8_t now[SMR_HASH_LEN])
 {
 	uint8_t next[SMR_HASH_LEN];
 
@@ -74,7 +82,7 @@ static enum smr_err compare(struct smr_tre_history *history, const uint8_t *tail
 	memcpy(history->by, tail + SMR_HASH_LEN, SMR_HASH_LEN);
 	SMR_TRY(smr_tpm_history_after(now, history->by, next));
 	if (memcmp(next, tail, SMR_HASH_LEN) != 0)
-		return begun ? SMR_E_ROLLBACK : SMR_E_TPM_CLEARED;
+		return SMR_E_ROLLBACK;
 	history->ahead = true;
 	return smr_tre_history_follow(history);
 }
@@ -87,10 +95,10 @@ enum smr_err smr_tre_history_take(struct smr_tre_history *history, struct smr_sp
 
 	history->ahead = false;
 	SMR_TRY(read_value(history, now, &begun));
-	SMR_TRY(is_vouched_for(history, file, &good));
+	SMR_TRY(is_vouched_for(history, smr_bytes_of(file->ptr, file->len), &good));
 	history->unbound = !good;
 	if (!good) /* whether a record of before is genuine is for the engine to see */
 		return begun ? SMR_E_TAMPERED : SMR_OK;
 	file->len -= SMR_TRE_HISTORY_TAIL;
-	return compare(history, file->ptr + file->len, now, begun);
+	return compare(history, file->ptr + file->len, now);
 }

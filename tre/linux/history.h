@@ -31,6 +31,8 @@ struct smr_tre_history {
 /** @p tpm and @p secrets have to outlive it. */
 struct smr_tre_history smr_tre_history_of(struct smr_tpm *tpm, const struct smr_tre_secrets *secrets);
 
+/** Before the first use. @p file is what is stored, or empty: what is not bound yet will be, and needs the TPM's room for that. SMR_E_TPM_FULL. */
+enum smr_err smr_tre_history_open(const struct smr_tre_history *history, struct smr_bytes file) SMR_MUST_USE;
 /** @p file  [in,out] room of SMR_TRE_HISTORY_FILE_MAX. */
 enum smr_err smr_tre_history_bind(struct smr_tre_history *history, struct smr_bytes record,
 				  struct smr_space *file) SMR_MUST_USE;

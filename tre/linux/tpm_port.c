@@ -204,6 +204,23 @@ static bool is_health(enum smr_err err)
 	return err == SMR_E_MEASUREMENT || err == SMR_E_TPM_CLEARED || err == SMR_E_TAMPERED || err == SMR_E_EXISTS;
 }
 
+static enum smr_err open_history(struct smr_tre_tpm *port)
+{
+	struct smr_space file = {port->file, sizeof(port->file)};
+	enum smr_err err = smr_tre_place_load(&port->place, &file);
+
+	port->history = smr_tre_history_of(port->tpm, &port->secrets);
+	if (err == SMR_E_NOT_FOUND || err == SMR_E_TAMPERED) { /* what is too long for a record is none: the engine says so */
+		file.len = 0;
+		err = SMR_OK;
+	}
+	if (err == SMR_OK)
+		err = smr_tre_history_open(&port->history, smr_bytes_of(file.ptr, file.len));
+	if (err != SMR_OK)
+		SMR_WIPE(port->secrets);
+	return err;
+}
+
 static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const char *tcti, struct smr_problem *problem)
 {
 	char words[SMR_PROBLEM_MAX];
@@ -216,8 +233,7 @@ static enum smr_err open_tpm(struct smr_tre_tpm *port, const char *dir, const ch
 	if (err == SMR_OK)
 		err = smr_tre_vault_take(&port->vault, !smr_fs_exists(port->place.record_path), &port->secrets);
 	if (err == SMR_OK)
-		err = smr_tpm_history_create(port->tpm, port->secrets.history_auth, false);
-	port->history = smr_tre_history_of(port->tpm, &port->secrets);
+		err = open_history(port);
 	if (err == SMR_OK || is_health(err)) {
 		port->health = err;
 		return SMR_OK;

@@ -100,14 +100,15 @@ static enum smr_err start_first(const struct smr_tre_vault *vault, uint8_t conte
 	SMR_TRY(derive(content, out));
 	SMR_TRY(smr_tpm_counter_create(vault->tpm, out->counter_auth, &base));
 	smr_put_be64(content + SECRET_LEN, base);
-	SMR_TRY(smr_tpm_history_create(vault->tpm, out->history_auth, true));
+	SMR_TRY(smr_tpm_history_begin(vault->tpm, out->history_auth));
 	SMR_TRY(seal_here(vault, content, vault->sealed));
 	return smr_fs_remove(vault->first);
 }
 
 /* ---- a prepared update ---- */
 
-/** Does it belong to the counter of this TPM? What another one's takes the place of would be lost. */
+/** Does it belong to the counter of this TPM? What another one's takes the place of would be lost. And is there room for all that this
+ * release keeps in the TPM? After the next step the former one opens nothing any more. */
 static enum smr_err check_ours(const struct smr_tre_vault *vault, const uint8_t content[CONTENT_LEN])
 {
 	struct smr_tre_secrets found;
@@ -116,6 +117,8 @@ static enum smr_err check_ours(const struct smr_tre_vault *vault, const uint8_t 
 
 	if (err == SMR_OK)
 		err = smr_tpm_counter_read(vault->tpm, found.counter_auth, &value);
+	if (err == SMR_OK)
+		err = smr_tpm_history_create(vault->tpm, found.history_auth);
 	SMR_WIPE(found);
 	return err;
 }

@@ -39,6 +39,17 @@ enum smr_err smr_tpm_counter_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TP
 	return SMR_OK;
 }
 
+static TSS2_RC increment(struct smr_tpm *tpm, ESYS_TR index)
+{
+	unsigned turns = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_NV_Increment(tpm->esys, index, index, smr_tpm_session(tpm, 0), ESYS_TR_NONE, ESYS_TR_NONE);
+	while (smr_tpm_again(rc, &turns));
+	return rc;
+}
+
 enum smr_err smr_tpm_counter_advance(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN])
 {
 	ESYS_TR index = ESYS_TR_NONE;
@@ -46,8 +57,7 @@ enum smr_err smr_tpm_counter_advance(struct smr_tpm *tpm, const uint8_t auth[SMR
 
 	SMR_FAULT("before-count", "counter");
 	if (err == SMR_OK)
-		err = smr_tpm_err(Esys_NV_Increment(tpm->esys, index, index, smr_tpm_session(tpm, 0), ESYS_TR_NONE,
-						    ESYS_TR_NONE));
+		err = smr_tpm_err(increment(tpm, index));
 	SMR_FAULT("after-count", "counter");
 	smr_tpm_forget(tpm, &index);
 	return err;

@@ -58,6 +58,18 @@ enum smr_err smr_tpm_history_read(struct smr_tpm *tpm, const uint8_t auth[SMR_TP
 	return smr_tpm_index_read(tpm, SMR_TPM_INDEX_HISTORY, auth, out, SMR_HASH_LEN);
 }
 
+static TSS2_RC extend(struct smr_tpm *tpm, ESYS_TR index, const TPM2B_MAX_NV_BUFFER *data)
+{
+	unsigned turns = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_NV_Extend(tpm->esys, index, index, smr_tpm_session(tpm, TPMA_SESSION_DECRYPT), ESYS_TR_NONE,
+				    ESYS_TR_NONE, data);
+	while (smr_tpm_again(rc, &turns));
+	return rc;
+}
+
 enum smr_err smr_tpm_history_extend(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN],
 				    const uint8_t by[SMR_HASH_LEN])
 {
@@ -68,8 +80,7 @@ enum smr_err smr_tpm_history_extend(struct smr_tpm *tpm, const uint8_t auth[SMR_
 	memcpy(data.buffer, by, SMR_HASH_LEN);
 	SMR_FAULT("before-extend", "history");
 	if (err == SMR_OK)
-		err = smr_tpm_err(Esys_NV_Extend(tpm->esys, index, index, smr_tpm_session(tpm, TPMA_SESSION_DECRYPT),
-						 ESYS_TR_NONE, ESYS_TR_NONE, &data));
+		err = smr_tpm_err(extend(tpm, index, &data));
 	SMR_FAULT("after-extend", "history");
 	smr_tpm_forget(tpm, &index);
 	return err;

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An index of the owner's hierarchy that opens to an authorisation value of ours alone: what a TRE's counter and its history have in common. */
+#include <time.h>
+
 #include "tpm/inside.h"
+
+/* Some TPMs limit how often their memory is written. Two writes in a row are ours with each record: it is worth a few seconds. */
+#define RATE_TURNS 40u
+#define RATE_PAUSE_NS 100000000L
+
+bool smr_tpm_again(TSS2_RC rc, unsigned *turns)
+{
+	const struct timespec pause = {0, RATE_PAUSE_NS};
+
+	if (smr_tpm_code(rc) != TPM2_RC_NV_RATE || (*turns)++ >= RATE_TURNS)
+		return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
 
 enum smr_err smr_tpm_index_take(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
 				ESYS_TR *index)

@@ -25,6 +25,7 @@ def some_port():
 
 EXTEND, CLEAR, DEFINE, UNDEFINE, CLOCK_SET = 0x182, 0x126, 0x12A, 0x122, 0x128
 SHUTDOWN_STATE = bytes.fromhex("8001 0000000C 00000145 0001")
+INCREMENT, EXTEND_INDEX, NV_RATE = 0x134, 0x136, 0x920
 OWNER, LOCKOUT, PLATFORM = 0x40000001, 0x4000000A, 0x4000000C
 NO_SPACE = 0x14B
 
@@ -162,6 +163,7 @@ class Between:
 
     def __init__(self, tpm):
         self.tpm, self.port, self.client = tpm, 0, None
+        self.refusals = {}  # by command: response codes that it gets in the place of the TPM's answer, the first one first
         self.lock = threading.Lock()
         self.open()
 
@@ -191,6 +193,8 @@ class Between:
 
     def _command(self, octets):
         with self.lock:
+            if refused := self.refusals.get(int.from_bytes(octets[6:10], "big")):
+                return struct.pack(">HII", 0x8001, 10, refused.pop(0))
             self.upstream.sendall(octets)
             return read_frame(self.upstream)
 

@@ -32,7 +32,8 @@ enum smr_err smr_tpm_history_create(struct smr_tpm *tpm, const uint8_t auth[SMR_
 	enum smr_err err = smr_tpm_find(tpm, SMR_TPM_INDEX_HISTORY, &index);
 
 	smr_tpm_forget(tpm, &index);
-	return err == SMR_E_NOT_FOUND ? define(tpm, auth) : err; /* asked first: a full TPM does not say that there is one */
+	return err == SMR_E_NOT_FOUND ? define(tpm, auth)
+				      : err; /* asked first: a full TPM does not say that there is one */
 }
 
 enum smr_err smr_tpm_history_begin(struct smr_tpm *tpm, const uint8_t auth[SMR_TPM_AUTH_LEN])

@@ -18,8 +18,7 @@ bool smr_tpm_again(TSS2_RC rc, unsigned *turns)
 	return true;
 }
 
-enum smr_err smr_tpm_index_take(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
-				ESYS_TR *index)
+enum smr_err smr_tpm_index_take(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth, ESYS_TR *index)
 {
 	TPM2B_AUTH value = smr_tpm_auth(auth);
 	enum smr_err err = smr_tpm_find(tpm, handle, index);
@@ -51,8 +50,8 @@ enum smr_err smr_tpm_index_define(struct smr_tpm *tpm, TPM2_HANDLE handle, TPM2_
 	return smr_tpm_code(rc) == TPM2_RC_NV_DEFINED ? SMR_E_EXISTS : smr_tpm_hierarchy_err(rc);
 }
 
-enum smr_err smr_tpm_index_read(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
-				uint8_t *out, uint16_t size)
+enum smr_err smr_tpm_index_read(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth, uint8_t *out,
+				uint16_t size)
 {
 	TPM2B_MAX_NV_BUFFER *data = NULL;
 	ESYS_TR index = ESYS_TR_NONE;

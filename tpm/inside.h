@@ -64,8 +64,8 @@ enum smr_err smr_tpm_index_take(struct smr_tpm *tpm, TPM2_HANDLE handle, const u
 enum smr_err smr_tpm_index_define(struct smr_tpm *tpm, TPM2_HANDLE handle, TPM2_NT type, uint16_t size,
 				  const uint8_t *auth) SMR_MUST_USE;
 /** SMR_E_TPM_CLEARED: there is none, or it does not open to @p auth; SMR_E_NOT_FOUND: it was never written. */
-enum smr_err smr_tpm_index_read(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth,
-				uint8_t *out, uint16_t size) SMR_MUST_USE;
+enum smr_err smr_tpm_index_read(struct smr_tpm *tpm, TPM2_HANDLE handle, const uint8_t *auth, uint8_t *out,
+				uint16_t size) SMR_MUST_USE;
 /** Has the TPM refused a write to its memory for now? Then some time has passed: try again. @p turns  0 at first; there is an end to it. */
 bool smr_tpm_again(TSS2_RC rc, unsigned *turns);
 /** An authorisation value of SMR_TPM_AUTH_LEN octets in the library's form; wipe it. */

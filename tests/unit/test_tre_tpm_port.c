@@ -375,7 +375,8 @@ static void test_history_that_the_owner_removed_or_replaced_is_refused(void **st
 	assert_int_equal(smr_tpm_history_begin(tpm_port.tpm, others), SMR_OK);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-	assert_int_equal(smr_tpm_index_define(tpm_port.tpm, SMR_TPM_INDEX_HISTORY, TPM2_NT_ORDINARY, 8, others), SMR_OK);
+	assert_int_equal(smr_tpm_index_define(tpm_port.tpm, SMR_TPM_INDEX_HISTORY, TPM2_NT_ORDINARY, 8, others),
+			 SMR_OK);
 	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
 }
 
@@ -400,18 +401,25 @@ static void test_record_that_lost_its_tail_is_refused(void **state)
 }
 
 /* A device of the time before: its record stands alone, under the former key, and the TPM has no history. */
-static void test_record_of_before_is_taken_and_the_next_one_is_bound(void **state)
+static void record_as_before(void)
 {
 	uint8_t content[8192];
 	struct smr_tre_identity identity;
-	struct smr_tre_state found;
 
-	(void)state;
 	assert_int_equal(start(), SMR_OK);
 	memcpy(tpm_port.secrets.key, tpm_port.secrets.unbound_key, sizeof(tpm_port.secrets.key));
 	begin_well(&identity);
 	scratch_put(DIR_NAME "/record", content, without_tail(content));
 	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
+}
+
+static void test_record_of_before_is_taken_and_the_next_one_is_bound(void **state)
+{
+	struct smr_tre_identity identity;
+	struct smr_tre_state found;
+
+	(void)state;
+	record_as_before();
 	assert_int_equal(restart(), SMR_OK);
 	assert_true(tre->now.has_keys);
 	assert_int_equal(restart(), SMR_OK); /* nothing was written yet */
@@ -614,6 +622,21 @@ static void test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finis
 	assert_false(smr_fs_exists(DIR_NAME "/storage.first"));
 	begin_well(&identity);
 	assert_int_equal(restart(), SMR_OK);
+}
+
+static void test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing(void **state)
+{
+	struct smr_problem problem = {{0}};
+
+	(void)state;
+	record_as_before();
+	stop();
+	fill_up();
+	assert_int_equal(smr_tre_tpm_open(&tpm_port, DIR_NAME, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem), SMR_E_TPM_FULL);
+	assert_non_null(strstr(problem.text, "tpm2_nvundefine"));
+	make_room();
+	assert_int_equal(start(), SMR_OK);
+	assert_true(tre->now.has_keys);
 }
 
 /* ---- a first start that was not finished ---- */
@@ -942,6 +965,7 @@ int main(void)
 		tpm_test(test_second_directory_of_one_tpm_is_refused_as_such),
 		tpm_test(test_absent_tpm_ends_the_start_with_words),
 		tpm_test(test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finishes_it),
+		tpm_test(test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing),
 		tpm_test(test_first_secret_that_is_put_back_opens_nothing),
 		tpm_test(test_first_start_in_another_state_waits_for_the_one_it_began_in),
 		tpm_test(test_first_secret_that_does_not_open_and_has_no_counter_is_made_anew),

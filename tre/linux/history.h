@@ -24,7 +24,7 @@ struct smr_tre_history {
 	struct smr_tpm *tpm;
 	const struct smr_tre_secrets *secrets;
 	uint8_t by[SMR_HASH_LEN];
-	bool ahead;   /* a file was bound, the TPM does not know of it yet */
+	bool ahead; /* a file was bound, the TPM does not know of it yet */
 	bool unbound; /* what was taken is of the time before there was a history: it opens to another key, and the next one is bound */
 };
 

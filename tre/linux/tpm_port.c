@@ -210,7 +210,8 @@ static enum smr_err open_history(struct smr_tre_tpm *port)
 	enum smr_err err = smr_tre_place_load(&port->place, &file);
 
 	port->history = smr_tre_history_of(port->tpm, &port->secrets);
-	if (err == SMR_E_NOT_FOUND || err == SMR_E_TAMPERED) { /* what is too long for a record is none: the engine says so */
+	if (err == SMR_E_NOT_FOUND ||
+	    err == SMR_E_TAMPERED) { /* what is too long for a record is none: the engine says so */
 		file.len = 0;
 		err = SMR_OK;
 	}

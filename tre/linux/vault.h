@@ -22,11 +22,11 @@
 struct smr_tre_secrets {
 	uint8_t key[SMR_AEAD_KEY_LEN];	       /* protects the record */
 	uint8_t unbound_key[SMR_AEAD_KEY_LEN]; /* did, before records were bound to the history (tre/linux/history.h) */
-	uint8_t key_auth[SMR_TPM_AUTH_LEN]; /* of d and t */
+	uint8_t key_auth[SMR_TPM_AUTH_LEN];    /* of d and t */
 	uint8_t counter_auth[SMR_TPM_AUTH_LEN];
 	uint8_t history_auth[SMR_TPM_AUTH_LEN];
 	uint8_t history_key[SMR_HASH_LEN]; /* vouches for what a record says of the history */
-	uint64_t base; /* where the TPM's counter started */
+	uint64_t base;			   /* where the TPM's counter started */
 };
 
 struct smr_tre_vault {

@@ -255,7 +255,7 @@ void smr_flight_prepare(struct smr_item *item, const struct smr_steps *steps)
 {
 	struct smr_space room;
 
-	item->sealed_len = seal(item, steps, &room) == SMR_OK ? room.len : 0;
+	item->sealed_len = seal(item, steps, &room) == SMR_OK ? (uint32_t)room.len : 0;
 }
 
 /** The answer's payload: as it was prepared, if it still says what it has to. */

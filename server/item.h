@@ -52,11 +52,11 @@ struct smr_item {
 	struct smr_m1 m1;	  /* flight */
 	struct smr_ticket ticket; /* check-in */
 	uint32_t ticket_class;
+	uint32_t sealed_len; /* flight: of an answer that stands in its room already (smr_item_prepare); 0: none does */
 	struct smr_c1 c1;
 	struct smr_store_device *device;
 	struct smr_store_change *change;
 	struct smr_verdict verdict;
-	size_t sealed_len; /* flight: of an answer that stands in its room already (smr_item_prepare); 0: none does */
 };
 
 struct smr_admission;

@@ -2,146 +2,7 @@
 /* The TRE's port with a TPM: what it keeps, and what it notices when directory, registers or TPM are not what they were. */
 #include <signal.h>
 
-#include "core/cose.h"
-#include "sys/fsio.h"
-#include "tests/unit/scratch.h"
-#include "tests/unit/swtpm.h"
-#include "tpm/inside.h"
-#include "tre/state.h"
-#include "tre/linux/tpm_port.h"
-
-#define DIR_NAME "tre"
-
-static const uint8_t challenge[SMR_HASH_LEN] = {0x43};
-static struct swtpm swtpm;
-static struct smr_tre_tpm tpm_port;
-static struct smr_tre_port port;
-static struct smr_tre *tre;
-
-/* ---- life ---- */
-
-static enum smr_err start_at(const char *dir)
-{
-	struct smr_problem problem = {{0}};
-
-	if (smr_tre_tpm_open(&tpm_port, dir, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem) != SMR_OK)
-		fail_msg("%s", problem.text);
-	port = smr_tre_tpm_port(&tpm_port);
-	return smr_tre_start(tre, &port);
-}
-
-static enum smr_err start(void)
-{
-	return start_at(DIR_NAME);
-}
-
-static void stop(void)
-{
-	smr_tre_stop(tre);
-	smr_tre_tpm_close(&tpm_port);
-}
-
-static enum smr_err restart(void)
-{
-	stop();
-	return start();
-}
-
-static int enter(void **state)
-{
-	int result = scratch_enter(state);
-
-	if (result == 0) {
-		swtpm_start(&swtpm, "tpm");
-		tre = malloc(smr_tre_size());
-		assert_non_null(tre);
-	}
-	return result;
-}
-
-static int leave(void **state)
-{
-	stop();
-	free(tre);
-	if (swtpm.pid != 0)
-		swtpm_stop(&swtpm);
-	return scratch_leave(state);
-}
-
-#define tpm_test(function) cmocka_unit_test_setup_teardown(function, enter, leave)
-
-/* Off and on again: the registers are what they are after a boot. */
-static void power_cycle(const char *state)
-{
-	swtpm_stop(&swtpm);
-	swtpm_start(&swtpm, state);
-}
-
-static enum smr_err begin(struct smr_tre_identity *out)
-{
-	struct smr_eid eid;
-
-	assert_int_equal(smr_eid_make(SMR_TEXT("890440320000000000000000000001"), &eid), SMR_OK);
-	return smr_tre_enrol_begin(tre, &eid, challenge, out);
-}
-
-static void begin_well(struct smr_tre_identity *out)
-{
-	assert_int_equal(begin(out), SMR_OK);
-}
-
-static void extend(unsigned pcr)
-{
-	assert_int_equal(smr_tpm_pcr_extend(tpm_port.tpm, pcr, challenge), SMR_OK);
-}
-
-static void copy(const char *from, const char *to)
-{
-	uint8_t content[8192];
-	size_t len = scratch_get(from, content, sizeof(content));
-
-	scratch_put(to, content, len);
-}
-
-static void save(const char *suffix)
-{
-	char to[64];
-
-	(void)snprintf(to, sizeof(to), "saved-record%s", suffix);
-	copy(DIR_NAME "/record", to);
-	(void)snprintf(to, sizeof(to), "saved-sealed%s", suffix);
-	copy(DIR_NAME "/storage.sealed", to);
-}
-
-static void restore(const char *suffix)
-{
-	char from[64];
-
-	(void)snprintf(from, sizeof(from), "saved-record%s", suffix);
-	copy(from, DIR_NAME "/record");
-	(void)snprintf(from, sizeof(from), "saved-sealed%s", suffix);
-	copy(from, DIR_NAME "/storage.sealed");
-}
-
-/* Words that say what to do, and differ from one reason to the next. */
-static void assert_explained(enum smr_err health, const char *part)
-{
-	char words[SMR_PROBLEM_MAX];
-
-	smr_tre_tpm_explain(health, DIR_NAME, words, sizeof(words));
-	assert_non_null(strstr(words, part));
-}
-
-/* As its owner may. */
-static void remove_index(struct smr_tpm *tpm, TPM2_HANDLE handle)
-{
-	ESYS_TR index = ESYS_TR_NONE;
-
-	assert_int_equal(smr_tpm_find(tpm, handle, &index), SMR_OK);
-	assert_int_equal(
-		Esys_NV_UndefineSpace(tpm->esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
-		TSS2_RC_SUCCESS);
-}
+#include "tests/unit/tre_tpm_rig.h"
 
 /* ---- keys in the TPM ---- */
 
@@ -315,126 +176,6 @@ static void test_counter_that_went_on_alone_is_a_rollback(void **state)
 	assert_int_equal(restart(), SMR_E_ROLLBACK);
 }
 
-/* ---- history ---- */
-
-/* What only a copied TPM can bring about: it counts as the other one, and has lived another life. */
-static void test_record_of_another_life_of_the_same_length_is_a_rollback(void **state)
-{
-	struct smr_tre_identity identity;
-
-	(void)state;
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
-	stop();
-	swtpm_stop(&swtpm);
-	copy("tpm/tpm2-00.permall", "saved-tpm");
-	save("");
-	swtpm_start(&swtpm, "tpm");
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
-	begin_well(&identity);
-	stop();
-	save("-original");
-	swtpm_stop(&swtpm);
-	copy("tpm/tpm2-00.permall", "saved-tpm-original");
-	copy("saved-tpm", "tpm/tpm2-00.permall");
-	restore("");
-	swtpm_start(&swtpm, "tpm");
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
-	begin_well(&identity);
-	stop();
-	save("-copy");
-	restore("-original");
-	assert_int_equal(start(), SMR_E_ROLLBACK);
-	stop();
-	restore("-copy");
-	assert_int_equal(start(), SMR_OK);
-	stop();
-	swtpm_stop(&swtpm);
-	copy("saved-tpm-original", "tpm/tpm2-00.permall");
-	swtpm_start(&swtpm, "tpm");
-	assert_int_equal(start(), SMR_E_ROLLBACK);
-	stop();
-	restore("-original");
-	assert_int_equal(start(), SMR_OK);
-}
-
-/* The owner may remove the index, and make one of his own there: he lacks its value, and what it opens to. */
-static void test_history_that_the_owner_removed_or_replaced_is_refused(void **state)
-{
-	static const uint8_t others[SMR_TPM_AUTH_LEN] = {1};
-	struct smr_tre_identity identity;
-
-	(void)state;
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
-	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-	assert_int_equal(smr_tpm_history_begin(tpm_port.tpm, others), SMR_OK);
-	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-	assert_int_equal(smr_tpm_index_define(tpm_port.tpm, SMR_TPM_INDEX_HISTORY, TPM2_NT_ORDINARY, 8, others),
-			 SMR_OK);
-	assert_int_equal(restart(), SMR_E_TPM_CLEARED);
-}
-
-static size_t without_tail(uint8_t content[8192])
-{
-	return scratch_get(DIR_NAME "/record", content, 8192) - SMR_TRE_HISTORY_TAIL;
-}
-
-/* As if the history had never begun: the newest record without what binds it. */
-static void test_record_that_lost_its_tail_is_refused(void **state)
-{
-	uint8_t content[8192];
-	struct smr_tre_identity identity;
-
-	(void)state;
-	assert_int_equal(start(), SMR_OK);
-	begin_well(&identity);
-	scratch_put(DIR_NAME "/record", content, without_tail(content));
-	assert_int_equal(restart(), SMR_E_TAMPERED);
-	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-	assert_int_equal(restart(), SMR_E_TAMPERED);
-}
-
-/* A device of the time before: its record stands alone, under the former key, and the TPM has no history. */
-static void record_as_before(void)
-{
-	uint8_t content[8192];
-	struct smr_tre_identity identity;
-
-	assert_int_equal(start(), SMR_OK);
-	memcpy(tpm_port.secrets.key, tpm_port.secrets.unbound_key, sizeof(tpm_port.secrets.key));
-	begin_well(&identity);
-	scratch_put(DIR_NAME "/record", content, without_tail(content));
-	remove_index(tpm_port.tpm, SMR_TPM_INDEX_HISTORY);
-}
-
-static void test_record_of_before_is_taken_and_the_next_one_is_bound(void **state)
-{
-	struct smr_tre_identity identity;
-	struct smr_tre_state found;
-
-	(void)state;
-	record_as_before();
-	assert_int_equal(restart(), SMR_OK);
-	assert_true(tre->now.has_keys);
-	assert_int_equal(restart(), SMR_OK); /* nothing was written yet */
-	save("-before");
-	(void)smr_tre_draft(tre);
-	smr_tre_discard(tre);
-	assert_int_equal(tre->health, SMR_OK);
-	begin_well(&identity);
-	assert_int_equal(restart(), SMR_OK);
-	smr_tre_state(tre, &found);
-	assert_int_equal(found.health, SMR_OK);
-	restore("-before");
-	assert_int_equal(restart(), SMR_E_TAMPERED); /* from here on there is a history */
-}
-
 /* ---- measured state ---- */
 
 static void test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone(void **state)
@@ -567,40 +308,6 @@ static void test_absent_tpm_ends_the_start_with_words(void **state)
 	assert_int_equal(start(), SMR_OK); /* for leave */
 }
 
-#define OTHERS_INDEX 0x01810000u
-
-/* Others' counters, until there is no room for one more. */
-static void fill_up(void)
-{
-	static const TPM2B_AUTH nobody;
-	TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = OTHERS_INDEX,
-					       .nameAlg = TPM2_ALG_SHA256,
-					       .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
-							     TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
-					       .dataSize = 8}};
-	struct smr_tpm *tpm = swtpm_open(&swtpm);
-	enum smr_err err = SMR_OK;
-
-	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
-		ESYS_TR index = ESYS_TR_NONE;
-
-		err = smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						      ESYS_TR_NONE, &nobody, &public, &index));
-		smr_tpm_forget(tpm, &index);
-	}
-	smr_tpm_close(tpm);
-	assert_int_equal(err, SMR_E_TPM_FULL);
-}
-
-static void make_room(void)
-{
-	struct smr_tpm *tpm = swtpm_open(&swtpm);
-
-	for (TPM2_HANDLE i = OTHERS_INDEX; i < OTHERS_INDEX + 3; i++)
-		remove_index(tpm, i);
-	smr_tpm_close(tpm);
-}
-
 static void start_in_full_tpm(void)
 {
 	struct smr_problem problem = {{0}};
@@ -622,21 +329,6 @@ static void test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finis
 	assert_false(smr_fs_exists(DIR_NAME "/storage.first"));
 	begin_well(&identity);
 	assert_int_equal(restart(), SMR_OK);
-}
-
-static void test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing(void **state)
-{
-	struct smr_problem problem = {{0}};
-
-	(void)state;
-	record_as_before();
-	stop();
-	fill_up();
-	assert_int_equal(smr_tre_tpm_open(&tpm_port, DIR_NAME, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem), SMR_E_TPM_FULL);
-	assert_non_null(strstr(problem.text, "tpm2_nvundefine"));
-	make_room();
-	assert_int_equal(start(), SMR_OK);
-	assert_true(tre->now.has_keys);
 }
 
 /* ---- a first start that was not finished ---- */
@@ -952,10 +644,6 @@ int main(void)
 		tpm_test(test_removed_record_is_a_rollback),
 		tpm_test(test_record_ahead_by_one_is_completed_and_by_two_refused),
 		tpm_test(test_counter_that_went_on_alone_is_a_rollback),
-		tpm_test(test_record_of_another_life_of_the_same_length_is_a_rollback),
-		tpm_test(test_history_that_the_owner_removed_or_replaced_is_refused),
-		tpm_test(test_record_that_lost_its_tail_is_refused),
-		tpm_test(test_record_of_before_is_taken_and_the_next_one_is_bound),
 		tpm_test(test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone),
 		tpm_test(test_registers_that_do_not_count_do_not_matter),
 		tpm_test(test_directory_with_another_tpm_is_refused_as_such),
@@ -965,7 +653,6 @@ int main(void)
 		tpm_test(test_second_directory_of_one_tpm_is_refused_as_such),
 		tpm_test(test_absent_tpm_ends_the_start_with_words),
 		tpm_test(test_full_tpm_ends_the_first_start_with_words_and_the_next_one_finishes_it),
-		tpm_test(test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing),
 		tpm_test(test_first_secret_that_is_put_back_opens_nothing),
 		tpm_test(test_first_start_in_another_state_waits_for_the_one_it_began_in),
 		tpm_test(test_first_secret_that_does_not_open_and_has_no_counter_is_made_anew),

@@ -135,6 +135,26 @@ static void test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing
 	assert_true(tre->now.has_keys);
 }
 
+/* The release that keeps a history is the one that was prepared: until there is room the secret stays with the former one. */
+static void test_full_tpm_leaves_the_secret_with_the_release_of_before(void **state)
+{
+	struct smr_problem problem = {{0}};
+
+	(void)state;
+	record_as_before();
+	assert_int_equal(prepare(1), SMR_OK);
+	stop();
+	fill_up();
+	boot(to_come, SMR_COUNT(to_come));
+	assert_int_equal(smr_tre_tpm_open(&tpm_port, DIR_NAME, swtpm.tcti, SMR_TRE_TPM_PCRS, &problem), SMR_E_TPM_FULL);
+	assert_non_null(strstr(problem.text, "tpm2_nvundefine"));
+	assert_true(smr_fs_exists(DIR_NAME "/storage.next"));
+	make_room();
+	assert_int_equal(start(), SMR_OK);
+	assert_true(tre->now.has_keys);
+	assert_false(smr_fs_exists(DIR_NAME "/storage.next"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +163,7 @@ int main(void)
 		tpm_test(test_record_that_lost_its_tail_is_refused),
 		tpm_test(test_record_of_before_is_taken_and_the_next_one_is_bound),
 		tpm_test(test_full_tpm_ends_the_start_of_a_device_of_before_and_loses_nothing),
+		tpm_test(test_full_tpm_leaves_the_secret_with_the_release_of_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -402,28 +402,6 @@ static void test_first_secret_that_does_not_open_and_has_no_counter_is_made_anew
 
 /* ---- an approved update ---- */
 
-static const struct smr_tpm_event to_come[] = {{.pcr = 8, .digest = {2}}, {.pcr = 9, .digest = {3}}};
-
-static void boot(const struct smr_tpm_event *events, size_t count)
-{
-	struct smr_tpm *tpm;
-
-	power_cycle("tpm");
-	tpm = swtpm_open(&swtpm);
-	for (size_t i = 0; i < count; i++)
-		assert_int_equal(smr_tpm_pcr_extend(tpm, events[i].pcr, events[i].digest), SMR_OK);
-	smr_tpm_close(tpm);
-}
-
-static enum smr_err prepare(uint32_t number)
-{
-	uint8_t digest[SMR_HASH_LEN];
-	uint32_t pcrs;
-
-	assert_int_equal(smr_tpm_log_replay(to_come, SMR_COUNT(to_come), &pcrs, digest), SMR_OK);
-	return port.prepare(port.context, number, pcrs, digest);
-}
-
 static void test_prepared_state_opens_once_it_is_booted_and_the_former_no_more(void **state)
 {
 	struct smr_tre_identity identity;

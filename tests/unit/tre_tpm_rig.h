@@ -177,5 +177,28 @@ static inline void make_room(void)
 		remove_index(tpm, i);
 	smr_tpm_close(tpm);
 }
+/* ---- an update ---- */
+
+static const struct smr_tpm_event to_come[] = {{.pcr = 8, .digest = {2}}, {.pcr = 9, .digest = {3}}};
+
+static inline void boot(const struct smr_tpm_event *events, size_t count)
+{
+	struct smr_tpm *tpm;
+
+	power_cycle("tpm");
+	tpm = swtpm_open(&swtpm);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(smr_tpm_pcr_extend(tpm, events[i].pcr, events[i].digest), SMR_OK);
+	smr_tpm_close(tpm);
+}
+
+static inline enum smr_err prepare(uint32_t number)
+{
+	uint8_t digest[SMR_HASH_LEN];
+	uint32_t pcrs;
+
+	assert_int_equal(smr_tpm_log_replay(to_come, SMR_COUNT(to_come), &pcrs, digest), SMR_OK);
+	return port.prepare(port.context, number, pcrs, digest);
+}
 
 #endif

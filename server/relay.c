@@ -17,6 +17,7 @@
 #define OPERATORS_MAX 256u
 #define ACKS_MAX 4096u
 #define OPEN_FILES_MAX 64u /* looked at per round */
+#define NEW_FILES_MAX 64u  /* for one operator per round: then the next one has his turn */
 #define PATH_ROOM 512u
 #define NAME_ROOM 32u
 
@@ -159,20 +160,32 @@ static enum smr_err replace_lost(struct smr_relay *relay, const struct smr_store
 	return SMR_OK;
 }
 
-/** Put what waits for one operator into the next file. The store learns of it after the file is durable; after a crash in
- * between the same number is written again. */
-static enum smr_err spool(struct smr_relay *relay, const struct smr_store_operator *op, const char *directory)
+/** Put what waits for one operator into the next file, as much as one holds. The store learns of it after the file is durable; after a
+ * crash in between the same number is written again. */
+static enum smr_err spool_one(struct smr_relay *relay, const struct smr_store_operator *op, const char *directory,
+			      size_t *count)
 {
 	uint64_t number;
 	uint64_t last = 0;
-	size_t count = 0;
 
 	SMR_TRY(smr_store_relay_number(relay->store, &op->operator_id, &number));
-	SMR_TRY(write_evidence(relay, op, directory, number + 1, &last, &count));
-	if (count == 0)
+	SMR_TRY(write_evidence(relay, op, directory, number + 1, &last, count));
+	if (*count == 0)
 		return SMR_OK;
 	SMR_TRY(smr_store_relay_spooled(relay->store, &op->operator_id, last, number + 1));
-	smr_log(SMR_LOG_INFO, "relay.spooled", "number=%llu records=%zu", (unsigned long long)(number + 1), count);
+	smr_log(SMR_LOG_INFO, "relay.spooled", "number=%llu records=%zu", (unsigned long long)(number + 1), *count);
+	return SMR_OK;
+}
+
+/** A full file may have left some behind: one for each interval would be slower than devices come. */
+static enum smr_err spool(struct smr_relay *relay, const struct smr_store_operator *op, const char *directory)
+{
+	size_t count = (size_t)relay->server->config->relay_batch;
+
+	for (unsigned files = 0; count == relay->server->config->relay_batch && files < NEW_FILES_MAX; files++) {
+		count = 0;
+		SMR_TRY(spool_one(relay, op, directory, &count));
+	}
 	return SMR_OK;
 }
 

@@ -453,6 +453,27 @@ static void test_both_ends_accepted_record_goes_all_the_way(void **state)
 	assert_int_equal(scratch_count(directory), 0);
 }
 
+/* Devices come faster than one file an interval. */
+static void test_both_ends_more_than_one_file_holds_goes_in_one_round(void **state)
+{
+	struct smr_store_change missing = {
+		.state = SMR_ROW_SEALED, .keep_evidence = true, .missing = true, .evidence = proof.record.evidence};
+
+	(void)state;
+	memcpy(missing.e, proof.record.e, sizeof(missing.e));
+	memcpy(missing.q, proof.record.q, sizeof(missing.q));
+	commit(&missing);
+	commit(&missing);
+	assert_int_equal(counts().relay_waiting, 3);
+	config.relay_batch = 1;
+	ro_round();
+	assert_true(there("evidence-00000001.smr"));
+	assert_true(there("evidence-00000002.smr"));
+	assert_true(there("evidence-00000003.smr"));
+	assert_int_equal(scratch_count(directory), 3);
+	assert_int_equal(counts().relay_waiting, 0);
+}
+
 static void test_both_ends_lost_evidence_is_written_again(void **state)
 {
 	char path[128];
@@ -616,6 +637,7 @@ int main(void)
 		TEST(test_evidence_with_a_garbled_record_activates_nothing),
 		TEST(test_other_names_are_left_alone),
 		BOTH(test_both_ends_accepted_record_goes_all_the_way),
+		BOTH(test_both_ends_more_than_one_file_holds_goes_in_one_round),
 		BOTH(test_both_ends_lost_evidence_is_written_again),
 		BOTH(test_both_ends_rejection_means_reseal),
 		BOTH(test_both_ends_survive_an_ro_that_forgot_its_file),

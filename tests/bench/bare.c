@@ -114,13 +114,6 @@ static struct bare sum_of(const struct bare *all, size_t threads)
 	return sum;
 }
 
-double bare_processor_us(const struct bare *all, size_t threads)
-{
-	struct bare sum = sum_of(all, threads);
-
-	return sum.processor / (double)sum.devices * 1e6;
-}
-
 void bare_report(const struct bare *all, size_t threads, double seconds)
 {
 	struct bare sum = sum_of(all, threads);

@@ -62,7 +62,5 @@ bool bare_multiply(struct bare *b, const BIGNUM *scalar);
 bool bare_measure(struct bare *all, size_t threads, const struct bare_loop *loop, double seconds);
 /** Print what the threads did as one JSON object, without a newline. */
 void bare_report(const struct bare *all, size_t threads, double seconds);
-/** Processor time of one device, microseconds. */
-double bare_processor_us(const struct bare *all, size_t threads);
 
 #endif

@@ -19,6 +19,7 @@ BATCHES = 4   # full ones, that a worker of samarad has under way at most
 PATIENCE_S = 1  # how long answers are waited for when more is asked for than can be answered
 # PostgreSQL's own advice for its cache is a quarter of the memory; no more is needed for what is in this one.
 PG_SETTINGS = {"shared_buffers": "1GB", "autovacuum": "on"}
+RELAY_S = 1.5  # longer than samarad lets pass between two looks at what waits for the operators' files
 FLOODS = 3  # kinds of them
 FLOOD_S = 300  # longer than an honest run takes; it is told when to stop
 M1_OCTETS = 180  # of the sealed part of what an attacker makes up
@@ -31,10 +32,12 @@ class Size:
     small: tuple = (10_000, 100_000)  # stores of other sizes, for the curve; the memory of the last is compared
     count: int = 20_000       # devices of one round of provisioning
     rounds: int = 3
+    pairs: int = 11           # rounds beside a floor: short ones and many, because the machine is faster and slower in turns
+    pair_count: int = 6_000
     check_ins: int = 50_000   # of one round
-    check_in_rounds: int = 5
-    floor_s: float = 4
-    echo_s: float = 2
+    floor_s: float = 2
+    echo_s: float = 1
+    attest_s: float = 2
     speed_s: int = 1
     batches: tuple = (1, 2, 4, 8, 16, 32, 64)
     batch_count: int = 3_000
@@ -54,11 +57,12 @@ class Size:
         """How many devices all cases need that can fly, each once, at so many a second."""
         seconds = sum(percent / 100 * (self.tail_s * self.tails if percent == 70 else self.load_s) for percent in self.loads)
         seconds += self.overload_s + 2 * FLOODS * self.attack_s
-        closed = self.count * (self.rounds + 1) + self.batch_count * len(self.batches) + self.tail_count * self.tails
+        closed = self.count * 2 + self.pair_count * self.pairs + self.batch_count * len(self.batches) + self.tail_count * self.tails
         return closed + round(1.3 * max(rate, self.least_rate) * seconds)
 
 
-QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, check_ins=40, check_in_rounds=1, floor_s=0.4, echo_s=0.2, batches=(1, 64),
+QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, pairs=2, pair_count=50, check_ins=40, floor_s=0.4, echo_s=0.2,
+             attest_s=0.2, batches=(1, 64),
              batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, tails=1, tail_count=40, quiet_s=0.1, sync_s=0.1, overload_s=0.1, attack_s=0.1, least_rate=8000,
              config={"overload__demand": "never", "overload__target_ms": 10000})  # however busy the machine is
 
@@ -120,14 +124,19 @@ def provisioning(b):
     b.speed = b.ground.openssl_speed(b.size.speed_s)
     runs = []
     with b.server(b.ro) as server:
+        b.closed(server, b.size.count)
+        memory(b, server)
         b.floor()
-        for _ in range(b.size.rounds):
-            runs.append(b.closed(server, b.size.count))
-            if len(runs) == 1:
-                memory(b, server)
+        for _ in range(b.size.pairs):
+            runs.append(b.closed(server, b.size.pair_count))
             b.floor()
     flight_floor_figures(b)
     provision_figures(b, runs)
+
+
+def beside(floors, values):
+    """How a value of each round compares with its floor: with the mean of those before and after it, which had the same machine."""
+    return [(before + after) / 2 / value for before, after, value in zip(floors, floors[1:], values)]
 
 
 def memory(b, server):
@@ -153,7 +162,7 @@ def flight_floor_figures(b):
 
 def attestation(b):
     """What quoted evidence costs the server more than signed evidence."""
-    runs = [b.ground.attestation(b.size.echo_s) for _ in range(b.size.rounds)]
+    runs = [b.ground.attestation(b.size.attest_s) for _ in range(b.size.rounds)]
     b.figures.samples["attest"] = runs
     b.figures.set("attest.us_plain", statistics.median(r["plain_us"] for r in runs))
     b.figures.median("attest.us_over_plain", [r["quoted_us"] - r["plain_us"] for r in runs])
@@ -165,8 +174,9 @@ def provision_figures(b, runs):
     f.median("provision.cpu_us_per_device", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
     f.median("provision.devices_per_second", [r["rate"] for r in runs])
     b.peak = f.values["provision.devices_per_second"]
-    f.set("provision.cpu_ratio_to_floor", f.values["floor.flight_us"] / f.values["provision.cpu_us_per_device"])
-    f.set("provision.wall_ratio_to_floor", b.peak / f.values["floor.flight_per_second"])
+    floors = [floor["loop"] for floor in b.floors]
+    f.median("provision.cpu_ratio_to_floor", beside([loop["processor_us"] for loop in floors], f.samples["provision.cpu_us_per_device"]))
+    f.median("provision.wall_ratio_to_floor", [1 / r for r in beside([loop["per_second"] for loop in floors], f.samples["provision.devices_per_second"])])
     for name in ("store_round_trips", "security_server_round_trips"):
         f.set(f"provision.{name}_per_device", sum(r["counted"][name] for r in runs) / devices)
     f.set("provision.commits_per_device", sum(r["counted"]["commits"] for r in runs) / devices)
@@ -186,14 +196,15 @@ def check_in(b, server):
 
 
 def check_ins(b):
-    """Unchanged check-ins of devices that were provisioned, between rounds of the echo. In a first round they hand in their receipts; in a
-    second one the length of the datagrams is seen, which the echo shall have."""
+    """Unchanged check-ins of devices that were provisioned, between rounds of the echo. In a first round they hand in their receipts, which the
+    operator's file has before the others begin; in a second one the length of the datagrams is seen, which the echo shall have."""
     runs = []
     with b.server(b.ro) as server:
         receipts, second = check_in(b, server), check_in(b, server)
         up, down = second["bytes_up"] / second["sent"], second["bytes_down"] / second["answered"]
+        server.settle(RELAY_S)
         b.echoes.append(b.ground.echo_floor(b.size.echo_s, up, down))
-        for _ in range(b.size.check_in_rounds):
+        for _ in range(b.size.pairs):
             runs.append(check_in(b, server))
             b.echoes.append(b.ground.echo_floor(b.size.echo_s, up, down))
     b.figures.set("checkin.with_receipt_cpu_us", receipts["server_cpu_s"] / receipts["accepted"] * 1e6)
@@ -208,7 +219,7 @@ def check_in_figures(b, runs, up, down):
     f.median("floor.echo_per_second", [e["per_second"] for e in b.echoes])
     f.median("checkin.cpu_us", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
     f.median("checkin.per_second", [r["rate"] for r in runs])
-    f.set("checkin.cpu_ratio_to_udp_floor", f.values["floor.echo_us"] / f.values["checkin.cpu_us"])
+    f.median("checkin.cpu_ratio_to_udp_floor", beside([e["processor_us"] for e in b.echoes], f.samples["checkin.cpu_us"]))
     f.set("checkin.store_round_trips_per_device", sum(r["counted"]["store_round_trips"] for r in runs) / answered)
     f.set("checkin.bytes_up", up)
     f.set("checkin.bytes_down", down)

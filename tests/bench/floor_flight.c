@@ -23,6 +23,7 @@
 
 #include "bare.h"
 
+#define TURNS 8u
 #define DEVICES 64 /* different keys and signatures, so that no step meets the same numbers each time */
 
 struct device {
@@ -303,40 +304,50 @@ static const struct way {
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
-/** Each way for a share of the time, printed; the fastest. */
-static const struct way *compare(struct bare *b, double seconds)
+/** Microseconds of each way, in many short turns: one longer stretch of each would compare the machine's better and worse moments. */
+static bool compare(struct bare *b, double seconds, double us[WAYS])
 {
-	const struct way *best = NULL;
-	double best_us = 0;
+	double processor[WAYS] = {0};
+	unsigned long devices[WAYS] = {0};
 
-	for (size_t i = 0; i < WAYS; i++) {
-		double us;
+	for (size_t turn = 0; turn < TURNS * WAYS; turn++) {
+		size_t way = turn % WAYS;
 
-		if (!bare_measure(b, 1, &ways[i].loop, seconds))
-			return NULL;
-		us = bare_processor_us(b, 1);
-		(void)printf("%s\"%s\": ", i ? ", " : "", ways[i].name);
-		bare_report(b, 1, seconds);
-		if (best == NULL || us < best_us) {
-			best = &ways[i];
-			best_us = us;
-		}
+		if (!bare_measure(b, 1, &ways[way].loop, seconds / (double)(TURNS * WAYS)))
+			return false;
+		processor[way] += b->processor;
+		devices[way] += b->devices;
 	}
+	for (size_t i = 0; i < WAYS; i++)
+		us[i] = processor[i] / (double)devices[i] * 1e6;
+	return true;
+}
+
+static size_t fastest(const double us[WAYS])
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < WAYS; i++)
+		if (us[i] < us[best])
+			best = i;
 	return best;
 }
 
 static int measure(struct bare *all, double seconds, size_t threads)
 {
+	double us[WAYS];
 	const struct way *best;
 	double start;
 
 	for (size_t i = 0; i < threads; i++)
 		if (!prepare(&all[i]))
 			return 1;
-	(void)printf("{\"ways\": {");
-	best = compare(all, seconds / 8);
-	if (best == NULL)
+	if (!compare(all, seconds * 3 / 8, us))
 		return 1;
+	best = &ways[fastest(us)];
+	(void)printf("{\"ways\": {");
+	for (size_t i = 0; i < WAYS; i++)
+		(void)printf("%s\"%s\": %.2f", i ? ", " : "", ways[i].name, us[i]);
 	(void)printf("}, \"fastest\": \"%s\", \"loop\": ", best->name);
 	start = bare_now(CLOCK_MONOTONIC);
 	if (!bare_measure(all, threads, &best->loop, seconds * 5 / 8))

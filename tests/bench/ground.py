@@ -280,12 +280,12 @@ class Server:
     def disk(self):
         return disk_bytes(self.child.pid)
 
-    def settle(self):
-        """Wait until it has nothing left to do."""
+    def settle(self, seconds=0.05):
+        """Wait until it has nothing left to do, for as long: a fiftieth of a core is what it takes to look for work."""
         before = -1.0
-        while self.cpu() - before > 0.001:
+        while self.cpu() - before > 0.02 * seconds:
             before = self.cpu()
-            time.sleep(0.05)
+            time.sleep(seconds)
 
     def fleet(self, do, *options):
         """One run of the fleet against this server: its report, with what samarad spent and counted meanwhile. How an overloaded server

@@ -177,15 +177,28 @@ static enum smr_err spool_one(struct smr_relay *relay, const struct smr_store_op
 	return SMR_OK;
 }
 
-/** A full file may have left some behind: one for each interval would be slower than devices come. */
+static bool is_stopping(struct smr_relay *relay)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&relay->lock);
+	stopping = relay->stopping;
+	pthread_mutex_unlock(&relay->lock);
+	return stopping;
+}
+
+/** A full file may have left some behind: one for each interval would be slower than devices come. What is left when the server stops is for the
+ * next one. */
 static enum smr_err spool(struct smr_relay *relay, const struct smr_store_operator *op, const char *directory)
 {
-	size_t count = (size_t)relay->server->config->relay_batch;
+	const size_t full = (size_t)relay->server->config->relay_batch;
+	unsigned files = 0;
+	size_t count;
 
-	for (unsigned files = 0; count == relay->server->config->relay_batch && files < NEW_FILES_MAX; files++) {
+	do {
 		count = 0;
 		SMR_TRY(spool_one(relay, op, directory, &count));
-	}
+	} while (count == full && ++files < NEW_FILES_MAX && !is_stopping(relay));
 	return SMR_OK;
 }
 
@@ -333,14 +346,12 @@ static void remove_leftovers(struct smr_relay *relay)
 static bool wait_interval(struct smr_relay *relay)
 {
 	struct timespec until = smr_clock_after_ms(relay->server->config->relay_interval_s * 1000u);
-	bool stopping;
 
 	pthread_mutex_lock(&relay->lock);
 	if (!relay->stopping)
 		pthread_cond_timedwait(&relay->wake, &relay->lock, &until);
-	stopping = relay->stopping;
 	pthread_mutex_unlock(&relay->lock);
-	return !stopping;
+	return !is_stopping(relay);
 }
 
 static void *run(void *context)

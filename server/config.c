@@ -31,7 +31,7 @@ static const struct smr_ini_key keys[] = {
 	    "rate during a slow commit"),
 	SMR_STORE_INI_KEY(struct smr_server_config, store),
 	KEY("relay", "spool", TEXT, spool, "spool", 1, 400, "directory shared with the operators' AuCs"),
-	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400, "how often evidence is put into files"),
+	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400, "how often evidence is put into files, as many as it fills"),
 	KEY("relay", "batch", UINT, relay_batch, "1000", 1, 4096, "records per file at most"),
 	{"tickets", "spare", SMR_INI_CHOICE, offsetof(struct smr_server_config, spare), "rare", 0, 0,
 	 "spare tickets: for devices that check in less often than once a day, for all, for none", "rare|always|never"},

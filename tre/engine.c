@@ -243,7 +243,7 @@ enum smr_err smr_tre_ready(struct smr_tre *tre)
 enum smr_err smr_tre_ready_enrolled(struct smr_tre *tre)
 {
 	SMR_TRY(smr_tre_ready(tre));
-	return tre->now.enrolled ? SMR_OK : SMR_E_STATE;
+	return tre->now.enrolled ? smr_tre_heed_tamper(tre) : SMR_E_STATE;
 }
 
 enum smr_err smr_tre_contact_state(const struct smr_tre *tre, uint8_t out[SMR_HASH_LEN])

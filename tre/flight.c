@@ -72,18 +72,12 @@ static enum smr_err bind_contact(struct smr_tre *tre, struct smr_tre_durable *dr
 enum smr_err smr_tre_flight_start(struct smr_tre *tre, bool with_certificate, struct smr_space *m1)
 {
 	struct smr_tre_durable *draft;
-	uint32_t tamper = 0;
 	enum smr_err err;
 
 	SMR_TRY(smr_tre_ready_enrolled(tre));
 	smr_tre_close_flight(tre);
 	draft = smr_tre_draft(tre);
-	err = tre->port->tamper(tre->port->context, &tamper);
-	draft->tamper |= tamper; /* latched */
-	if (err == SMR_OK && draft->ctr == UINT32_MAX)
-		err = SMR_E_COUNTER;
-	if (err == SMR_OK)
-		err = bind_contact(tre, draft);
+	err = draft->ctr == UINT32_MAX ? SMR_E_COUNTER : bind_contact(tre, draft);
 	if (err == SMR_OK) {
 		draft->ctr++;
 		err = build_request(tre, draft, with_certificate, m1);
@@ -163,6 +157,8 @@ static enum smr_err accept(struct smr_tre *tre, struct smr_tre_durable *draft, c
 	}
 	if (!m2->has_package)
 		return repeat_receipt(draft);
+	if (draft->tamper != 0)
+		return SMR_E_TAMPERED; /* no secret comes to where they were erased */
 	outcome->package = smr_tre_install(tre, draft, &m2->package, tre->flight.hash_ev);
 	if (is_our_fault(outcome->package))
 		return outcome->package;

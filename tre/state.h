@@ -134,7 +134,7 @@ enum smr_err smr_tre_record_decode(struct smr_bytes encoded, struct smr_tre_dura
 /* engine.c */
 /** Healthy? Also notices a changed measured state and drops what is bound to the old one. */
 enum smr_err smr_tre_ready(struct smr_tre *tre) SMR_MUST_USE;
-/** The same, and enrolled. */
+/** The same, enrolled, and what a tamper event asks for done. */
 enum smr_err smr_tre_ready_enrolled(struct smr_tre *tre) SMR_MUST_USE;
 /** The present state, to be changed. Every path ends in smr_tre_keep or smr_tre_discard. */
 struct smr_tre_durable *smr_tre_draft(struct smr_tre *tre);
@@ -166,6 +166,10 @@ struct smr_tre_operator *smr_tre_operator(struct smr_tre_durable *draft, const u
 /* command.c */
 /** Obey a command in the draft, queue its receipt. SMR_E_SIGNATURE, SMR_E_MALFORMED, SMR_E_NOT_FOUND: ignored without receipt. */
 enum smr_err smr_tre_obey(struct smr_tre_durable *draft, struct smr_bytes encoded) SMR_MUST_USE;
+
+/* tamper.c */
+/** Look at the platform's tamper line. Of an event that is new: latched, and the secrets erased, durably, before anything else is done. */
+enum smr_err smr_tre_heed_tamper(struct smr_tre *tre) SMR_MUST_USE;
 
 /* receipts.c */
 /** Queue a receipt; replaces an earlier one of the same kind and ICCID. */

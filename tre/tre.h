@@ -157,6 +157,17 @@ struct smr_tre_update {
  */
 enum smr_err smr_tre_prepare(struct smr_tre *tre, const struct smr_tre_update *update) SMR_MUST_USE;
 
+/* ---- tamper ---- */
+
+/**
+ * Look at the platform's tamper line now: whoever is told of an event does not wait for the next message. Every operation of an enrolled TRE does
+ * so first. Of a new event the subscriptions, the key t that others seal for (unless it is the platform's own) and the gate key are erased, durably;
+ * what reports it stays: d and the ticket. Only a new enrolment makes the device one that is served again.
+ *
+ * @return SMR_E_STATE: not enrolled, or not in order: there is nothing that is served; the platform's errors, and then it has to be called again.
+ */
+enum smr_err smr_tre_check_tamper(struct smr_tre *tre) SMR_MUST_USE;
+
 /* ---- state, for display: no secrets ---- */
 
 struct smr_tre_state {

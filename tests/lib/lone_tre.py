@@ -176,9 +176,14 @@ class Tre:
     def stolen_record(self):
         return stolen_record(os.path.join(self.run, "tre"))
 
-    def report_tampering(self):
-        with open(os.path.join(self.run, "tre", "tamper"), "w", encoding="ascii") as f:
-            f.write("1\n")
+    def report_tampering(self, events=1):
+        path = os.path.join(self.run, "tre", "tamper")
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write(f"{events}\n")
+        os.rename(path + ".new", path)
+
+    def take_back_tampering(self):
+        os.remove(os.path.join(self.run, "tre", "tamper"))
 
     def backup(self):
         """Stop it, copy its directory, start it again. Returns the copy."""

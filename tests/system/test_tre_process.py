@@ -302,12 +302,12 @@ class Confinement(Case):
         self.still_answers("attempts to trace")
 
     @unittest.skipUnless(ROOT, "needs root")
-    def test_descriptors_are_its_sockets_its_lock_and_stderr(self):
+    def test_descriptors_are_its_sockets_its_lock_its_watch_and_stderr(self):
         def own():
             return sorted(link for link in open_descriptors(self.tre.process.pid) if not link.startswith(("/dev/", "pipe:", "socket:")) and link != self.tre.log
                           and not link.endswith(".profraw"))  # the counters of a coverage build
 
-        self.assertEqual(own(), [self.tre.path("lock"), "anon_inode:[signalfd]"])
+        self.assertEqual(own(), [self.tre.path("lock"), "anon_inode:[signalfd]", "anon_inode:inotify"])
 
     @unittest.skipUnless(ROOT, "needs root")
     def test_started_by_root_it_has_a_network_of_its_own(self):

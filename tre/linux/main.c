@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -40,6 +41,7 @@ struct program {
 	struct smr_tre *tre;
 	int signals;
 	int listener;
+	int tamper; /* inotify */
 };
 
 static int failed(enum smr_err err, const struct smr_problem *problem)
@@ -267,10 +269,21 @@ static enum smr_err confine(const struct program *p, struct smr_problem *problem
 	return err;
 }
 
+/* Before it is looked at for the first time, so that no event falls between. */
+static enum smr_err watch_tamper(struct program *p, struct smr_problem *problem)
+{
+	p->tamper = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (p->tamper < 0 || inotify_add_watch(p->tamper, p->dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+		return smr_problem(problem, smr_fs_err(errno), "%s cannot be watched for its tamper file: %s", p->dir,
+				   strerror(errno));
+	return SMR_OK;
+}
+
 static enum smr_err start(struct program *p, const char *boot_log, struct smr_problem *problem)
 {
 	SMR_TRY(harden(problem));
 	SMR_TRY(start_engine(p, boot_log, problem));
+	SMR_TRY(watch_tamper(p, problem));
 	SMR_TRY(open_sockets(p, problem));
 	return confine(p, problem);
 }
@@ -311,7 +324,8 @@ static int run(const struct smr_args *args)
 #endif
 			    .linux_port.place.lock_fd = -1,
 			    .signals = -1,
-			    .listener = -1};
+			    .listener = -1,
+			    .tamper = -1};
 	struct smr_problem problem = {0};
 	uint64_t group = 0;
 	uint64_t fd = 0;
@@ -335,7 +349,7 @@ static int run(const struct smr_args *args)
 		err = start(&p, smr_arg(args, "boot-log"), &problem);
 	if (err == SMR_OK) {
 		smr_log_event(SMR_LOG_INFO, "tre.started");
-		err = smr_tre_serve(p.tre, p.listener, p.signals);
+		err = smr_tre_serve(p.tre, p.listener, p.signals, p.tamper);
 		if (err != SMR_OK)
 			err = explain_end(err, &problem);
 		smr_log_event(SMR_LOG_INFO, "tre.stopped");

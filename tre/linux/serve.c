@@ -13,7 +13,7 @@
 #include "sys/unixsock.h"
 #include "tre/linux/dispatch.h"
 
-enum { SIGNALS, LISTENER, FIRST_CLIENT };
+enum { SIGNALS, LISTENER, TAMPER, FIRST_CLIENT };
 
 struct service {
 	struct smr_tre *tre;
@@ -112,6 +112,25 @@ static void serve_ready(struct service *s)
 		accept_client(s);
 }
 
+static void check_tamper(struct service *s)
+{
+	enum smr_err err = smr_tre_check_tamper(s->tre);
+
+	if (is_lost(err))
+		s->lost = err;
+	else if (err != SMR_OK && err != SMR_E_STATE)
+		smr_log_error(SMR_LOG_ERROR, "tamper.unheeded", err, "the next request looks again");
+}
+
+/* Something in the TRE's directory has changed: its tamper file, or its own record. */
+static void take_notice(struct service *s)
+{
+	uint8_t which[4096]; /* does not matter */
+
+	if (read(s->fds[TAMPER].fd, which, sizeof(which)) > 0)
+		check_tamper(s);
+}
+
 static bool told_to_end(int signals)
 {
 	int number;
@@ -124,7 +143,8 @@ static bool told_to_end(int signals)
 
 static enum smr_err serve_until_told(struct service *s)
 {
-	for (;;) {
+	check_tamper(s);
+	while (s->lost == SMR_OK) {
 		if (poll(s->fds, SMR_COUNT(s->fds), -1) < 0) {
 			if (errno == EINTR)
 				continue; /* uncovered: signals come by their descriptor */
@@ -132,13 +152,14 @@ static enum smr_err serve_until_told(struct service *s)
 		}
 		if (s->fds[SIGNALS].revents != 0 && told_to_end(s->fds[SIGNALS].fd))
 			return SMR_OK;
+		if (s->fds[TAMPER].revents != 0)
+			take_notice(s);
 		serve_ready(s);
-		if (s->lost != SMR_OK)
-			return s->lost;
 	}
+	return s->lost;
 }
 
-enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals)
+enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals, int tamper)
 {
 	struct service s = {.tre = tre};
 	enum smr_err err;
@@ -147,6 +168,7 @@ enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals)
 		s.fds[i] = (struct pollfd){.fd = -1};
 	s.fds[SIGNALS] = (struct pollfd){.fd = signals, .events = POLLIN};
 	s.fds[LISTENER] = (struct pollfd){.fd = listener, .events = POLLIN};
+	s.fds[TAMPER] = (struct pollfd){.fd = tamper, .events = POLLIN};
 	err = serve_until_told(&s);
 	for (size_t i = FIRST_CLIENT; i < SMR_COUNT(s.fds); i++)
 		if (s.fds[i].fd >= 0)

@@ -217,14 +217,15 @@ def stolen_record(directory):
     with open(os.path.join(directory, "record"), "rb") as f:
         record = f.read()
     key = wire.kdf(storage, "tre-record", record[8:24])
-    return Record(wire.loads(wire.unseal(key, record[:24], record[24:])))
+    return Record(wire.unseal(key, record[:24], record[24:]))
 
 
 class Record:
     """The keys in a TRE's durable state."""
 
-    def __init__(self, items):
-        _, enrolment, _, checkin, _ = items
+    def __init__(self, octets):
+        self.octets = octets
+        _, enrolment, _, checkin, _ = wire.loads(octets)
         self.d, self.t = wire.Key.from_scalar(enrolment[3]), wire.Key.from_scalar(enrolment[4])
         self.rks = [rk for rk, ticket in checkin[:2] if ticket]
         self.c1, self.resp, self.next = checkin[4:7]

@@ -284,7 +284,9 @@ static void test_tamper_file_is_read_as_a_mask(void **state)
 	} cases[] = {
 		{"0", 1, 0},
 		{"5\n", 2, 5},
-		{"4294967295", 10, 0xffffffff},
+		{"2147483647", 10, 0x7fffffff},
+		{"2147483648", 10, SMR_TRE_LINUX_TAMPER_FILE}, /* bit 31 is not the platform's to say */
+		{"4294967295", 10, SMR_TRE_LINUX_TAMPER_FILE},
 		{"4294967296", 10, SMR_TRE_LINUX_TAMPER_FILE},
 		{"", 0, SMR_TRE_LINUX_TAMPER_FILE},
 		{"-1", 2, SMR_TRE_LINUX_TAMPER_FILE},

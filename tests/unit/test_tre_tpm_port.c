@@ -2,6 +2,7 @@
 /* The TRE's port with a TPM: what it keeps, and what it notices when directory, registers or TPM are not what they were. */
 #include <signal.h>
 
+#include "core/rules.h"
 #include "tests/unit/tre_tpm_rig.h"
 
 /* ---- keys in the TPM ---- */
@@ -204,6 +205,25 @@ static void test_registers_that_do_not_count_do_not_matter(void **state)
 	extend(7);
 	extend(10);
 	assert_int_equal(restart(), SMR_OK);
+}
+
+/* ---- tamper line ---- */
+
+/* The event of a copied TPM is the TRE's own: whoever writes the file cannot have the server answer with that reason. */
+static void test_tamper_file_is_never_taken_for_a_copied_tpm(void **state)
+{
+	static const char *const files[] = {"open", "2147483648", "4294967295", "1"};
+	const struct smr_tpm_quote quote = {.resets = 1};
+	const struct smr_row row = {.state = SMR_ROW_SEALED, .measurement_approved = true};
+	struct smr_evidence evidence = {.ctr = 1};
+
+	(void)state;
+	assert_int_equal(start(), SMR_OK);
+	for (size_t i = 0; i < SMR_COUNT(files); i++) {
+		scratch_text(DIR_NAME "/tamper", files[i]);
+		assert_int_equal(port.tamper(port.context, &evidence.tamper), SMR_OK);
+		assert_int_equal(smr_rules_flight(&row, &evidence, &quote, challenge).refusal, SMR_REFUSAL_TAMPER);
+	}
 }
 
 /* ---- another TPM, none, a cleared one ---- */
@@ -624,6 +644,7 @@ int main(void)
 		tpm_test(test_counter_that_went_on_alone_is_a_rollback),
 		tpm_test(test_sealed_state_opens_in_the_state_that_it_was_sealed_to_alone),
 		tpm_test(test_registers_that_do_not_count_do_not_matter),
+		tpm_test(test_tamper_file_is_never_taken_for_a_copied_tpm),
 		tpm_test(test_directory_with_another_tpm_is_refused_as_such),
 		tpm_test(test_cleared_tpm_is_refused_as_such),
 		tpm_test(test_keys_that_are_gone_before_enrolment_are_made_anew),

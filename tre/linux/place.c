@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/flight.h"
 #include "sys/fsio.h"
 #include "sys/text.h"
 
@@ -48,7 +49,7 @@ enum smr_err smr_tre_place_tamper(const struct smr_tre_place *place, uint32_t *e
 			blob.ptr[--blob.len] = '\0';
 		/* A NUL inside would hide what follows. */
 		err = strlen((const char *)blob.ptr) == blob.len
-			      ? smr_parse_uint((const char *)blob.ptr, 0, UINT32_MAX, &value)
+			      ? smr_parse_uint((const char *)blob.ptr, 0, SMR_TAMPER_TPM_STATE - 1, &value)
 			      : SMR_E_MALFORMED;
 		smr_blob_wipe(&blob);
 	} else if (smr_err_class(err) == SMR_CLASS_LIMIT && err != SMR_E_TOO_MANY) {

@@ -4,8 +4,8 @@
  * The directory of a TRE on Linux, whichever port it has: mode 0700, of the TRE's user alone.
  *
  *     record   sealed state, replaced atomically
- *     tamper   optional: tamper events as a decimal bit mask, written (by rename) by whoever watches the tamper line; absent: none. What
- *              is no number up to 4294967295 counts as SMR_TRE_LINUX_TAMPER_FILE.
+ *     tamper   optional: tamper events, bits 0 to 30, as a decimal mask, written (by rename) by whoever watches the tamper line; absent: none.
+ *              What is no number below 2^31 counts as SMR_TRE_LINUX_TAMPER_FILE: bit 31 is the TRE's own (SMR_TAMPER_TPM_STATE).
  *     lock     held by the one process that works here
  */
 #ifndef SMR_TRE_LINUX_PLACE_H
@@ -14,7 +14,7 @@
 #include "sys/problem.h"
 #include "tre/tre.h"
 
-#define SMR_TRE_LINUX_TAMPER_FILE 0x80000000u
+#define SMR_TRE_LINUX_TAMPER_FILE (1u << 30)
 
 struct smr_tre_place {
 	char *record_path;

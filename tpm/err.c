@@ -46,6 +46,7 @@ static enum smr_err of_tpm(TSS2_RC code)
 	case TPM2_RC_NV_AUTHORIZATION:
 		return SMR_E_TPM_CLEARED;
 	case TPM2_RC_NV_RATE:
+	case TPM2_RC_NV_UNAVAILABLE:
 	case TPM2_RC_RETRY:
 	case TPM2_RC_YIELDED:
 	case TPM2_RC_TESTING:

@@ -4,7 +4,8 @@
 
 #include "tpm/inside.h"
 
-/* Some TPMs limit how often their memory is written. Two writes in a row are ours with each record: it is worth a few seconds. */
+/* Some TPMs limit how often their memory is written, or cannot write while others use the flash that it is in. Two writes in a row are ours
+ * with each record: it is worth a few seconds. */
 #define RATE_TURNS 40u
 #define RATE_PAUSE_NS 100000000L
 
@@ -12,7 +13,9 @@ bool smr_tpm_again(TSS2_RC rc, unsigned *turns)
 {
 	const struct timespec pause = {0, RATE_PAUSE_NS};
 
-	if (smr_tpm_code(rc) != TPM2_RC_NV_RATE || (*turns)++ >= RATE_TURNS)
+	TSS2_RC code = smr_tpm_code(rc);
+
+	if ((code != TPM2_RC_NV_RATE && code != TPM2_RC_NV_UNAVAILABLE) || (*turns)++ >= RATE_TURNS)
 		return false;
 	(void)nanosleep(&pause, NULL);
 	return true;

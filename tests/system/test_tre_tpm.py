@@ -12,7 +12,7 @@ import lone_tre  # noqa: E402
 import wire  # noqa: E402
 from endorse import endorsement_key  # noqa: E402
 from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, OTHER_ICCID, STATE, UNOPENED  # noqa: E402
-from swtpm import CLEAR, EXTEND_INDEX, INCREMENT, NV_RATE, PLATFORM, Between, SoftwareTpm, clock_command, command  # noqa: E402
+from swtpm import CLEAR, EXTEND_INDEX, INCREMENT, NV_RATE, NV_UNAVAILABLE, PLATFORM, Between, SoftwareTpm, clock_command, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
 MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
@@ -129,8 +129,8 @@ class Meanwhile(Case):
         self.tre.fly()
         self.tre.check_in()
 
-    def test_tpm_that_limits_its_writes_is_waited_for(self):
-        self.between.refusals = {INCREMENT: [NV_RATE] * 2, EXTEND_INDEX: [NV_RATE] * 3}
+    def test_tpm_that_does_not_write_for_now_is_waited_for(self):
+        self.between.refusals = {INCREMENT: [NV_RATE, NV_UNAVAILABLE], EXTEND_INDEX: [NV_RATE, NV_UNAVAILABLE, NV_RATE]}
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
         self.assertEqual(self.between.refusals, {INCREMENT: [], EXTEND_INDEX: []})
         self.tre.check_in()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connection to a TPM, its registers and the lowest version that may boot, against a software TPM. */
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -330,6 +331,7 @@ static void test_response_codes_have_their_meaning(void **state)
 		{TPM2_RC_NV_LOCKED, SMR_E_STATE},
 		{TPM2_RC_HIERARCHY | TPM2_RC_1, SMR_E_STATE},
 		{TPM2_RC_NV_RATE, SMR_E_BUSY},
+		{TPM2_RC_NV_UNAVAILABLE, SMR_E_BUSY},
 		{TPM2_RC_RETRY, SMR_E_BUSY},
 		{TPM2_RC_OBJECT_MEMORY, SMR_E_BUSY},
 		{TPM2_RC_SESSION_MEMORY, SMR_E_BUSY},
@@ -348,6 +350,24 @@ static void test_response_codes_have_their_meaning(void **state)
 		if (smr_tpm_err(table[i].rc) != table[i].err)
 			fail_msg("%08x is %s, not %s", table[i].rc, smr_err_name(smr_tpm_err(table[i].rc)),
 				 smr_err_name(table[i].err));
+}
+
+static void test_write_that_is_refused_for_now_is_tried_again_and_not_for_ever(void **state)
+{
+	static const TSS2_RC for_now[] = {TPM2_RC_NV_RATE, TPM2_RC_NV_UNAVAILABLE,
+					  TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_NV_UNAVAILABLE};
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(for_now); i++) {
+		unsigned none = 0;
+		unsigned many = UINT_MAX - 1;
+
+		assert_true(smr_tpm_again(for_now[i], &none));
+		assert_int_equal(none, 1);
+		assert_false(smr_tpm_again(for_now[i], &many));
+	}
+	assert_false(smr_tpm_again(TPM2_RC_NV_SPACE, &(unsigned){0}));
+	assert_false(smr_tpm_again(TSS2_RC_SUCCESS, &(unsigned){0}));
 }
 
 static void test_every_error_of_a_tpm_has_advice(void **state)
@@ -379,6 +399,7 @@ int main(void)
 		swtpm_test(test_version_that_asks_for_a_value_is_tampered),
 		swtpm_test(test_version_needs_a_platform_hierarchy_that_is_open),
 		cmocka_unit_test(test_response_codes_have_their_meaning),
+		cmocka_unit_test(test_write_that_is_refused_for_now_is_tried_again_and_not_for_ever),
 		cmocka_unit_test(test_every_error_of_a_tpm_has_advice),
 	};
 

@@ -36,6 +36,8 @@ enum smr_err_class {
 	X(NOT_FOUND, 0x0207, "it does not exist")                                             \
 	X(EXISTS, 0x0208, "it exists already")                                                \
 	X(TPM_FULL, 0x0209, "the TPM has no non-volatile memory left")                        \
+	X(TPM_FAILED, 0x020a, "the TPM has failed its own test, and does nothing more")       \
+	X(TPM_BANK, 0x020b, "the TPM has not all its registers (PCRs) in SHA-256")            \
 	X(SIGNATURE, 0x0301, "the signature is not valid")                                    \
 	X(MAC, 0x0302, "the message authentication code is not valid")                        \
 	X(NOT_ADDRESSEE, 0x0303, "it is meant for somebody else")                             \
@@ -55,6 +57,7 @@ enum smr_err_class {
 	X(UNTRUSTED_KEY, 0x0311, "the key is not signed by a party we trust")                 \
 	X(TPM_CLEARED, 0x0312, "the TPM was cleared or is another one")                       \
 	X(TPM_RESET, 0x0313, "the TPM was reset while it was in use")                         \
+	X(TPM_INDEX, 0x0314, "somebody else's index is in the TPM in the place of ours")      \
 	X(BUSY, 0x0401, "busy, try again")                                                    \
 	X(UNAVAILABLE, 0x0402, "not reachable at present")                                    \
 	X(UNKNOWN_KEY, 0x0403, "the key named is unknown or no longer in use")                \

@@ -21,12 +21,34 @@ const char *smr_tpm_advice(enum smr_err err)
 		       "handles-persistent, tpm2_nvundefine, tpm2_evictcontrol), then try again";
 	case SMR_E_TPM_HIERARCHY:
 		return "its owner has given the TPM's endorsement or storage hierarchy an authorisation value, or "
-		       "disabled it: take the value away (tpm2_changeauth -c e -p VALUE, or -c o), or enable it; "
-		       "nothing is lost, and what waits is done then";
+		       "disabled it: take the value away (tpm2_changeauth -c e -p VALUE for endorsement, "
+		       "tpm2_changeauth -c o -p VALUE for storage), or enable it; nothing is lost, and what waits is "
+		       "done then";
+	case SMR_E_TPM_FAILED:
+		return "switch the whole device off and on; when the TPM fails again, have it repaired: with another "
+		       "TPM the supplier enrols the device anew";
+	case SMR_E_TPM_BANK:
+		return "allocate them (tpm2_pcrallocate sha256:all, or the firmware's settings), then restart the "
+		       "whole device";
+	case SMR_E_TPM_INDEX:
+		return "the lowest version that may boot belongs in index 0x1405301: find out whose the one there is, "
+		       "and remove it (tpm2_nvundefine -C o 0x1405301; -C p, before samara-boot runs, if the platform "
+		       "made it)";
 	case SMR_E_MEASUREMENT:
 		return "what was booted is not what the TRE's state is sealed to, or the TPM was reset since: boot the "
 		       "approved software again, and prepare the next update in it (samara-boot --prepare); nothing is "
 		       "lost";
+	case SMR_E_BUSY:
+		return "wait, then try again; when it stays so, end what else uses the TPM, or flush what that "
+		       "has left loaded (tpm2_flushcontext -t, -l and -s)";
+	case SMR_E_TAMPERED:
+		return "restart the device; when it is said again, see who has been at its files, or at the bus to its "
+		       "TPM";
+	case SMR_E_NO_MEMORY:
+		return "give the program more memory, then restart it";
+	case SMR_E_IO:
+		return "restart the device; when it is said again, repair what cannot be read or written, the TPM or "
+		       "the disk";
 	default:
 		return NULL;
 	}

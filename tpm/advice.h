@@ -8,7 +8,8 @@
 
 #include "sys/problem.h"
 
-/** One sentence without full stop, static; NULL: @p err is none of a TPM's own. */
+/** One sentence without full stop, static; NULL: @p err is none of those that any call of tpm.h may return, nor that a TPM's owner or firmware
+ * brings about. Errors that are no TPM's alone have words that are right elsewhere too. */
 const char *smr_tpm_advice(enum smr_err err);
 
 /** @p what did not go, why, and what to do where that is known, in one line. Returns @p err. */

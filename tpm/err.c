@@ -32,6 +32,8 @@ static enum smr_err of_tpm(TSS2_RC code)
 		return SMR_E_NOT_FOUND;
 	case TPM2_RC_NV_SPACE:
 		return SMR_E_TPM_FULL;
+	case TPM2_RC_FAILURE:
+		return SMR_E_TPM_FAILED;
 	case TPM2_RC_NV_LOCKED:
 	case TPM2_RC_HIERARCHY:
 		return SMR_E_STATE;

@@ -34,7 +34,7 @@ static enum smr_err read_some(struct smr_tpm *tpm, uint32_t *wanted, struct smr_
 						     ESYS_TR_NONE, &selection, NULL, &got, &values));
 
 	if (err == SMR_OK && values->count == 0)
-		err = SMR_E_UNSUPPORTED; /* the bank is not allocated */
+		err = SMR_E_TPM_BANK; /* it is not allocated */
 	for (UINT32 i = 0; err == SMR_OK && i < values->count; i++) {
 		left &= left - 1; /* the lowest one is done */
 		err = smr_sha256_update(hash, smr_bytes_of(values->digests[i].buffer, values->digests[i].size));

@@ -12,8 +12,9 @@
  *
  * Errors that any call may return: SMR_E_TPM_ABSENT: no answer; SMR_E_TPM_RESET; SMR_E_TPM_CLEARED: cleared, or another TPM;
  * SMR_E_TPM_LOCKED: locked out after others' wrong authorisations; SMR_E_TPM_FULL: no non-volatile memory left; SMR_E_TAMPERED: the answer
- * was altered on its way; SMR_E_TPM_HIERARCHY: its owner, or the platform's firmware, has closed a hierarchy; SMR_E_BUSY: also when others' objects are in all of its
- * places; SMR_E_NO_MEMORY; SMR_E_IO: anything else. smr_tpm_advice says what to do.
+ * was altered on its way; SMR_E_TPM_HIERARCHY: its owner, or the platform's firmware, has closed a hierarchy; SMR_E_TPM_FAILED: it has failed
+ * its own test; SMR_E_BUSY: also when others' objects are in all of its places, or its memory cannot be written for now; SMR_E_NO_MEMORY;
+ * SMR_E_IO: anything else. smr_tpm_advice says what to do.
  *
  * Not thread-safe: one caller at a time. Blocks until the TPM answers.
  */
@@ -43,7 +44,7 @@ enum smr_err smr_tpm_pcr_extend(struct smr_tpm *tpm, unsigned pcr, const uint8_t
 
 /**
  * SHA-256 over the values of a set of PCRs of the SHA-256 bank, the lowest first: what a quote of that set states.
- * @param pcrs  bit n: PCR n. SMR_E_INVALID: none, or one that does not exist; SMR_E_UNSUPPORTED: the TPM has not all of them in that bank.
+ * @param pcrs  bit n: PCR n. SMR_E_INVALID: none, or one that does not exist; SMR_E_TPM_BANK: the TPM has not all of them in that bank.
  */
 enum smr_err smr_tpm_pcr_digest(struct smr_tpm *tpm, uint32_t pcrs, uint8_t out[SMR_HASH_LEN]) SMR_MUST_USE;
 
@@ -66,10 +67,10 @@ enum smr_err smr_tpm_start_id(struct smr_tpm *tpm, uint8_t out[SMR_HASH_LEN]) SM
  * later no longer has (smr_tpm_version_close), so nobody but the first stage can write it or remove it.
  *
  * @param version  [out] 0: never raised.
- * @return SMR_E_TAMPERED: there is something else in its place.
+ * @return SMR_E_TPM_INDEX: there is something else in its place.
  */
 enum smr_err smr_tpm_version_read(struct smr_tpm *tpm, uint64_t *version) SMR_MUST_USE;
-/** Raise it; durable on return. A lower or equal number changes nothing. SMR_E_TPM_HIERARCHY: closed since the last reset; or
+/** Raise it; durable on return. A lower or equal number changes nothing. SMR_E_TPM_INDEX; SMR_E_TPM_HIERARCHY: closed since the last reset; or
  * the platform's firmware has given its hierarchy an authorisation value, or disabled it. */
 enum smr_err smr_tpm_version_raise(struct smr_tpm *tpm, uint64_t to) SMR_MUST_USE;
 /** Until the next reset of the TPM nobody raises it, removes it or uses the platform hierarchy. Before anything else is started.

@@ -32,7 +32,7 @@ static enum smr_err check(struct smr_tpm *tpm, ESYS_TR index, bool *written)
 
 	if (err == SMR_OK &&
 	    ((public->nvPublic.attributes & ~changing) != ATTRIBUTES || public->nvPublic.dataSize != VERSION_LEN))
-		err = SMR_E_TAMPERED;
+		err = SMR_E_TPM_INDEX;
 	*written = err == SMR_OK && (public->nvPublic.attributes & TPMA_NV_WRITTEN) != 0;
 	Esys_Free(public);
 	return err;
@@ -52,7 +52,7 @@ static enum smr_err read_value(struct smr_tpm *tpm, ESYS_TR index, uint64_t *ver
 		*version = smr_get_be64(data->buffer);
 	Esys_Free(data);
 	/* Ours opens to an empty value. */
-	return err == SMR_E_TPM_CLEARED ? SMR_E_TAMPERED : err;
+	return err == SMR_E_TPM_CLEARED ? SMR_E_TPM_INDEX : err;
 }
 
 enum smr_err smr_tpm_version_read(struct smr_tpm *tpm, uint64_t *version)

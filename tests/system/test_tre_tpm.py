@@ -12,7 +12,7 @@ import lone_tre  # noqa: E402
 import wire  # noqa: E402
 from endorse import endorsement_key  # noqa: E402
 from lone_tre import AUTHENTICATE, CHECKIN_COMPLETE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, NOTHING, OK, OTHER_ICCID, STATE, UNOPENED  # noqa: E402
-from swtpm import CLEAR, EXTEND_INDEX, INCREMENT, NV_RATE, NV_UNAVAILABLE, PLATFORM, Between, SoftwareTpm, clock_command, command  # noqa: E402
+from swtpm import CLEAR, EXTEND_INDEX, FAILURE, INCREMENT, NV_RATE, NV_UNAVAILABLE, PLATFORM, STARTUP, Between, SoftwareTpm, clock_command, command  # noqa: E402
 
 ROLLBACK, MEASUREMENT, TAMPERED, TPM_CLEARED, TPM_RESET, TPM_EXISTS = 0x307, 0x308, 0x30F, 0x312, 0x313, 0x208
 MEASUREMENT_REFUSED, COUNTER, BOOT_LOG, TPM_STATE = 2, 3, 10, 11
@@ -135,6 +135,14 @@ class Meanwhile(Case):
         self.assertEqual(self.between.refusals, {INCREMENT: [], EXTEND_INDEX: []})
         self.tre.check_in()
 
+    def test_tpm_that_failed_its_own_test_ends_the_start_with_words(self):
+        self.tre.kill()
+        self.between.refusals = {STARTUP: [FAILURE]}
+        self.assertEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 1)
+        self.assertIn("switch the whole device off and on", self.said())
+        self.tre.start()
+        self.assertEqual(self.health(), OK)
+
     def test_cleared_in_the_middle_is_told(self):
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
         self.assertEqual(self.between.send(command(CLEAR, [PLATFORM])), 0)
@@ -166,6 +174,21 @@ class Owner(Case):
         self.assertIn(LOCKED_OUT, done.stdout + done.stderr)
         self.tre.start()
         self.assertEqual((self.health(), len(self.tre.mcims())), (OK, 1))
+        self.tre.check_in()
+        self.assertEqual(self.tre.fly(), NOTHING)
+
+    def test_owner_who_closes_the_storage_hierarchy_is_named_at_every_start_and_nothing_is_lost(self):
+        self.with_tre(self.tpm)
+        self.assertEqual(self.tre.fly(self.tre.package()), OK)
+        before = self.tre.mcims()
+        self.tre.kill()
+        self.good("tpm2_changeauth", "-c", "o", "owner")
+        for start in (1, 2):
+            self.assertEqual(self.tre.spawn().wait(lone_tre.PATIENCE), 4)
+            self.assertEqual(self.said().count("tpm2_changeauth -c o -p VALUE"), start)
+        self.good("tpm2_changeauth", "-c", "o", "-p", "owner")
+        self.tre.start()
+        self.assertEqual((self.health(), self.tre.mcims()), (OK, before))
         self.tre.check_in()
         self.assertEqual(self.tre.fly(), NOTHING)
 

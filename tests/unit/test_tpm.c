@@ -2,6 +2,8 @@
 /* The connection to a TPM, its registers and the lowest version that may boot, against a software TPM. */
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "crypto/crypto.h"
@@ -169,6 +171,34 @@ static void test_pcrs_that_do_not_exist_are_invalid(void **state)
 	smr_tpm_close(tpm);
 }
 
+/* As firmware may leave it: what is extended then is nowhere, and no quote would say anything. */
+static void test_registers_that_are_not_allocated_in_sha256_are_named(void **state)
+{
+	static const TPML_PCR_SELECTION others = {
+		.count = 2,
+		.pcrSelections = {{.hash = TPM2_ALG_SHA384, .sizeofSelect = 3, .pcrSelect = {0xff, 0xff, 0xff}},
+				  {.hash = TPM2_ALG_SHA256, .sizeofSelect = 3}}};
+	struct smr_tpm *tpm = swtpm_open(&swtpm);
+	uint8_t digest[SMR_HASH_LEN];
+	TPMI_YES_NO done = TPM2_NO;
+	UINT32 most;
+	UINT32 needed;
+	UINT32 there;
+
+	(void)state;
+	assert_int_equal(Esys_PCR_Allocate(tpm->esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+					   &others, &done, &most, &needed, &there),
+			 TSS2_RC_SUCCESS);
+	assert_int_equal(done, TPM2_YES);
+	smr_tpm_close(tpm);
+	swtpm_stop(&swtpm);
+	swtpm_start(&swtpm, "tpm");
+	tpm = swtpm_open(&swtpm);
+	assert_int_equal(smr_tpm_pcr_digest(tpm, 3u << 8, digest), SMR_E_TPM_BANK);
+	assert_non_null(strstr(smr_tpm_advice(SMR_E_TPM_BANK), "tpm2_pcrallocate"));
+	smr_tpm_close(tpm);
+}
+
 /* ---- the lowest version ---- */
 
 static uint64_t version_of(struct smr_tpm *tpm)
@@ -232,7 +262,7 @@ static void test_version_that_was_never_raised_can_be_closed_too(void **state)
 }
 
 /* Whoever has the owner's hierarchy could prepare an index that he may write at any time. */
-static void test_version_in_another_index_than_ours_is_tampered(void **state)
+static void test_another_index_in_the_place_of_the_version_is_named(void **state)
 {
 	struct smr_tpm *tpm = swtpm_open(&swtpm);
 	static const TPM2B_AUTH nobody;
@@ -249,13 +279,14 @@ static void test_version_in_another_index_than_ours_is_tampered(void **state)
 	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
 					     &nobody, &public, &index),
 			 TSS2_RC_SUCCESS);
-	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TAMPERED);
-	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_E_TAMPERED);
+	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TPM_INDEX);
+	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_E_TPM_INDEX);
+	assert_non_null(strstr(smr_tpm_advice(SMR_E_TPM_INDEX), "tpm2_nvundefine -C o 0x1405301"));
 	smr_tpm_close(tpm);
 }
 
 /* Only the platform can have made that one. */
-static void test_version_that_asks_for_a_value_is_tampered(void **state)
+static void test_version_that_asks_for_a_value_is_not_ours(void **state)
 {
 	static const TPM2B_AUTH value = {.size = 1, .buffer = {1}};
 	static const TPM2B_NV_PUBLIC public = {
@@ -275,7 +306,7 @@ static void test_version_that_asks_for_a_value_is_tampered(void **state)
 			 TSS2_RC_SUCCESS);
 	smr_tpm_forget(tpm, &index);
 	assert_int_equal(smr_tpm_version_raise(tpm, 1), SMR_OK);
-	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TAMPERED);
+	assert_int_equal(smr_tpm_version_read(tpm, &version), SMR_E_TPM_INDEX);
 	smr_tpm_close(tpm);
 }
 
@@ -335,7 +366,7 @@ static void test_response_codes_have_their_meaning(void **state)
 		{TPM2_RC_RETRY, SMR_E_BUSY},
 		{TPM2_RC_OBJECT_MEMORY, SMR_E_BUSY},
 		{TPM2_RC_SESSION_MEMORY, SMR_E_BUSY},
-		{TPM2_RC_FAILURE, SMR_E_IO},
+		{TPM2_RC_FAILURE, SMR_E_TPM_FAILED},
 		{TSS2_TCTI_RC_IO_ERROR, SMR_E_TPM_ABSENT},
 		{TSS2_TCTI_RC_NO_CONNECTION, SMR_E_TPM_ABSENT},
 		{TSS2_ESYS_RC_BAD_SEQUENCE, SMR_E_TPM_ABSENT},
@@ -370,15 +401,63 @@ static void test_write_that_is_refused_for_now_is_tried_again_and_not_for_ever(v
 	assert_false(smr_tpm_again(TSS2_RC_SUCCESS, &(unsigned){0}));
 }
 
-static void test_every_error_of_a_tpm_has_advice(void **state)
+/* What its caller does or asks for: the header of the call says what it means, and nobody but the caller can say what to do. */
+static bool is_the_callers(const char *name)
 {
-	static const enum smr_err own[] = {SMR_E_TPM_ABSENT, SMR_E_TPM_RESET,	SMR_E_TPM_CLEARED,  SMR_E_TPM_LOCKED,
-					   SMR_E_TPM_FULL,   SMR_E_MEASUREMENT, SMR_E_TPM_HIERARCHY};
+	static const char *const names[] = {"INVALID", "STATE",	    "NOT_FOUND", "EXISTS",
+					    "NO_ROOM", "MALFORMED", "UNOPENED"};
+
+	for (size_t i = 0; i < SMR_COUNT(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static const char *advice_of(const char *name)
+{
+#define NAMED(member, value, text)      \
+	if (strcmp(name, #member) == 0) \
+		return smr_tpm_advice(SMR_E_##member);
+	SMR_ERR_LIST(NAMED)
+#undef NAMED
+	fail_msg("there is no SMR_E_%s", name);
+	return NULL;
+}
+
+/** Every error that a header names. */
+static size_t read_header(const char *name)
+{
+	static char text[32768];
+	char path[512];
+	char found[32];
+	size_t count = 0;
+	size_t len;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/tpm/%s", getenv("SAMARA_SOURCE"), name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	len = fread(text, 1, sizeof(text) - 1, f);
+	assert_true(feof(f));
+	text[len] = '\0';
+	(void)fclose(f);
+	for (const char *at = text; (at = strstr(at, "SMR_E_")) != NULL; count++) {
+		at += strlen("SMR_E_");
+		assert_int_equal(sscanf(at, "%31[A-Z_]", found), 1);
+		if ((advice_of(found) == NULL) != is_the_callers(found))
+			fail_msg("%s: what to do about SMR_E_%s?", name, found);
+	}
+	return count;
+}
+
+static void test_every_error_that_the_headers_name_has_advice(void **state)
+{
+	static const char *const headers[] = {"tpm.h", "keys.h", "endorsement.h", "tcti.h", "inside.h"};
 
 	(void)state;
-	for (size_t i = 0; i < SMR_COUNT(own); i++)
-		assert_non_null(smr_tpm_advice(own[i]));
-	assert_null(smr_tpm_advice(SMR_E_IO));
+	for (size_t i = 0; i < SMR_COUNT(headers); i++)
+		assert_true(read_header(headers[i]) > 0);
+	assert_null(smr_tpm_advice(SMR_E_SQN));
 }
 
 int main(void)
@@ -392,15 +471,16 @@ int main(void)
 		swtpm_test(test_pcr_extend_hashes_the_old_value_with_the_digest),
 		swtpm_test(test_pcr_digest_over_many_takes_them_in_order),
 		swtpm_test(test_pcrs_that_do_not_exist_are_invalid),
+		swtpm_test(test_registers_that_are_not_allocated_in_sha256_are_named),
 		swtpm_test(test_version_rises_and_never_falls),
 		swtpm_test(test_version_is_closed_until_the_next_reset),
 		swtpm_test(test_version_that_was_never_raised_can_be_closed_too),
-		swtpm_test(test_version_in_another_index_than_ours_is_tampered),
-		swtpm_test(test_version_that_asks_for_a_value_is_tampered),
+		swtpm_test(test_another_index_in_the_place_of_the_version_is_named),
+		swtpm_test(test_version_that_asks_for_a_value_is_not_ours),
 		swtpm_test(test_version_needs_a_platform_hierarchy_that_is_open),
 		cmocka_unit_test(test_response_codes_have_their_meaning),
 		cmocka_unit_test(test_write_that_is_refused_for_now_is_tried_again_and_not_for_ever),
-		cmocka_unit_test(test_every_error_of_a_tpm_has_advice),
+		cmocka_unit_test(test_every_error_that_the_headers_name_has_advice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static enum smr_err care_for_packages(struct smr_keeper *k)
 }
 
 /** Has anything been loaded, has a key begun or ended, were we asked to look? */
-static enum smr_err look(struct smr_keeper *k, bool woken)
+static enum smr_err care_for_keys(struct smr_keeper *k, bool woken)
 {
 	uint64_t now = smr_clock_unix();
 	struct smr_store_position position;
@@ -181,8 +181,19 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 		note_remnants(k); /* keys that ended, packages that a load took back */
 	}
 	warn_of_end(k, now);
-	SMR_TRY(care_for_log(k));
-	return care_for_packages(k);
+	return SMR_OK;
+}
+
+/** Each whatever became of the others: a log that nobody copies fills the disk, and what was overwritten lives on in it. */
+static enum smr_err look(struct smr_keeper *k, bool woken)
+{
+	enum smr_err keys = care_for_keys(k, woken);
+	enum smr_err log = care_for_log(k);
+	enum smr_err packages = care_for_packages(k);
+
+	if (keys != SMR_OK)
+		return keys;
+	return log != SMR_OK ? log : packages;
 }
 
 static bool wait_a_little(struct smr_keeper *k, bool *woken)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a sealed subscription X lives at the RO after its receipt: nowhere in its directory, nor in the relay's spool, once samarad has truncated
 the store's log; also after kill -9 between purge and truncation. Octet by octet, in every file."""
+import contextlib
 import os
+import sqlite3
 import sys
 import unittest
 
@@ -13,6 +15,7 @@ from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 PIECE = 16  # octets that stand together
+JOURNAL = 4096  # entries (store/store.h)
 
 
 class Purge(unittest.TestCase):
@@ -67,6 +70,16 @@ class Purge(unittest.TestCase):
         self.live.start()
         self.wait_gone()
         self.live.wait_active(self.device)
+
+    def test_gone_although_what_is_pending_cannot_be_read(self):
+        """A row that somebody damaged keeps the filter from following the store. That is no reason to leave X where it is."""
+        with contextlib.closing(sqlite3.connect(self.live.ro.path("samara.db"))) as store, store:
+            store.execute("UPDATE meta SET value = value + 1 WHERE name = 'journal'")
+            entry = store.execute("SELECT value FROM meta WHERE name = 'journal'").fetchone()[0]
+            store.execute("INSERT OR REPLACE INTO journal (slot, entry, eid) VALUES (?, ?, x'00')", (entry % JOURNAL, entry))
+        wait_until("the server to say so", lambda: self.live.server.logged("event=keys.not_reloaded"), 60, every=0.2)
+        self.receipt()
+        self.wait_gone()
 
     def test_gone_after_the_end_of_samarad(self):
         self.receipt()

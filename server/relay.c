@@ -26,6 +26,7 @@ struct smr_relay {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;
+	bool more; /* something is known to wait: the next round begins at once */
 	struct smr_server *server;
 	const struct smr_privkey *sign;
 	struct smr_store *store;
@@ -187,8 +188,8 @@ static bool is_stopping(struct smr_relay *relay)
 	return stopping;
 }
 
-/** A full file may have left some behind: one for each interval would be slower than devices come. What is left when the server stops is for the
- * next one. */
+/** A full file may have left some behind: so many for each interval would be slower than devices come, however many they were. What is left when
+ * the server stops is for the next one. */
 static enum smr_err spool(struct smr_relay *relay, const struct smr_store_operator *op, const char *directory)
 {
 	const size_t full = (size_t)relay->server->config->relay_batch;
@@ -199,6 +200,7 @@ static enum smr_err spool(struct smr_relay *relay, const struct smr_store_operat
 		count = 0;
 		SMR_TRY(spool_one(relay, op, directory, &count));
 	} while (count == full && ++files < NEW_FILES_MAX && !is_stopping(relay));
+	relay->more |= count == full;
 	return SMR_OK;
 }
 
@@ -360,8 +362,11 @@ static void *run(void *context)
 	bool go_on = true;
 
 	remove_leftovers(relay);
+	relay->more = true; /* while there was no server */
 	while (go_on) {
-		go_on = wait_interval(relay); /* when stopping, one last round takes out what has arrived */
+		/* When stopping, one last round takes out what has arrived. */
+		go_on = relay->more ? !is_stopping(relay) : wait_interval(relay);
+		relay->more = false;
 		relay->operator_count = 0;
 		if (smr_store_operators(relay->store, add_operator, relay) != SMR_OK)
 			continue;

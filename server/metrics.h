@@ -60,8 +60,9 @@ struct smr_metrics {
 #undef SMR_METRICS_MEMBER
 };
 
+/** @p n is looked at twice. All workers share a counter's line: what did not happen is not written there. */
 #define SMR_COUNT_UP(metrics, name, n) \
-	((void)atomic_fetch_add_explicit(&(metrics)->name, (unsigned long long)(n), memory_order_relaxed))
+	((void)((n) ? atomic_fetch_add_explicit(&(metrics)->name, (unsigned long long)(n), memory_order_relaxed) : 0))
 
 /** All counters as one JSON object, without a newline. */
 void smr_metrics_print(const struct smr_metrics *metrics, FILE *out);

@@ -175,26 +175,22 @@ static enum smr_err become_launch(struct boot *b)
 /* Returns only with a refusal, after which nothing runs and the TPM shows it. */
 static enum smr_err boot(struct boot *b)
 {
-	enum smr_err err;
+	const char *tpm = smr_arg(b->args, "tpm");
+	enum smr_err err = smr_boot_pcrs_begin(tpm, &b->tpm, &b->refusal);
 
-	SMR_TRY(smr_boot_pcrs_begin(smr_arg(b->args, "tpm"), &b->tpm, &b->refusal));
-	err = verify(b);
+	if (err == SMR_OK)
+		err = verify(b);
 	if (err == SMR_OK)
 		err = smr_boot_pcrs_extend(b->tpm, b->release.content.number, &b->stages.log, &b->refusal);
 	if (err == SMR_OK)
 		err = write_log(b);
-	if (err != SMR_OK) {
-		smr_boot_pcrs_spoil(b->tpm);
-		smr_tpm_close(b->tpm);
-		return err;
-	}
 	/* Before the next one needs it: a TPM has one user at a time. */
 	smr_tpm_close(b->tpm);
-	tell(b);
-	err = become_launch(b);
-	if (smr_tpm_open(&b->tpm, smr_arg(b->args, "tpm"), NULL) == SMR_OK)
-		smr_boot_pcrs_spoil(b->tpm);
-	smr_tpm_close(b->tpm);
+	if (err == SMR_OK) {
+		tell(b);
+		err = become_launch(b);
+	}
+	smr_boot_pcrs_spoil(tpm);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 #include "boot/pcrs.h"
 
 #include "core/release.h"
+#include "sys/log.h"
 
 static const unsigned registers[] = {SMR_BOOT_PCR_PROGRAMS, SMR_BOOT_PCR_DATA};
 #define REGISTERS_MASK (UINT32_C(1) << SMR_BOOT_PCR_PROGRAMS | UINT32_C(1) << SMR_BOOT_PCR_DATA)
@@ -111,16 +112,31 @@ enum smr_err smr_boot_pcrs_extend(struct smr_tpm *tpm, uint32_t number, const st
 	return err == SMR_OK ? SMR_OK : refuse(refusal, err, "the registers");
 }
 
-void smr_boot_pcrs_spoil(struct smr_tpm *tpm)
+/* The first error; none of them keeps the next step from being tried. */
+static enum smr_err spoil(struct smr_tpm *tpm)
 {
 	const struct smr_bytes words = SMR_TEXT("samara1 boot refused");
-	uint8_t digest[SMR_HASH_LEN];
+	uint8_t digest[SMR_HASH_LEN] = {0};
+	enum smr_err first = smr_sha256(&words, 1, digest);
+	enum smr_err err;
 
-	if (smr_sha256(&words, 1, digest) != SMR_OK)
-		return;
-	for (size_t i = 0; i < SMR_COUNT(registers); i++)
-		if (smr_tpm_pcr_extend(tpm, registers[i], digest) != SMR_OK)
-			return;
-	if (smr_tpm_version_close(tpm) != SMR_OK)
-		return;
+	for (size_t i = 0; i < SMR_COUNT(registers); i++) {
+		err = smr_tpm_pcr_extend(tpm, registers[i], digest);
+		first = first == SMR_OK ? err : first;
+	}
+	err = smr_tpm_version_close(tpm);
+	return first == SMR_OK ? err : first;
+}
+
+void smr_boot_pcrs_spoil(const char *tcti)
+{
+	struct smr_tpm *tpm;
+	enum smr_err err = smr_tpm_open_bare(&tpm, tcti);
+
+	if (err == SMR_OK)
+		err = spoil(tpm);
+	if (err != SMR_OK)
+		smr_log_error(SMR_LOG_ERROR, "boot.not-spoilt", err,
+			      "the TPM's registers, or its platform hierarchy, may be open until it is reset");
+	smr_tpm_close(tpm);
 }

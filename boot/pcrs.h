@@ -25,9 +25,11 @@ enum smr_err smr_boot_pcrs_extend(struct smr_tpm *tpm, uint32_t number, const st
 				  struct smr_boot_refusal *refusal) SMR_MUST_USE;
 
 /**
- * After a refusal: extend the registers with what stands in no release, so that until the next reset nobody can bring them to a
- * state that is approved, and close the number. As much as the TPM still does.
+ * After any refusal, also of smr_boot_pcrs_begin: extend the registers with what stands in no release, so that until the next reset nobody
+ * can bring them to a state that is approved, and close the number with the platform hierarchy. As much as the TPM still does: each of the
+ * three is tried whatever became of the others, over a connection of its own that needs no hierarchy of the owner's (smr_tpm_open_bare).
+ * No other connection may be open.
  */
-void smr_boot_pcrs_spoil(struct smr_tpm *tpm);
+void smr_boot_pcrs_spoil(const char *tcti);
 
 #endif

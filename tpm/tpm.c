@@ -107,6 +107,9 @@ enum smr_err smr_tpm_second(struct smr_tpm *tpm, ESYS_TR *session)
 
 ESYS_TR smr_tpm_session(struct smr_tpm *tpm, TPMA_SESSION attributes)
 {
+	/* A bare connection: an empty password, which goes with what is authorised alone. */
+	if (tpm->session == ESYS_TR_PASSWORD)
+		return attributes == TPMA_SESSION_AUDIT ? ESYS_TR_NONE : ESYS_TR_PASSWORD;
 	/* Fails only for what is no session. */
 	(void)Esys_TRSess_SetAttributes(tpm->esys, tpm->session, TPMA_SESSION_CONTINUESESSION | attributes, 0xff);
 	return tpm->session;
@@ -131,7 +134,14 @@ static enum smr_err prepare(struct smr_tpm *tpm)
 	return start_session(tpm, TPM2_SE_HMAC, &tpm->session);
 }
 
-static enum smr_err open_at(const char *where, struct smr_tpm **out)
+/** What the registers and the platform hierarchy need, and no more. */
+static enum smr_err prepare_bare(struct smr_tpm *tpm)
+{
+	tpm->session = ESYS_TR_PASSWORD;
+	return start_up(tpm);
+}
+
+static enum smr_err open_at(const char *where, enum smr_err (*get_ready)(struct smr_tpm *), struct smr_tpm **out)
 {
 	struct smr_tpm *tpm = malloc(sizeof(*tpm));
 	enum smr_err err;
@@ -143,7 +153,7 @@ static enum smr_err open_at(const char *where, struct smr_tpm **out)
 	if (err == SMR_OK)
 		err = smr_tpm_err(Esys_Initialize(&tpm->esys, tpm->tcti, NULL));
 	if (err == SMR_OK)
-		err = prepare(tpm);
+		err = get_ready(tpm);
 	if (err != SMR_OK) {
 		smr_tpm_close(tpm);
 		return err;
@@ -152,20 +162,33 @@ static enum smr_err open_at(const char *where, struct smr_tpm **out)
 	return SMR_OK;
 }
 
+/* The library would write its own lines to stderr; our errors say what it would. */
+static void silence_library(void)
+{
+	(void)setenv("TSS2_LOG", "all+NONE", 0);
+}
+
+enum smr_err smr_tpm_open_bare(struct smr_tpm **out, const char *tcti)
+{
+	*out = NULL;
+	silence_library();
+	return open_at(tcti, prepare_bare, out);
+}
+
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem)
 {
 	enum smr_err err;
 
 	*out = NULL;
-	/* The library would write its own lines to stderr; the errors below say what it would. */
-	(void)setenv("TSS2_LOG", "all+NONE", 0);
-	err = open_at(tcti, out);
+	silence_library();
+	err = open_at(tcti, prepare, out);
 	if (err == SMR_OK)
 		return SMR_OK;
 	if (err == SMR_E_INVALID)
 		return smr_problem(problem, err,
 				   "tpm «%s»: write device:/dev/tpmrm0, or swtpm:host=127.0.0.1,port=2321", tcti);
-	(void)smr_tpm_problem(problem, err, tcti);
+	/* Of the hierarchies it is the owner's that the parent key stands in. */
+	(void)smr_tpm_problem(problem, err, err == SMR_E_TPM_HIERARCHY ? "the storage (owner) hierarchy" : tcti);
 	return smr_problem_prefix(problem, err, "tpm");
 }
 
@@ -176,7 +199,8 @@ void smr_tpm_close(struct smr_tpm *tpm)
 	if (tpm->esys != NULL) {
 		smr_tpm_forget(tpm, &tpm->d);
 		smr_tpm_forget(tpm, &tpm->t);
-		smr_tpm_flush(tpm, &tpm->session);
+		if (tpm->session != ESYS_TR_PASSWORD)
+			smr_tpm_flush(tpm, &tpm->session);
 		smr_tpm_flush(tpm, &tpm->parent);
 		Esys_Finalize(&tpm->esys);
 	}

@@ -36,6 +36,11 @@ struct smr_tpm;
  * @return SMR_E_INVALID: no such form; the errors above. @p problem says what to do.
  */
 enum smr_err smr_tpm_open(struct smr_tpm **out, const char *tcti, struct smr_problem *problem) SMR_MUST_USE;
+/**
+ * Connect for nothing but to extend registers and to close the platform hierarchy: without a session, since there is no secret in that, so that
+ * neither who has closed the storage hierarchy nor who holds all places for sessions prevents it. No other call goes with it.
+ */
+enum smr_err smr_tpm_open_bare(struct smr_tpm **out, const char *tcti) SMR_MUST_USE;
 /** Flush what is loaded and disconnect. NULL is allowed. */
 void smr_tpm_close(struct smr_tpm *tpm);
 

@@ -97,6 +97,7 @@ enum smr_err smr_tpm_version_raise(struct smr_tpm *tpm, uint64_t to)
 enum smr_err smr_tpm_version_close(struct smr_tpm *tpm)
 {
 	ESYS_TR index;
+	enum smr_err closed;
 	enum smr_err err = smr_tpm_find(tpm, SMR_TPM_INDEX_VERSION, &index);
 
 	if (err == SMR_OK)
@@ -105,9 +106,10 @@ enum smr_err smr_tpm_version_close(struct smr_tpm *tpm)
 	else if (err == SMR_E_NOT_FOUND)
 		err = SMR_OK; /* never raised: with the hierarchy off nobody defines it either */
 	smr_tpm_forget(tpm, &index);
-	SMR_TRY(err);
-	return smr_tpm_hierarchy_err(Esys_HierarchyControl(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0),
-							   ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_RH_PLATFORM, TPM2_NO));
+	/* Whatever the lock did: without the hierarchy nobody writes the index either. */
+	closed = smr_tpm_hierarchy_err(Esys_HierarchyControl(tpm->esys, ESYS_TR_RH_PLATFORM, smr_tpm_session(tpm, 0),
+							     ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_RH_PLATFORM, TPM2_NO));
+	return err != SMR_OK ? err : closed;
 }
 
 enum smr_err smr_tpm_platform_enabled(struct smr_tpm *tpm, bool *enabled)

@@ -12,7 +12,8 @@ import threading
 import unittest
 
 from oracle.keys import sha256
-from swtpm import SoftwareTpm, some_port
+from swtpm import PLATFORM, SoftwareTpm, some_port
+from swtpm import command as command_of
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
 SAMARA = os.path.join(BUILD, "cli", "samara")
@@ -47,7 +48,7 @@ def write(path, octets):
 
 # ---- the TPM, spoken to from here ----
 
-PCR_READ, PCR_EXTEND = 0x17E, 0x182
+PCR_READ, PCR_EXTEND, HIERARCHY_CONTROL, FAILURE = 0x17E, 0x182, 0x121, 0x101
 HEAD = struct.Struct(">HII")  # tag, length, code
 
 
@@ -86,10 +87,12 @@ def extend(tpm, pcr, digest):
 
 
 class Interposer:
-    """Somebody on the bus: passes everything on, and does something of his own before the first register is extended."""
+    """Somebody on the bus: passes everything on, but does something of his own before the first register is extended, and
+    @refuse: (code of a command, n): answers the n-th of these, from 0, in the TPM's place."""
 
-    def __init__(self, tpm, act):
+    def __init__(self, tpm, act=lambda: None, refuse=(None, 0)):
         self.tpm, self.act, self.acted, self.client = tpm, act, False, None
+        self.refused_code, self.turns = refuse
         while True:
             port = some_port()
             try:
@@ -123,6 +126,11 @@ class Interposer:
             if request[0] == PCR_EXTEND and not self.acted:
                 self.acted = True
                 self.act()
+            if request[0] == self.refused_code:
+                self.turns -= 1
+                if self.turns == -1:
+                    client.sendall(HEAD.pack(0x8001, HEAD.size, FAILURE))
+                    continue
             server.sendall(request[1])
             client.sendall(receive(server)[1])
 
@@ -253,8 +261,13 @@ class Case(unittest.TestCase):
         self.assertIsNone(running.wait_for("child.started|agent ready|launch.ready"), running.lines)
         self.assertTrue(running.wait_for(f"event=boot.refused why={reason} "), running.lines)
         self.assertTrue(running.wait_for("^samara-boot: .{20}"), running.lines)
-        if reason != "TPM":
-            spoilt = sha256(ZERO + sha256(b"samara1 boot refused"))
-            self.assertEqual(registers(self.tpm, 8, 9), {8: spoilt, 9: spoilt})
+        if self.tpm.process is not None:  # else it is switched off
+            self.spoilt({8: ZERO, 9: ZERO})
             self.reset()
         return running
+
+    def spoilt(self, before, registers_spoilt=(8, 9)):
+        """The registers were what @before says and then spoilt, and nobody has the platform hierarchy any more."""
+        word = sha256(b"samara1 boot refused")
+        self.assertEqual(registers(self.tpm, 8, 9), {pcr: sha256(value + word) if pcr in registers_spoilt else value for pcr, value in before.items()})
+        self.assertNotEqual(self.tpm.send(command_of(HIERARCHY_CONTROL, [PLATFORM], struct.pack(">IB", PLATFORM, 0))), [0])

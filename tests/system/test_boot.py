@@ -13,7 +13,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
-from boot_rig import AGENT_UID, CODES, EVIL, EVIL_SAYS, ROOT, SAMARA, Case, Interposer, extend, good, read, registers, write  # noqa: E402
+from boot_rig import (AGENT_UID, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, ROOT, SAMARA, ZERO, Case, Interposer, extend, good, read, registers,  # noqa: E402
+                      write)
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
@@ -21,7 +22,7 @@ from swtpm import LOCKOUT, PLATFORM, command, define_command  # noqa: E402
 from world import eid  # noqa: E402
 
 STATE, ENROL_BEGIN, MEASUREMENT, TPM_RESET, TPM_ABSENT = 1, 2, 0x308, 0x313, 0x405
-HIERARCHY_CONTROL, HIERARCHY_CHANGE_AUTH, DICTIONARY_ATTACK_PARAMETERS, NV_READ = 0x121, 0x129, 0x13A, 0x14E
+HIERARCHY_CONTROL, HIERARCHY_CHANGE_AUTH, NV_WRITE_LOCK, DICTIONARY_ATTACK_PARAMETERS, NV_READ = 0x121, 0x129, 0x138, 0x13A, 0x14E
 LOCKED_OUT = 0x921
 OTHERS = 0x01810000  # an index of somebody else's, whose value may be guessed at
 
@@ -252,8 +253,7 @@ class Stages(Case):
         self.assertIsNone(running.wait_for("child.started"), running.lines)
         csv = [line.split(",") for line in self.stages().splitlines()[1:]]
         approved = objects.replay([[int(pcr), bytes.fromhex(digest), name] for pcr, digest, name in csv])
-        spoilt = {pcr: sha256(value + sha256(b"samara1 boot refused")) for pcr, value in approved.items()}
-        self.assertEqual(registers(self.tpm, 8, 9), spoilt)
+        self.spoilt(approved)
         self.reset()
 
     def test_launcher_that_does_not_run(self):
@@ -295,7 +295,31 @@ class Stages(Case):
 class Tpm(Case):
     def test_absent(self):
         self.tpm.stop()
-        self.assertTrue(self.refused("TPM").wait_for("TPM"))
+        running = self.refused("TPM")
+        self.assertTrue(running.wait_for("^samara-boot: tpm: swtpm:.*: the TPM does not answer: see that the TPM is there"), running.lines)
+        self.assertTrue(running.wait_for("event=boot.not-spoilt "), running.lines)
+
+    def test_owner_who_closes_the_storage_hierarchy_keeps_the_registers_no_cleaner(self):
+        """Root on a running device gives the owner's hierarchy a value. The next boot says what to take away, and nobody can make good what it left."""
+        good("tpm2_changeauth", "-T", self.tpm.tcti, "-c", "o", "value")
+        running = self.refused("TPM")
+        self.assertTrue(running.wait_for("^samara-boot: tpm: the storage .owner. hierarchy: .*tpm2_changeauth -c o -p VALUE"), running.lines)
+        self.assertIsNone(running.wait_for("boot.not-spoilt"), running.lines)
+        good("tpm2_changeauth", "-T", self.tpm.tcti, "-c", "o", "-p", "value", "")
+        self.reset()
+        self.boots()
+
+    def test_what_the_tpm_does_not_do_keeps_it_from_nothing_else(self):
+        """Each of the steps that spoil a boot fails once, as on a bus that somebody holds: the others are done all the same."""
+        self.boots()  # there is a number, which is locked before the hierarchy goes
+        write(self.path("slot.img"), b"altered")
+        for command_code, turn, spoilt in ((PCR_EXTEND, 0, (9,)), (PCR_EXTEND, 1, (8,)), (NV_WRITE_LOCK, 0, (8, 9))):
+            with Interposer(self.tpm, refuse=(command_code, turn)) as bus:
+                running = self.boot(bus.tcti)
+                self.assertEqual(running.ended(), CODES["STAGE_ALTERED"], running.lines)
+            self.assertTrue(running.wait_for("event=boot.not-spoilt "), running.lines)
+            self.spoilt({8: ZERO, 9: ZERO}, spoilt)
+            self.reset()
 
     def test_platform_hierarchy_that_the_firmware_keeps_to_itself(self):
         """On a new device and on one that has booted: it is said which of the two it is, and nobody is told to give up what the device has."""
@@ -318,7 +342,6 @@ class Tpm(Case):
     def test_full_is_said_at_the_first_boot_and_later_ones_need_no_room(self):
         others = self.tpm.fill_up()
         self.assertTrue(self.refused("TPM").wait_for("TPM: the number against roll-back: .*tpm2_nvundefine"))
-        self.reset()
         self.tpm.make_room(*others)
         self.boots()
         self.tpm.fill_up()
@@ -330,6 +353,7 @@ class Tpm(Case):
             self.assertEqual(running.ended(), CODES["TPM"], running.lines)
         self.assertTrue(running.wait_for("restart the whole device"), running.lines)
         self.assertIsNone(running.wait_for("child.started"), running.lines)
+        self.spoilt({8: ZERO, 9: ZERO})
         self.reset()
         self.boots()
 
@@ -339,6 +363,7 @@ class Tpm(Case):
             running = self.boot()
             self.assertEqual(running.ended(), CODES["TPM_IN_USE"], running.lines)
             self.assertTrue(running.wait_for("after each reset, the boot loader or the firmware extends them"), running.lines)
+            self.spoilt({8: ZERO, 9: ZERO, pcr: sha256(ZERO + sha256(b"by the boot loader"))})
             self.reset()
 
     def test_one_that_was_used_since_its_reset(self):
@@ -348,7 +373,7 @@ class Tpm(Case):
         before = registers(self.tpm, 8, 9)
         again = self.boot()
         self.assertEqual(again.ended(), CODES["TPM_IN_USE"], again.lines)
-        self.assertEqual(registers(self.tpm, 8, 9), before)
+        self.spoilt(before)
 
     def test_refused_boot_cannot_be_made_good_without_a_reset(self):
         content = read(self.path("slot.img"))

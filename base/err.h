@@ -38,6 +38,7 @@ enum smr_err_class {
 	X(TPM_FULL, 0x0209, "the TPM has no non-volatile memory left")                        \
 	X(TPM_FAILED, 0x020a, "the TPM has failed its own test, and does nothing more")       \
 	X(TPM_BANK, 0x020b, "the TPM has not all its registers (PCRs) in SHA-256")            \
+	X(NO_FILE, 0x020c, "it is no regular file")                                           \
 	X(SIGNATURE, 0x0301, "the signature is not valid")                                    \
 	X(MAC, 0x0302, "the message authentication code is not valid")                        \
 	X(NOT_ADDRESSEE, 0x0303, "it is meant for somebody else")                             \

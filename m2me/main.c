@@ -187,7 +187,7 @@ static enum smr_err start(struct program *p, struct smr_problem *problem)
 	smr_fs_remove_leftovers(p->settings.state, "");
 	SMR_TRY(open_coap(p, problem));
 	err = smr_memory_load(p->settings.state, &memory, &trouble);
-	if (err == SMR_E_NO_MEMORY || err == SMR_E_IO)
+	if (err == SMR_E_NO_MEMORY || err == SMR_E_IO || err == SMR_E_NO_FILE)
 		return smr_problem(problem, err, "%s", trouble.text);
 	if (err != SMR_OK)
 		smr_log_error(SMR_LOG_WARN, "memory.lost", err, trouble.text);

@@ -100,14 +100,28 @@ enum smr_err smr_fs_read_fd(int fd, size_t max, struct smr_blob *out)
 	return err;
 }
 
+enum smr_err smr_fs_open_file(const char *path, int *fd)
+{
+	struct stat st;
+	int opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (opened < 0)
+		return smr_fs_err(errno);
+	if (fstat(opened, &st) != 0 || !S_ISREG(st.st_mode)) {
+		(void)close(opened);
+		return SMR_E_NO_FILE;
+	}
+	*fd = opened;
+	return SMR_OK;
+}
+
 enum smr_err smr_fs_read(const char *path, size_t max, struct smr_blob *out)
 {
 	enum smr_err err;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = -1;
 
 	*out = (struct smr_blob){0};
-	if (fd < 0)
-		return smr_fs_err(errno);
+	SMR_TRY(smr_fs_open_file(path, &fd));
 	err = smr_fs_read_fd(fd, max, out);
 	(void)close(fd);
 	return err;

@@ -4,7 +4,7 @@
  * Files that survive a power cut: bounded reads, durable atomic writes, directories, locks.
  *
  * Common errors: SMR_E_NOT_FOUND (ENOENT, ENOTDIR), SMR_E_EXISTS, SMR_E_DISK_FULL (ENOSPC, EDQUOT, EFBIG, EROFS),
- * SMR_E_NO_MEMORY, SMR_E_IO (all else). errno still tells which when a function returns an error.
+ * SMR_E_NO_MEMORY, SMR_E_NO_FILE (where a regular file has to be: a pipe, a device, a directory), SMR_E_IO (all else). errno still tells which when a function returns an error.
  */
 #ifndef SMR_FSIO_H
 #define SMR_FSIO_H
@@ -25,7 +25,12 @@ struct smr_blob {
 void smr_blob_wipe(struct smr_blob *blob);
 
 /**
- * Read a whole file. Refuses directories; reads FIFOs and devices to their end.
+ * Open for reading. A regular file only, or SMR_E_NO_FILE: nobody writes into a pipe that stands in its place, and who reads would wait for good.
+ * A symbolic link is followed.
+ */
+enum smr_err smr_fs_open_file(const char *path, int *fd) SMR_MUST_USE;
+/**
+ * Read a whole file, as smr_fs_open_file opens it.
  * @param max  most octets; SMR_E_TOO_MANY: the file is longer.
  * @param out  release with smr_blob_wipe.
  */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <ini.h>
 
@@ -264,6 +265,22 @@ static void clear(const struct smr_ini_key *keys, size_t count, void *config)
 	}
 }
 
+static enum smr_err open_file(const char *path, FILE **out, struct smr_problem *problem)
+{
+	int fd = -1;
+	enum smr_err err = smr_fs_open_file(path, &fd);
+
+	if (err == SMR_E_NO_FILE)
+		return smr_problem(problem, err, "%s: %s: put the configuration itself there", path, smr_err_text(err));
+	if (err != SMR_OK)
+		return smr_problem(problem, err, "%s: %s", path, strerror(errno));
+	*out = fdopen(fd, "r");
+	if (*out != NULL)
+		return SMR_OK;
+	(void)close(fd); /* uncovered: out of memory */
+	return smr_problem(problem, SMR_E_NO_MEMORY, "%s: %s", path, smr_err_text(SMR_E_NO_MEMORY));
+}
+
 static enum smr_err load_keys(const char *path, const struct smr_ini_key *keys, size_t count, void *config, bool some,
 			      struct smr_problem *problem)
 {
@@ -271,16 +288,10 @@ static enum smr_err load_keys(const char *path, const struct smr_ini_key *keys, 
 		.path = path, .keys = keys, .count = count, .config = config, .some = some, .problem = problem};
 
 	clear(keys, count, config);
-	if (path == NULL) {
+	if (path == NULL)
 		load.path = "configuration";
-	} else {
-		load.file = fopen(path, "re");
-		if (load.file == NULL) {
-			int errnum = errno;
-
-			return smr_problem(problem, smr_fs_err(errnum), "%s: %s", path, strerror(errnum));
-		}
-	}
+	else
+		SMR_TRY(open_file(path, &load.file, problem));
 	load.given = calloc(count + 1, sizeof(*load.given));
 	if (load.given == NULL)
 		load.err = smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));

@@ -49,7 +49,7 @@ struct smr_ini_key {
  * Load @p path into @p config according to the table. @p config need not be initialised; release with smr_ini_wipe
  * after SMR_OK (after an error nothing is held).
  * @param path  NULL: defaults only.
- * @return SMR_E_NOT_FOUND, SMR_E_IO; SMR_E_MALFORMED: unknown section or key, repeated key, bad value, missing key;
+ * @return SMR_E_NOT_FOUND, SMR_E_NO_FILE, SMR_E_IO; SMR_E_MALFORMED: unknown section or key, repeated key, bad value, missing key;
  *         the problem names file, line and key.
  */
 enum smr_err smr_ini_load(const char *path, const struct smr_ini_key *keys, size_t count, void *config,

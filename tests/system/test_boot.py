@@ -126,6 +126,16 @@ class Release(Case):
         os.remove(self.path("release.smr"))
         self.refused("RELEASE_MISSING")
 
+    def test_pipe_that_nobody_writes_into(self):
+        """It would be waited at for good."""
+        for name, reason in (("release.smr", "RELEASE_MISSING"), ("m2me.ini", "CONFIG")):
+            os.rename(self.path(name), self.path("elsewhere"))
+            os.mkfifo(self.path(name))
+            self.assertTrue(self.refused(reason).wait_for(f"^samara-boot: .*{name}: it is no regular file"))
+            os.remove(self.path(name))
+            os.rename(self.path("elsewhere"), self.path(name))
+        self.boots()
+
     def test_unsigned(self):
         signed = decode(read(self.path("release.smr")))
         for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), b"", b"\0" * 400, b"\0" * 4000):

@@ -48,7 +48,9 @@ static void test_read_errors_are_told_apart(void **state)
 
 	(void)state;
 	assert_int_equal(smr_fs_read("none", 10, &blob), SMR_E_NOT_FOUND);
-	assert_int_equal(smr_fs_read(".", 10, &blob), SMR_E_IO);
+	assert_int_equal(smr_fs_read(".", 10, &blob), SMR_E_NO_FILE);
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	assert_int_equal(smr_fs_read("pipe", 10, &blob), SMR_E_NO_FILE);
 	scratch_text("f", "x");
 	assert_int_equal(smr_fs_read("f/below", 10, &blob), SMR_E_NOT_FOUND);
 	assert_int_equal(smr_fs_err(ENOSPC), SMR_E_DISK_FULL);

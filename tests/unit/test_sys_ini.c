@@ -118,7 +118,7 @@ static void test_ini_missing_file_is_not_found(void **state)
 	(void)state;
 	assert_int_equal(smr_ini_load("none.ini", keys, SMR_COUNT(keys), &config, &problem), SMR_E_NOT_FOUND);
 	assert_string_equal(problem.text, "none.ini: No such file or directory");
-	assert_int_equal(smr_ini_load(".", keys, SMR_COUNT(keys), &config, &problem), SMR_E_IO);
+	assert_int_equal(smr_ini_load(".", keys, SMR_COUNT(keys), &config, &problem), SMR_E_NO_FILE);
 }
 
 static void test_ini_no_file_means_defaults(void **state)

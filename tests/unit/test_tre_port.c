@@ -316,7 +316,7 @@ static void test_tamper_file_that_cannot_be_read_is_an_error_and_no_event(void *
 
 	open_place(p);
 	assert_int_equal(mkdir(in_place(p, "tamper"), 0700), 0);
-	assert_int_equal(p->port.tamper(p->port.context, &events), SMR_E_IO);
+	assert_int_equal(p->port.tamper(p->port.context, &events), SMR_E_NO_FILE);
 	assert_int_equal(events, 77);
 	close_place(p);
 }

@@ -23,6 +23,7 @@
 #include "sys/fsio.h"
 #include "sys/log.h"
 #include "sys/text.h"
+#include "tre/linux/users.h"
 
 #define FD_PATH_ROOM 32u
 #define TCTI_ROOM 256u
@@ -68,6 +69,18 @@ static enum smr_err read_release(struct boot *b, const char *option, struct smr_
 	return err;
 }
 
+/* The release says nothing about users, and all rests on them being two: samara-launch would refuse likewise, after the measurement. */
+static enum smr_err check_users(struct boot *b)
+{
+	const struct smr_users users = smr_users_of(&b->stages.config);
+	struct smr_problem problem = {0};
+	enum smr_err err = smr_users_apart(&users, &problem);
+
+	return err == SMR_OK
+		       ? SMR_OK
+		       : smr_boot_refuse(&b->refusal, SMR_BOOT_CONFIG, err, "%s", smr_problem_text(&problem, err));
+}
+
 static enum smr_err verify(struct boot *b)
 {
 	const struct smr_release *release = &b->release.content;
@@ -78,6 +91,7 @@ static enum smr_err verify(struct boot *b)
 	SMR_TRY(smr_boot_pcrs_floor(b->tpm, &floor, &b->refusal));
 	SMR_TRY(smr_boot_release_admit(release, smr_arg(b->args, "product"), floor, &b->refusal));
 	SMR_TRY(smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal));
+	SMR_TRY(check_users(b));
 	return smr_boot_stages_match(&b->stages, &release->log, &b->refusal);
 }
 

@@ -14,12 +14,12 @@
 
 const struct smr_ini_key smr_m2me_config_keys[] = {
 	{"launch", "tre-user", SMR_INI_UINT, AT(tre_user), "0", 0, ID_MAX,
-	 "user id of samara-tre; 0: who starts samara-launch", NULL},
+	 "user id of samara-tre; 0: who starts samara-launch, if that is not root", NULL},
 	{"launch", "tre-group", SMR_INI_UINT, AT(tre_group), "0", 0, ID_MAX, "its group id; 0: as above", NULL},
 	{"launch", "agent-user", SMR_INI_UINT, AT(agent_user), "0", 0, ID_MAX,
-	 "user id of samara-m2me; 0: who starts samara-launch", NULL},
+	 "user id of samara-m2me, another than the TRE's; 0: as above", NULL},
 	{"launch", "agent-group", SMR_INI_UINT, AT(agent_group), "0", 0, ID_MAX,
-	 "its group id, may use the TRE's socket; 0: as above", NULL},
+	 "its group id, another than the TRE's; may use the TRE's socket; 0: as above", NULL},
 	{"launch", "tre-dir", SMR_INI_TEXT, AT(tre_dir), "tre", 1, PATH_MAX - 1, "directory of the TRE's state", NULL},
 	{"launch", "tre-socket", SMR_INI_TEXT, AT(tre_socket), "tre.sock", 1, 255, "socket of samara-tre", NULL},
 	{"launch", "tre-binary", SMR_INI_TEXT, AT(tre_binary), "", 0, PATH_MAX - 1,

@@ -269,7 +269,7 @@ class Device:
         agent = {"state": self.agent_dir, "certificate": certificate, **more}
         users = ""
         if self.world.root_user:
-            users = (f"tre-user = {self.tre_uid}\ntre-group = {self.gid}\nagent-user = {self.agent_uid}\nagent-group = {self.gid}\n")
+            users = (f"tre-user = {self.tre_uid}\ntre-group = {self.tre_uid}\nagent-user = {self.agent_uid}\nagent-group = {self.gid}\n")
         text = (f"[launch]\n{users}tre-dir = {self.tre_dir}\ntre-socket = {self.socket}\n"
                 f"[server]\naddress = coap://127.0.0.1:{self.world.port}\n"
                 "[agent]\n" + "".join(f"{k.replace('_', '-')} = {v}\n" for k, v in agent.items()) +

@@ -13,8 +13,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
-from boot_rig import (AGENT_UID, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, ROOT, SAMARA, ZERO, Case, Interposer, extend, good, read, registers,  # noqa: E402
-                      write)
+from boot_rig import (AGENT_GID, AGENT_UID, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, SAMARA, TRE_GID, TRE_UID, ZERO, Case, Interposer, extend,  # noqa: E402
+                      good, read, registers, write)
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
@@ -31,8 +31,7 @@ class Booting(Case):
     def test_device_runs_what_the_release_names(self):
         running = self.boot()
         self.assertTrue(running.wait_for("event=launch.ready"), running.lines)
-        uid = AGENT_UID if ROOT else os.geteuid()
-        self.assertTrue(running.wait_for(rf"agent user {uid} group"), running.lines)
+        self.assertTrue(running.wait_for(rf"agent user {AGENT_UID} group"), running.lines)
         self.assertTrue(running.wait_for(r"agent config address=coap://192.0.2.1:5683 "), running.lines)
         self.assertEqual(sorted(line for line in running.lines if line.startswith("agent fd ")), [f"agent fd {fd}" for fd in range(4)])
         self.assertEqual(running.end(), 0, running.lines)
@@ -250,6 +249,17 @@ class Stages(Case):
         self.refused("CONFIG")
         self.configure(launch="measure = slot.img\n" * 2)
         self.assertTrue(self.refused("CONFIG").wait_for("room for 1"))
+
+    def test_agent_that_would_be_the_tre_or_either_that_would_be_root(self):
+        """What the release does not cover, and would let the agent at the TRE's keys on a device that measures as approved."""
+        good_text = read(self.path("m2me.ini")).decode()
+        for key, own, other, words in (("agent-user", AGENT_UID, TRE_UID, "tre-user and agent-user are both"),
+                                       ("agent-group", AGENT_GID, TRE_GID, "tre-group and agent-group are both"),
+                                       ("agent-user", AGENT_UID, 0, "agent-user is root's"), ("tre-group", TRE_GID, 0, "tre-group is root's")):
+            write(self.path("m2me.ini"), good_text.replace(f"{key} = {own}", f"{key} = {other}").encode())
+            self.assertTrue(self.refused("CONFIG").wait_for(f"^samara-boot: .launch. {words}"), self.said.lines)
+        write(self.path("m2me.ini"), good_text.encode())
+        self.boots()
 
     def test_log_that_cannot_be_written(self):
         text = read(self.path("m2me.ini")) + b"[tre]\nboot-log = absent/boot.log\n"

@@ -304,18 +304,40 @@ class Refusing(Case):
         self.assertEqual(result.returncode, 1)
         self.assertIn("bin/absent", result.stderr)
 
-    def test_shared_user_is_told(self):
-        self.device.configure(launch="", agent="interval = 2h")
+    @unittest.skipUnless(ROOT, "needs root to become somebody else")
+    def test_agent_that_would_be_the_tre_or_either_that_would_be_root_is_refused(self):
         with open(self.device.config, encoding="ascii") as f:
-            text = f.read().replace(f"agent-user = {AGENT_UID}", f"agent-user = {TRE_UID}")
+            good = f.read()
+        for key, own, other, words in (("agent-user", AGENT_UID, TRE_UID, "tre-user and agent-user are both"),
+                                       ("agent-group", AGENT_GID, TRE_GID, "tre-group and agent-group are both"),
+                                       ("tre-user", TRE_UID, 0, "tre-user is root's"), ("tre-group", TRE_GID, 0, "tre-group is root's"),
+                                       ("agent-user", AGENT_UID, 0, "agent-user is root's"), ("agent-group", AGENT_GID, 0, "agent-group is root's")):
+            with open(self.device.config, "w", encoding="ascii") as f:
+                f.write(good.replace(f"{key} = {own}", f"{key} = {other}"))
+            result = self.run_launch()
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(words, result.stderr)
+            self.assertNotIn("child.started", result.stderr)
+            self.assertEqual(sorted(os.listdir(self.device.dir)), ["bin", "m2me.ini"])
+
+    @unittest.skipUnless(ROOT, "needs root to become somebody else")
+    def test_somebody_who_is_not_root_runs_both_as_himself_and_is_told_and_not_with_a_tpm(self):
+        os.chown(self.device.dir, TRE_UID, TRE_GID)
+        with open(self.device.config, encoding="ascii") as f:
+            own = re.sub(r"(?m)^(tre|agent)-(user|group) = .*\n", "", f.read())
         with open(self.device.config, "w", encoding="ascii") as f:
-            f.write(text)
+            f.write(own)
         with open(os.path.join(self.device.dir, "d"), "wb"):
             pass  # where a directory has to be made, so that it goes no further
-        result = self.run_launch()
+        result = self.run_launch(user=TRE_UID, group=TRE_GID, extra_groups=[])
         self.assertEqual(result.returncode, 1)
         self.assertIn("event=users.shared", result.stderr)
         self.assertIn("cannot be made", result.stderr)
+        with open(self.device.config, "a", encoding="ascii") as f:
+            f.write("[tre]\ntpm = device:/dev/tpmrm0\n")
+        result = self.run_launch(user=TRE_UID, group=TRE_GID, extra_groups=[])
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("tre-user and agent-user are both", result.stderr)
 
     def test_too_few_descriptors_are_told_and_it_ends_in_order(self):
         """From where it cannot start to where it can start the TRE alone: it says what failed, and heeds SIGTERM."""

@@ -20,6 +20,7 @@
 #include "tre/client.h"
 #include "tre/linux/child.h"
 #include "tre/linux/measure.h"
+#include "tre/linux/users.h"
 
 #define PATIENCE_MS 10000
 #define READY_POLL_MS 20
@@ -28,6 +29,7 @@
 
 struct launch {
 	struct smr_m2me_config config;
+	struct smr_users users;
 	struct smr_measured measured;
 	struct smr_child tre;
 	struct smr_child agent;
@@ -38,27 +40,27 @@ struct launch {
 
 /* ---- who and where ---- */
 
-static uid_t user_of(uint64_t configured)
+/* A TPM measures by itself: samara-boot has told it what runs. */
+static bool has_tpm(const struct launch *l)
 {
-	return configured == 0 ? geteuid() : (uid_t)configured;
+	return l->config.tpm[0] != '\0';
 }
 
-static gid_t group_of(uint64_t configured)
+/* Root's to start, as two users that are not root. Whoever else starts it, to develop, can only run both as himself; with a TPM that is no
+ * device of this kind either. */
+static enum smr_err check_users(const struct launch *l, struct smr_problem *problem)
 {
-	return configured == 0 ? getegid() : (gid_t)configured;
-}
+	const struct smr_users *u = &l->users;
+	bool own = u->tre == geteuid() && u->agent == geteuid() && u->tre_group == getegid() &&
+		   u->agent_group == getegid();
 
-static enum smr_err check_users(const struct smr_m2me_config *c, struct smr_problem *problem)
-{
-	bool own = user_of(c->tre_user) == geteuid() && user_of(c->agent_user) == geteuid() &&
-		   group_of(c->tre_group) == getegid() && group_of(c->agent_group) == getegid();
-
-	if (geteuid() != 0 && !own)
+	if (geteuid() == 0 || has_tpm(l))
+		return smr_users_apart(u, problem);
+	if (!own)
 		return smr_problem(problem, SMR_E_REFUSED,
 				   "section [launch] names other users than the present one: start it as root");
-	if (user_of(c->tre_user) == user_of(c->agent_user))
-		smr_log(SMR_LOG_WARN, "users.shared", "uid=%u detail=%s", (unsigned)user_of(c->tre_user),
-			SMR_QUOTED("TRE and agent run as one user: give each its own with tre-user and agent-user"));
+	smr_log(SMR_LOG_WARN, "users.shared", "uid=%u detail=%s", (unsigned)u->tre,
+		SMR_QUOTED("TRE and agent run as one user, since this is not root's: for development alone"));
 	return SMR_OK;
 }
 
@@ -75,10 +77,10 @@ static enum smr_err prepare_directory(const char *path, uid_t uid, gid_t gid, mo
 	return err == SMR_OK ? SMR_OK : smr_problem(problem, err, "%s: cannot be made: %s", path, strerror(errno));
 }
 
-static enum smr_err prepare_directories(const struct smr_m2me_config *c, struct smr_problem *problem)
+static enum smr_err prepare_directories(const struct launch *l, struct smr_problem *problem)
 {
-	uid_t tre = user_of(c->tre_user);
-	uid_t agent = user_of(c->agent_user);
+	const struct smr_m2me_config *c = &l->config;
+	const struct smr_users *u = &l->users;
 	const char *slash = strrchr(c->tre_socket, '/');
 	char *socket_dir = strndup(c->tre_socket, (size_t)(slash - c->tre_socket));
 	enum smr_err err;
@@ -86,11 +88,11 @@ static enum smr_err prepare_directories(const struct smr_m2me_config *c, struct 
 	if (socket_dir == NULL)
 		/* uncovered: out of memory */
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));
-	err = prepare_directory(c->tre_dir, tre, group_of(c->tre_group), 0700, problem);
+	err = prepare_directory(c->tre_dir, u->tre, u->tre_group, 0700, problem);
 	if (err == SMR_OK)
-		err = prepare_directory(c->state, agent, group_of(c->agent_group), 0700, problem);
+		err = prepare_directory(c->state, u->agent, u->agent_group, 0700, problem);
 	if (err == SMR_OK && *socket_dir != '\0')
-		err = prepare_directory(socket_dir, tre, group_of(c->agent_group), 0750, problem);
+		err = prepare_directory(socket_dir, u->tre, u->agent_group, 0750, problem);
 	free(socket_dir);
 	return err;
 }
@@ -118,12 +120,6 @@ static enum smr_err program_path(const char *configured, const char *name, char 
 		/* uncovered: paths are as long only where nothing can be opened */
 		return smr_problem(problem, SMR_E_NO_ROOM, "the path of %s is too long", name);
 	return SMR_OK;
-}
-
-/* A TPM measures by itself: samara-boot has told it what runs. */
-static bool has_tpm(const struct launch *l)
-{
-	return l->config.tpm[0] != '\0';
 }
 
 static enum smr_err load(struct launch *l, struct smr_problem *problem)
@@ -179,9 +175,9 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 	struct smr_child_plan plan = {
 		.image = l->measured.tre.fd,
 		.argv = argv,
-		.uid = user_of(c->tre_user),
-		.gid = group_of(c->tre_group),
-		.extra_group = group_of(c->agent_group),
+		.uid = l->users.tre,
+		.gid = l->users.tre_group,
+		.extra_group = l->users.agent_group,
 		.give_fd = -1,
 		/* A software TPM is reached over loopback, once, before the TRE confines itself. */
 		.no_network = strncmp(c->tpm, "swtpm:", strlen("swtpm:")) != 0};
@@ -199,16 +195,15 @@ static enum smr_err start_tre(struct launch *l, uint64_t now_ms)
 
 static enum smr_err start_agent(struct launch *l, uint64_t now_ms)
 {
-	const struct smr_m2me_config *c = &l->config;
 	char name[] = "samara-m2me", config[] = "--config",
 	     path[] = {"/proc/self/fd/"
 		       "0"};
 	char *argv[] = {name, config, path, NULL};
 	struct smr_child_plan plan = {.image = l->measured.agent.fd,
 				      .argv = argv,
-				      .uid = user_of(c->agent_user),
-				      .gid = group_of(c->agent_group),
-				      .extra_group = group_of(c->agent_group)};
+				      .uid = l->users.agent,
+				      .gid = l->users.agent_group,
+				      .extra_group = l->users.agent_group};
 	char own[32];
 	enum smr_err err;
 
@@ -318,8 +313,9 @@ static enum smr_err launch(struct launch *l, struct smr_problem *problem)
 {
 	enum smr_err err;
 
-	SMR_TRY(check_users(&l->config, problem));
-	SMR_TRY(prepare_directories(&l->config, problem));
+	l->users = smr_users_of(&l->config);
+	SMR_TRY(check_users(l, problem));
+	SMR_TRY(prepare_directories(l, problem));
 	err = smr_signals_open(&l->signals);
 	if (err != SMR_OK)
 		/* uncovered: without a descriptor left, what came before would have failed */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "boot/log_file.h"
 #include "boot/pcrs.h"
 #include "boot/prepare.h"
 #include "boot/release_file.h"
@@ -96,22 +97,6 @@ static enum smr_err verify(struct boot *b)
 }
 
 /* ---- committing ---- */
-
-static enum smr_err write_log(struct boot *b)
-{
-	const char *path = b->stages.config.boot_log;
-	uint8_t room[SMR_BOOT_LOG_MAX];
-	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
-	struct smr_bytes encoded;
-	enum smr_err err;
-
-	smr_put_boot_log(&w, &b->stages.log);
-	err = smr_writer_done(&w, &encoded);
-	if (err == SMR_OK)
-		err = smr_fs_write(path, encoded, 0644);
-	return err == SMR_OK ? SMR_OK
-			     : smr_boot_refuse(&b->refusal, SMR_BOOT_LOG, err, "%s: %s", path, smr_err_text(err));
-}
 
 static void tell(const struct boot *b)
 {
@@ -197,7 +182,7 @@ static enum smr_err boot(struct boot *b)
 	if (err == SMR_OK)
 		err = smr_boot_pcrs_extend(b->tpm, b->release.content.number, &b->stages.log, &b->refusal);
 	if (err == SMR_OK)
-		err = write_log(b);
+		err = smr_boot_log_write(b->stages.config.boot_log, &b->stages.log, &b->refusal);
 	/* Before the next one needs it: a TPM has one user at a time. */
 	smr_tpm_close(b->tpm);
 	if (err == SMR_OK) {

@@ -27,7 +27,8 @@
 	X(TPM_IN_USE, 24,                                                                                           \
 	  "reset the whole device; if it says so after each reset, the boot loader or the firmware extends them: "  \
 	  "docs/boot.md, «Hardware»")                                                                               \
-	X(LOG, 25, "see that the directory of [tre] boot-log is there and can be written")                          \
+	X(LOG, 25,                                                                                                  \
+	  "name with [tre] boot-log a file of this purpose alone, in a directory that is there and can be written") \
 	X(START, 26, "see what the system says")                                                                    \
 	X(TRE, 27, "see that samara-tre runs with a TPM, and what its log says")                                    \
 	X(TPM_PLATFORM, 28,                                                                                         \

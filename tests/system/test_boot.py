@@ -266,6 +266,23 @@ class Stages(Case):
         write(self.path("m2me.ini"), text)
         self.refused_after_extending("LOG")
 
+    def test_log_replaces_nothing_but_a_former_one(self):
+        """Root writes it where a file says that the release does not cover."""
+        config, elsewhere = read(self.path("m2me.ini")), self.path("elsewhere")
+        write(elsewhere, b"somebody's")
+        write(self.path("m2me.ini"), config + b"[tre]\nboot-log = elsewhere\n")
+        self.refused_after_extending("LOG")
+        self.assertEqual(read(elsewhere), b"somebody's")
+        write(self.path("m2me.ini"), config + b"[tre]\nboot-log = link\n")
+        for target in (elsewhere, self.path("absent")):
+            os.symlink(target, self.path("link"))
+            self.refused_after_extending("LOG")
+            self.assertEqual(os.readlink(self.path("link")), target)
+            os.remove(self.path("link"))
+        self.assertEqual((read(elsewhere), os.path.exists(self.path("absent"))), (b"somebody's", False))
+        self.boots()
+        self.boots()
+
     def refused_after_extending(self, reason):
         """Too late to leave the registers at one step from zero; but nobody has approved what they are."""
         running = self.boot()

@@ -10,6 +10,8 @@
 
 #define PATH_ROOM 600u
 #define NAME_ROOM 64u
+#define EVIDENCE "evidence-"
+#define EVIDENCE_LEN (sizeof(EVIDENCE) - 1)
 
 struct batch {
 	struct smr_auc_db *db;
@@ -136,33 +138,44 @@ static void put_aside(const char *path)
 		smr_log(SMR_LOG_WARN, "relay.not_renamed", "file=%s", SMR_QUOTED(path));
 }
 
+/** Take one file, if it is evidence that has no acknowledgement. SMR_E_BUSY: it waits for something. */
+static enum smr_err look_at(struct batch *b, const char *directory, const char *name)
+{
+	char path[PATH_ROOM + NAME_ROOM];
+	char ack_path[PATH_ROOM + NAME_ROOM];
+	enum smr_err err;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	snprintf(ack_path, sizeof(ack_path), "%s/ack-%s", directory, name + EVIDENCE_LEN);
+	if (smr_fs_exists(ack_path))
+		return SMR_OK;
+	err = take(b, path, ack_path);
+	if (may_come_right(err))
+		return SMR_E_BUSY;
+	if (err != SMR_OK)
+		put_aside(path);
+	return SMR_OK;
+}
+
 enum smr_err smr_auc_relay(struct smr_auc_db *db, const struct smr_party *auc, const struct smr_key_id *operator_id,
-			   const char *directory)
+			   const char *directory, bool (*between)(void *context), void *context)
 {
 	struct batch b = {.db = db, .auc = auc, .operator_id = operator_id};
 	enum smr_err result = SMR_OK;
 	struct smr_fs_list list;
-	char path[PATH_ROOM + NAME_ROOM];
-	char ack_path[PATH_ROOM + NAME_ROOM];
 
 	if (strlen(directory) >= PATH_ROOM)
 		return SMR_E_NO_ROOM;
 	SMR_TRY(smr_fs_list(directory, ".smr", &list));
 	for (size_t i = 0; i < list.count; i++) {
 		const char *name = list.names[i];
-		enum smr_err err;
 
-		if (strncmp(name, "evidence-", 9) != 0 || strlen(name) >= NAME_ROOM)
+		if (strncmp(name, EVIDENCE, EVIDENCE_LEN) != 0 || strlen(name) >= NAME_ROOM)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", directory, name);
-		snprintf(ack_path, sizeof(ack_path), "%s/ack-%s", directory, name + 9);
-		if (smr_fs_exists(ack_path))
-			continue;
-		err = take(&b, path, ack_path);
-		if (may_come_right(err))
+		if (between != NULL && !between(context))
+			break;
+		if (look_at(&b, directory, name) != SMR_OK)
 			result = SMR_E_BUSY;
-		else if (err != SMR_OK)
-			put_aside(path);
 	}
 	smr_fs_list_wipe(&list);
 	return result;

@@ -24,6 +24,14 @@
 #define DIRECTORY_ROOM 512u
 #define RELAY_WAIT_MS 3000u /* while something waits that only a load or a trusted card can help */
 
+struct desk {
+	struct smr_auc_serve *serve;
+	int sim_fd;
+	int signals_fd;
+	bool look; /* into the relay directory, at once */
+	bool over;
+};
+
 /** One datagram of hostapd. Returns false when there is none. */
 static bool serve_datagram(struct smr_auc_db *db, int fd)
 {
@@ -58,6 +66,18 @@ static void serve_socket(struct smr_auc_serve *serve, int fd)
 	}
 }
 
+static void take_signals(struct desk *desk)
+{
+	int number;
+
+	while ((number = smr_signals_read(desk->signals_fd)) != 0) {
+		if (number == SIGTERM || number == SIGINT)
+			desk->over = true;
+		if (number == SIGHUP)
+			desk->look = true;
+	}
+}
+
 /** Where evidence comes and acknowledgements go. False: the path is too long. */
 static bool relay_directory(const struct smr_auc_serve *serve, char path[DIRECTORY_ROOM])
 {
@@ -67,9 +87,29 @@ static bool relay_directory(const struct smr_auc_serve *serve, char path[DIRECTO
 	return (size_t)snprintf(path, DIRECTORY_ROOM, "%s/%s", serve->spool, hex) < DIRECTORY_ROOM;
 }
 
-/** Returns when to look again, in milliseconds. */
-static uint64_t look_at_relay(const struct smr_auc_serve *serve)
+/** What came in on the socket and by signals; waits for it up to @p wait_ms. False: the end was asked for. */
+static bool attend(struct desk *desk, int wait_ms)
 {
+	struct pollfd fds[2] = {{desk->sim_fd, POLLIN, 0}, {desk->signals_fd, POLLIN, 0}};
+
+	if (poll(fds, SMR_COUNT(fds), wait_ms) < 0 && errno != EINTR)
+		desk->over = true;
+	if (fds[1].revents)
+		take_signals(desk);
+	if (fds[0].revents && !desk->over)
+		serve_socket(desk->serve, desk->sim_fd);
+	return !desk->over;
+}
+
+static bool between_files(void *context)
+{
+	return attend(context, 0);
+}
+
+/** Returns when to look again, in milliseconds. */
+static uint64_t look_at_relay(struct desk *desk)
+{
+	const struct smr_auc_serve *serve = desk->serve;
 	char directory[DIRECTORY_ROOM];
 	enum smr_err err;
 
@@ -77,7 +117,7 @@ static uint64_t look_at_relay(const struct smr_auc_serve *serve)
 		return RELAY_WAIT_MS;
 	if (!smr_fs_exists(directory))
 		return serve->relay_interval_ms; /* the RO makes it with its first evidence */
-	err = smr_auc_relay(serve->db, serve->auc, &serve->operator_id, directory);
+	err = smr_auc_relay(serve->db, serve->auc, &serve->operator_id, directory, between_files, desk);
 	if (err == SMR_OK)
 		return serve->relay_interval_ms;
 	if (err != SMR_E_BUSY)
@@ -85,41 +125,23 @@ static uint64_t look_at_relay(const struct smr_auc_serve *serve)
 	return RELAY_WAIT_MS;
 }
 
-/** Signals that are waiting: true when one says stop. */
-static bool take_signals(const struct smr_auc_serve *serve, int fd)
-{
-	int number;
-
-	while ((number = smr_signals_read(fd)) != 0) {
-		if (number == SIGTERM || number == SIGINT)
-			return true;
-		if (number == SIGHUP)
-			(void)look_at_relay(serve);
-	}
-	return false;
-}
-
-static void loop(struct smr_auc_serve *serve, int sim_fd, int signals_fd)
+static void loop(struct desk *desk)
 {
 	uint64_t next = smr_clock_ms();
 	char directory[DIRECTORY_ROOM];
 
-	if (relay_directory(serve, directory))
+	if (relay_directory(desk->serve, directory))
 		smr_fs_remove_leftovers(directory, "ack-"); /* of an AuC that died amid one */
 	for (;;) {
-		struct pollfd fds[2] = {{sim_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
 		uint64_t now = smr_clock_ms();
-		int wait = now >= next ? 0 : (int)(next - now);
 
-		if (poll(fds, SMR_COUNT(fds), wait) < 0 && errno != EINTR)
+		if (!attend(desk, now >= next ? 0 : (int)(next - now)))
 			return;
-		if (fds[1].revents && take_signals(serve, signals_fd))
-			return;
-		if (fds[0].revents)
-			serve_socket(serve, sim_fd);
-		if (smr_clock_ms() >= next) {
-			uint64_t pause = look_at_relay(serve);
+		if (desk->look || smr_clock_ms() >= next) {
+			uint64_t pause;
 
+			desk->look = false; /* a signal amid the round means another one */
+			pause = look_at_relay(desk);
 			next = smr_clock_ms() + pause;
 		}
 	}
@@ -127,14 +149,13 @@ static void loop(struct smr_auc_serve *serve, int sim_fd, int signals_fd)
 
 enum smr_err smr_auc_serve(struct smr_auc_serve *serve, struct smr_problem *problem)
 {
-	int signals_fd;
-	int sim_fd;
+	struct desk desk = {.serve = serve};
 	enum smr_err err;
 
-	SMR_TRY(smr_signals_open(&signals_fd));
-	err = smr_unix_bind_dgram(serve->socket, 0660, serve->socket_group, &sim_fd);
+	SMR_TRY(smr_signals_open(&desk.signals_fd));
+	err = smr_unix_bind_dgram(serve->socket, 0660, serve->socket_group, &desk.sim_fd);
 	if (err != SMR_OK) {
-		close(signals_fd);
+		close(desk.signals_fd);
 		return smr_problem(problem, err, "cannot bind %s: %s", serve->socket, smr_err_text(err));
 	}
 	smr_log_event(SMR_LOG_INFO, "samara-auc.ready");
@@ -143,11 +164,11 @@ enum smr_err smr_auc_serve(struct smr_auc_serve *serve, struct smr_problem *prob
 			SMR_QUOTED("no evidence can come before it is there: name the directory shared with the RO by "
 				   "--spool"));
 	smr_notify_ready();
-	loop(serve, sim_fd, signals_fd);
+	loop(&desk);
 	smr_notify_stopping();
 	unlink(serve->socket);
-	close(sim_fd);
-	close(signals_fd);
+	close(desk.sim_fd);
+	close(desk.signals_fd);
 	smr_log_event(SMR_LOG_INFO, "samara-auc.stopped");
 	return SMR_OK;
 }

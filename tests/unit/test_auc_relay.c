@@ -3,13 +3,19 @@
 #include "tests/unit/auc_rig.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "auc/relay.h"
+#include "auc/serve.h"
 #include "server/server.h"
 #include "sys/clock.h"
+#include "sys/signals.h"
 #include "sys/text.h"
+#include "sys/unixsock.h"
 #include "tests/unit/auc_party.h"
 
 static struct smr_auc_db *db;
@@ -19,14 +25,45 @@ static struct auc_proof proof;
 
 /* In the place of the C library's, also for SQLite. */
 static bool disk_full;
+static int asks_amid_a_file =
+	-1; /* hostapd's socket: it wants a vector while the first file is judged; -1: it does not */
+static size_t files_at_answer;
+
+static void ask(int fd)
+{
+	static const char line[] = "AKA-REQ-AUTH 001010000000001";
+	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "auc.sock"};
+
+	assert_int_equal(sendto(fd, line, strlen(line), 0, (struct sockaddr *)&to, sizeof(to)), strlen(line));
+}
 
 ssize_t pwrite(int fd, const void *octets, size_t len, off_t at)
 {
+	int asks = asks_amid_a_file;
+
+	asks_amid_a_file = -1;
+	if (asks >= 0)
+		ask(asks);
 	if (disk_full) {
 		errno = ENOSPC;
 		return -1;
 	}
 	return syscall(SYS_pwrite64, fd, octets, len, at);
+}
+
+static char directory[64]; /* of our operator, in the spool */
+
+/* The vector that was asked for: answered when so many of the files are, and then it is time to go. */
+ssize_t
+watched_sendto(int fd, const void *octets, size_t len, int flags, const struct sockaddr *to,
+	       socklen_t to_len) __asm__("sendto"); /* whose own declaration has a union of GNU's for the address */
+ssize_t watched_sendto(int fd, const void *octets, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
+{
+	if (len > 13 && memcmp(octets, "AKA-RESP-AUTH", 13) == 0) {
+		files_at_answer = scratch_count(directory);
+		assert_int_equal(raise(SIGTERM), 0);
+	}
+	return syscall(SYS_sendto, fd, octets, len, flags, to, to_len);
 }
 
 static int enter(void **state)
@@ -75,13 +112,13 @@ static void put_evidence(const char *path, uint64_t number, const struct smr_evi
 
 static void look(void)
 {
-	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "in"), SMR_OK);
+	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "in", NULL, NULL), SMR_OK);
 }
 
 /* Nothing can be done with what is there, yet. */
 static void look_and_wait(void)
 {
-	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "in"), SMR_E_BUSY);
+	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "in", NULL, NULL), SMR_E_BUSY);
 }
 
 static enum smr_auc_state state_now(void)
@@ -314,7 +351,41 @@ static void test_other_names_are_left_alone(void **state)
 	look();
 	assert_int_equal(scratch_count("in"), 3);
 	assert_int_equal(state_now(), SMR_AUC_INACTIVE);
-	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "nowhere"), SMR_E_NOT_FOUND);
+	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "nowhere", NULL, NULL), SMR_E_NOT_FOUND);
+}
+
+/* A vector that is wanted amid a backlog waits for one file, and so does the end. */
+static void test_vector_is_served_between_two_files(void **state)
+{
+	struct smr_auc_serve serve = {.db = db,
+				      .auc = &parties.auc,
+				      .socket = "auc.sock",
+				      .socket_group = SMR_GID_KEEP,
+				      .spool = "in",
+				      .operator_id = parties.operator_id,
+				      .relay_interval_ms = 60000};
+	struct smr_problem problem;
+	char hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
+	char path[128];
+	int hostapd;
+
+	(void)state;
+	smr_hex_encode(SMR_ARRAY(parties.operator_id.octets), hex);
+	(void)snprintf(directory, sizeof(directory), "in/%s", hex);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	for (unsigned n = 1; n <= 3; n++) {
+		(void)snprintf(path, sizeof(path), "%s/evidence-%08u.smr", directory, n);
+		put_evidence(path, n, &proof.record);
+	}
+	assert_int_equal(smr_unix_bind_dgram("hostapd.sock", 0600, SMR_GID_KEEP, &hostapd), SMR_OK);
+	asks_amid_a_file = hostapd;
+	files_at_answer = 0;
+	assert_int_equal(smr_auc_serve(&serve, &problem), SMR_OK);
+	smr_signals_restore();
+	(void)close(hostapd);
+	assert_int_equal(asks_amid_a_file, -1);
+	assert_int_equal(files_at_answer, 3 + 1);
+	assert_int_equal(scratch_count(directory), 3 + 2);
 }
 
 /* ---- both ends ---- */
@@ -324,7 +395,6 @@ static struct smr_server_config config;
 static struct smr_server server;
 static char store_path[] = "ro.db";
 static char spool_path[] = "spool";
-static char directory[64];
 
 static void commit(struct smr_store_change *change)
 {
@@ -407,7 +477,7 @@ static void ro_round(void)
 
 static void auc_round(void)
 {
-	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, directory), SMR_OK);
+	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, directory, NULL, NULL), SMR_OK);
 }
 
 static struct smr_store_counts counts(void)
@@ -644,6 +714,7 @@ int main(void)
 		TEST(test_evidence_altered_is_put_aside),
 		TEST(test_evidence_with_a_garbled_record_activates_nothing),
 		TEST(test_other_names_are_left_alone),
+		TEST(test_vector_is_served_between_two_files),
 		BOTH(test_both_ends_accepted_record_goes_all_the_way),
 		BOTH(test_both_ends_more_than_a_round_writes_does_not_wait_for_the_interval),
 		BOTH(test_both_ends_lost_evidence_is_written_again),

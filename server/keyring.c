@@ -64,6 +64,7 @@ struct smr_keyring {
 };
 
 static atomic_ullong generations; /* keyrings that this process has made */
+static atomic_size_t turn;	  /* of the suppliers that are tried for a certificate of an unknown shipment */
 
 /** Room for one more element in a growing array; NULL sets the ring's error. */
 static void *grow(struct smr_keyring *ring, void **array, size_t *count, size_t size)
@@ -547,16 +548,57 @@ const uint8_t *smr_keyring_echo_key(const struct smr_keyring *ring, unsigned age
 	return ring->has_echo[age] ? ring->echo[age] : NULL;
 }
 
-enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
-				     struct smr_certificate *out, const uint8_t **supplier)
+/* Of the supplier whose shipment it names, and that one alone: one verification at most. NULL: it is not trusted. */
+static const struct supplier *supplier_of(const struct smr_keyring *ring, const struct smr_keyring_shipment *shipment)
 {
-	for (size_t i = 0; i < ring->supplier_count; i++) {
-		enum smr_err err = smr_certificate_open(certificate, &ring->suppliers[i].key, out);
+	for (size_t i = 0; i < ring->supplier_count; i++)
+		if (memcmp(ring->suppliers[i].point, shipment->supplier, sizeof(shipment->supplier)) == 0)
+			return &ring->suppliers[i];
+	return NULL;
+}
 
-		if (err == SMR_OK)
-			*supplier = ring->suppliers[i].point;
+/** SMR_E_SIGNATURE: not of this supplier. */
+static enum smr_err open_under(const struct supplier *by, struct smr_bytes certificate, struct smr_certificate *out,
+			       const uint8_t **supplier)
+{
+	enum smr_err err = smr_certificate_open(certificate, &by->key, out);
+
+	if (err == SMR_OK)
+		*supplier = by->point;
+	return err;
+}
+
+/* Of a shipment that is not loaded: nothing in the certificate says whose it is. Where there are more suppliers than may be
+ * tried for one request, the next request begins where this one ends, so that the device's turn comes. */
+static enum smr_err open_under_some(const struct smr_keyring *ring, struct smr_bytes certificate,
+				    struct smr_certificate *out, const uint8_t **supplier)
+{
+	bool some = ring->supplier_count > SMR_KEYRING_SUPPLIERS_TRIED;
+	size_t tries = some ? SMR_KEYRING_SUPPLIERS_TRIED : ring->supplier_count;
+	size_t first = some ? atomic_fetch_add(&turn, SMR_KEYRING_SUPPLIERS_TRIED) : 0;
+
+	for (size_t i = 0; i < tries; i++) {
+		enum smr_err err =
+			open_under(&ring->suppliers[(first + i) % ring->supplier_count], certificate, out, supplier);
+
 		if (err != SMR_E_SIGNATURE)
 			return err;
 	}
 	return SMR_E_UNTRUSTED_KEY;
+}
+
+enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
+				     struct smr_certificate *out, const uint8_t **supplier)
+{
+	const struct smr_keyring_shipment *shipment;
+	const struct supplier *by;
+	enum smr_err err;
+
+	SMR_TRY(smr_certificate_peek(certificate, out));
+	shipment = smr_keyring_shipment(ring, &out->shipment);
+	if (shipment == NULL)
+		return open_under_some(ring, certificate, out, supplier);
+	by = supplier_of(ring, shipment);
+	err = by != NULL ? open_under(by, certificate, out, supplier) : SMR_E_SIGNATURE;
+	return err == SMR_E_SIGNATURE ? SMR_E_UNTRUSTED_KEY : err;
 }

@@ -15,6 +15,7 @@
 /** Seconds between the check-ins of a device whose operator does not say. */
 #define SMR_KEYRING_INTERVAL_DEFAULT 86400u
 #define SMR_KEYRING_NO_SPARE UINT64_MAX
+#define SMR_KEYRING_SUPPLIERS_TRIED 4u
 
 struct smr_keyring;
 
@@ -74,8 +75,15 @@ bool smr_keyring_approves(const struct smr_keyring *ring, const uint8_t supplier
 /** Does any boot log on the list of the supplier have this event, by PCR and digest? */
 bool smr_keyring_knows_event(const struct smr_keyring *ring, const uint8_t supplier[SMR_POINT_COMPRESSED_LEN],
 			     const struct smr_tpm_event *event);
-/** Verify a certificate under the trusted suppliers. @param supplier  [out] whose it is; lives as long as the ring.
- * SMR_E_UNTRUSTED_KEY: no trusted supplier signed it. */
+/**
+ * Verify a certificate: under the supplier of the shipment that it names, if that is loaded, else under the trusted suppliers,
+ * SMR_KEYRING_SUPPLIERS_TRIED of them at most (each costs as much as a verification of evidence, and anybody can ask for it).
+ * With more of them than that, and shipments that are not loaded, a device is answered when its supplier's turn comes: a later
+ * request, which it makes anyway, tries the next ones.
+ * @param out  undefined on error.
+ * @param supplier  [out] whose it is; lives as long as the ring.
+ * @return SMR_E_UNTRUSTED_KEY: none of these signed it, or the shipment's is not trusted.
+ */
 enum smr_err smr_keyring_certificate(const struct smr_keyring *ring, struct smr_bytes certificate,
 				     struct smr_certificate *out, const uint8_t **supplier) SMR_MUST_USE;
 

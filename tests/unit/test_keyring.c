@@ -439,6 +439,19 @@ static void load_supplier(struct rig *rig, struct supplier *s, uint8_t seed, boo
 	assert_int_equal(smr_store_load_end(rig->store, true), SMR_OK);
 }
 
+static unsigned verifications;
+
+enum smr_err __real_smr_certificate_open(struct smr_bytes encoded, const struct smr_pubkey *supplier,
+					 struct smr_certificate *out);
+enum smr_err __wrap_smr_certificate_open(struct smr_bytes encoded, const struct smr_pubkey *supplier,
+					 struct smr_certificate *out);
+enum smr_err __wrap_smr_certificate_open(struct smr_bytes encoded, const struct smr_pubkey *supplier,
+					 struct smr_certificate *out)
+{
+	verifications++;
+	return __real_smr_certificate_open(encoded, supplier, out);
+}
+
 static struct smr_bytes certify(const struct supplier *s, uint8_t room[SMR_CERTIFICATE_MAX])
 {
 	struct smr_certificate certificate = {.shipment = s->shipment, .platform = s->platform};
@@ -512,7 +525,25 @@ static void test_events_are_those_of_each_suppliers_boot_logs(void **state)
 	smr_keyring_release(ring);
 }
 
-static void test_certificate_is_judged_under_each_trusted_supplier(void **state)
+static void wipe_suppliers(struct supplier *suppliers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		smr_privkey_wipe(&suppliers[i].key);
+}
+
+/* What an attacker's datagram costs does not grow with the suppliers. */
+static enum smr_err open_at_the_cost_of(unsigned cost, const struct smr_keyring *ring, struct smr_bytes encoded,
+					struct smr_certificate *out, const uint8_t **supplier)
+{
+	enum smr_err err;
+
+	verifications = 0;
+	err = smr_keyring_certificate(ring, encoded, out, supplier);
+	assert_int_equal(verifications, cost);
+	return err;
+}
+
+static void test_certificate_is_judged_under_its_shipments_supplier_alone(void **state)
 {
 	struct rig *rig = *state;
 	struct supplier suppliers[SUPPLIERS];
@@ -526,8 +557,9 @@ static void test_certificate_is_judged_under_each_trusted_supplier(void **state)
 		struct smr_bytes encoded = certify(&suppliers[i], room);
 		struct smr_certificate out;
 		const uint8_t *supplier = NULL;
+		unsigned cost = i == 2 ? 0 : 1;
 
-		assert_int_equal(smr_keyring_certificate(ring, encoded, &out, &supplier),
+		assert_int_equal(open_at_the_cost_of(cost, ring, encoded, &out, &supplier),
 				 i == 2 ? SMR_E_UNTRUSTED_KEY : SMR_OK);
 		if (i != 2) {
 			assert_memory_equal(supplier, suppliers[i].point, SMR_POINT_COMPRESSED_LEN);
@@ -535,13 +567,73 @@ static void test_certificate_is_judged_under_each_trusted_supplier(void **state)
 			assert_int_equal(out.platform, suppliers[i].platform);
 		}
 		room[encoded.len - 1] ^= 1;
-		assert_int_equal(smr_keyring_certificate(ring, encoded, &out, &supplier), SMR_E_UNTRUSTED_KEY);
+		assert_int_equal(open_at_the_cost_of(cost, ring, encoded, &out, &supplier), SMR_E_UNTRUSTED_KEY);
 		assert_int_equal(smr_keyring_certificate(ring, smr_bytes_of(room, encoded.len - 1), &out, &supplier),
 				 SMR_E_MALFORMED);
 	}
 	smr_keyring_release(ring);
-	for (size_t i = 0; i < SUPPLIERS; i++)
-		smr_privkey_wipe(&suppliers[i].key);
+	wipe_suppliers(suppliers, SUPPLIERS);
+}
+
+/* One trusted supplier certifies devices of another one's shipment. */
+static void test_certificate_for_a_shipment_of_another_supplier_is_untrusted(void **state)
+{
+	struct rig *rig = *state;
+	struct supplier suppliers[2];
+	uint8_t room[SMR_CERTIFICATE_MAX];
+	struct smr_certificate out;
+	struct smr_keyring *ring;
+	const uint8_t *supplier;
+
+	for (uint8_t i = 0; i < 2; i++)
+		load_supplier(rig, &suppliers[i], (uint8_t)(0x40 + i), true);
+	ring = load(rig, NOW);
+	for (size_t i = 0; i < 2; i++) {
+		struct supplier liar = suppliers[i]; /* with the same key */
+
+		liar.shipment = suppliers[1 - i].shipment;
+		assert_int_equal(open_at_the_cost_of(1, ring, certify(&liar, room), &out, &supplier),
+				 SMR_E_UNTRUSTED_KEY);
+	}
+	smr_keyring_release(ring);
+	wipe_suppliers(suppliers, 2);
+}
+
+/* The shipment is not loaded: whoever has signed is found, if not at once. */
+static void test_certificate_of_an_unknown_shipment_is_tried_under_a_few(void **state)
+{
+	enum { COUNT = 2 * SMR_KEYRING_SUPPLIERS_TRIED + 1 };
+	struct rig *rig = *state;
+	struct supplier suppliers[COUNT];
+	uint8_t room[SMR_CERTIFICATE_MAX];
+	struct smr_certificate out;
+	struct smr_keyring *ring;
+
+	for (uint8_t i = 0; i < COUNT; i++)
+		load_supplier(rig, &suppliers[i], (uint8_t)(0x40 + i), true);
+	ring = load(rig, NOW);
+	for (size_t i = 0; i < COUNT; i++) {
+		struct supplier stranger = suppliers[i]; /* with the same key */
+		const uint8_t *supplier = NULL;
+		struct smr_bytes encoded;
+		unsigned requests = 0;
+		enum smr_err err;
+
+		stranger.shipment.octets[0] = 0xee;
+		encoded = certify(&stranger, room);
+		do {
+			verifications = 0;
+			err = smr_keyring_certificate(ring, encoded, &out, &supplier);
+			assert_in_range(verifications, 1, SMR_KEYRING_SUPPLIERS_TRIED);
+		} while (err == SMR_E_UNTRUSTED_KEY && ++requests < 3);
+		assert_int_equal(err, SMR_OK);
+		assert_memory_equal(supplier, suppliers[i].point, SMR_POINT_COMPRESSED_LEN);
+		room[encoded.len - 1] ^= 1;
+		assert_int_equal(open_at_the_cost_of(SMR_KEYRING_SUPPLIERS_TRIED, ring, encoded, &out, &supplier),
+				 SMR_E_UNTRUSTED_KEY);
+	}
+	smr_keyring_release(ring);
+	wipe_suppliers(suppliers, COUNT);
 }
 
 /* A party of another role does not certify devices. */
@@ -605,7 +697,9 @@ int main(void)
 		TEST(test_valid_until_is_the_next_beginning_or_end),
 		TEST(test_approvals_are_each_suppliers_own),
 		TEST(test_events_are_those_of_each_suppliers_boot_logs),
-		TEST(test_certificate_is_judged_under_each_trusted_supplier),
+		TEST(test_certificate_is_judged_under_its_shipments_supplier_alone),
+		TEST(test_certificate_for_a_shipment_of_another_supplier_is_untrusted),
+		TEST(test_certificate_of_an_unknown_shipment_is_tried_under_a_few),
 		TEST(test_certificate_of_another_role_is_untrusted),
 		TEST(test_keyring_held_outlives_its_first_owner),
 	};

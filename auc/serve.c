@@ -132,15 +132,15 @@ static void loop(struct desk *desk)
 
 	if (relay_directory(desk->serve, directory))
 		smr_fs_remove_leftovers(directory, "ack-"); /* of an AuC that died amid one */
-	for (;;) {
+	while (!desk->over) {
 		uint64_t now = smr_clock_ms();
 
-		if (!attend(desk, now >= next ? 0 : (int)(next - now)))
-			return;
-		if (desk->look || smr_clock_ms() >= next) {
+		if (desk->look) /* perhaps since the last round */
+			next = now;
+		if (attend(desk, now >= next ? 0 : (int)(next - now)) && (desk->look || smr_clock_ms() >= next)) {
 			uint64_t pause;
 
-			desk->look = false; /* a signal amid the round means another one */
+			desk->look = false;
 			pause = look_at_relay(desk);
 			next = smr_clock_ms() + pause;
 		}

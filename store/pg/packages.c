@@ -179,7 +179,6 @@ enum smr_err smr_pg_put_package(struct smr_store *store, const struct smr_eid *e
 	uint8_t sealed[SMR_X_MAX + SMR_RING_OVERHEAD];
 	struct smr_query q;
 
-	(void)held;
 	*number = 1;
 	SMR_TRY(present_epoch(pg));
 	SMR_TRY(smr_package_ring_seal(store->ring, pg->load_epoch, eid, package->x, sealed));
@@ -189,6 +188,7 @@ enum smr_err smr_pg_put_package(struct smr_store *store, const struct smr_eid *e
 	smr_query_blob(&q, package->w, sizeof(package->w));
 	smr_query_bytes(&q, package->order);
 	smr_query_int(&q, pg->load_epoch);
+	smr_query_int(&q, held->row.lineage != 0); /* with it the row waits as smr_held_waits says */
 	return smr_query_run(&q);
 }
 

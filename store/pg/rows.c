@@ -59,9 +59,9 @@ static const struct shape shapes[SMR_PG_SHAPES] = {
 	[SMR_PG_ICCID_PUT] = {"INSERT INTO iccid (bucket, iccid, operator, eid) VALUES ", "4b8b", NULL,
 			      " ON CONFLICT (bucket, operator, iccid) DO UPDATE SET eid = excluded.eid"},
 	[SMR_PG_PACKAGE_PUT] =
-		{"INSERT INTO package (bucket, eid, sealed_x, w, \"order\", epoch) VALUES ", "4bbbb8", NULL,
+		{"INSERT INTO package (bucket, eid, sealed_x, w, \"order\", epoch, waits) VALUES ", "4bbbb88", NULL,
 		 " ON CONFLICT (bucket, eid) DO UPDATE SET sealed_x = excluded.sealed_x, w = excluded.w, "
-		 "\"order\" = excluded.\"order\", epoch = excluded.epoch"},
+		 "\"order\" = excluded.\"order\", epoch = excluded.epoch, waits = excluded.waits"},
 	[SMR_PG_DEVICE_PACKAGE] =
 		{"UPDATE device d SET revision = d.revision + 1, state = 1, operator = v.operator, iccid = v.iccid, "
 		 "serial = v.serial, has_x = 1, evidence = NULL, sealed_for = coalesce(v.sealed_for, d.sealed_for), "

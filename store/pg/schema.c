@@ -12,8 +12,9 @@
 
 #include "store/pg/local.h"
 
-#define PRESENT_VERSION 4u
+#define PRESENT_VERSION 5u
 #define APPLICATION_ID 1397576257u /* «SMRA» */
+#define UPGRADE_MS 3600000u	   /* for one statement: an index over all devices takes minutes */
 #define LOCK_NUMBER "1397576257"   /* of the advisory lock against two upgrades at once */
 
 static const char *const version_1[] = {
@@ -80,8 +81,21 @@ static const char *const version_3[] = {"ALTER TABLE shipment ADD COLUMN platfor
 static const char *const version_4[] = {"ALTER TABLE device ADD COLUMN tpm_state bytea",
 					"ALTER TABLE reference ADD COLUMN log bytea", NULL};
 
+/* What is asked about all devices reads a few rows, however many there are. Nothing of `device` that contacts change is in an
+ * index: a package notes by itself (waits) that it was put there for a device that checks in already. */
+static const char *const version_5[] = {
+	"ALTER TABLE package ADD COLUMN waits int2 NOT NULL DEFAULT 0",
+	"ALTER TABLE package ALTER COLUMN waits DROP DEFAULT",
+	"UPDATE package p SET waits = 1 FROM device d WHERE d.bucket = p.bucket AND d.eid = p.eid AND d.state = 1 "
+	"AND d.lineage <> 0",
+	"CREATE INDEX package_waits ON package (eid) WHERE waits <> 0",
+	"CREATE INDEX package_epoch ON package (bucket, epoch)",
+	"CREATE INDEX command_pending ON command (eid) WHERE pending <> 0",
+	"CREATE INDEX device_revoked ON device (eid) WHERE revoked <> 0",
+	NULL};
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3, version_4};
+static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3, version_4, version_5};
 
 static enum smr_err take_number(void *context, PGresult **result)
 {
@@ -92,13 +106,18 @@ static enum smr_err take_number(void *context, PGresult **result)
 }
 
 /* Once per handle: not worth keeping prepared. */
-static enum smr_err run(struct smr_pg *pg, const char *text, uint64_t *out)
+static enum smr_err run_within(struct smr_pg *pg, uint64_t timeout_ms, const char *text, uint64_t *out)
 {
 	uint32_t once = 0;
 
 	smr_pg_params_clear(&pg->params);
 	SMR_TRY(smr_pg_queue(pg, &once, text, 0, 0));
-	return smr_pg_wait(pg, SMR_PG_OTHER_MS, out != NULL ? take_number : NULL, out);
+	return smr_pg_wait(pg, timeout_ms, out != NULL ? take_number : NULL, out);
+}
+
+static enum smr_err run(struct smr_pg *pg, const char *text, uint64_t *out)
+{
+	return run_within(pg, SMR_PG_OTHER_MS, text, out);
 }
 
 /* Version 0: there is nothing of ours. */
@@ -139,7 +158,7 @@ static enum smr_err judge_version(struct smr_pg *pg, uint64_t version)
 static enum smr_err apply(struct smr_pg *pg, const char *const *script)
 {
 	for (; *script != NULL; script++)
-		SMR_TRY(run(pg, *script, NULL));
+		SMR_TRY(run_within(pg, UPGRADE_MS, *script, NULL));
 	return SMR_OK;
 }
 

@@ -82,9 +82,11 @@
 	X(COMMAND_AGAIN, "bbii", 1,                                                                                    \
 	  "UPDATE command SET pending = 1, result = NULL WHERE bucket = $5 AND eid = $1 AND iccid = $2 "               \
 	  "AND operator = $3 AND serial = $4 AND pending = 0 AND command IS NOT NULL")                                 \
+	/* An index for each; the last is smr_held_waits, by way of the packages that it can hold for. */              \
 	X(COMMAND_PENDING, "", 0,                                                                                      \
-	  "SELECT eid FROM command WHERE pending <> 0 UNION "                                                          \
-	  "SELECT eid FROM device WHERE revoked <> 0 OR (state = 1 AND lineage <> 0)")                                 \
+	  "SELECT eid FROM command WHERE pending <> 0 UNION SELECT eid FROM device WHERE revoked <> 0 UNION "          \
+	  "SELECT p.eid FROM package p JOIN device d ON d.bucket = p.bucket AND d.eid = p.eid "                        \
+	  "WHERE p.waits <> 0 AND d.state = 1 AND d.lineage <> 0")                                                     \
 	/* The same condition, for the devices that changed. */                                                        \
 	X(PENDING_SINCE, "i", 0,                                                                                       \
 	  "SELECT j.eid, (EXISTS (SELECT 1 FROM command c WHERE c.bucket = j.bucket AND c.eid = j.eid "                \
@@ -170,7 +172,7 @@
 #define SMR_PG_GATHERED_LIST(X)                                     \
 	X(ROW_INSERT, "bbbi", 1, DEVICE_ADD, "5134")                \
 	X(ICCID_PUT, "bib", 1, ICCID_PUT, "4123")                   \
-	X(PACKAGE_INSERT, "bbbbi", 1, PACKAGE_PUT, "612345")        \
+	X(PACKAGE_INSERT, "bbbbii", 1, PACKAGE_PUT, "7123456")      \
 	X(ROW_SET_PACKAGE, "bibiibi", 1, DEVICE_PACKAGE, "8123467") \
 	X(COMMAND_END_OTHERS, "bb", 1, COMMAND_END_OTHERS, "312")
 

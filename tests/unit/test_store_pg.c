@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/pg/local.h"
 #include "store_rig.h"
 
 #define DEVICES 20u
@@ -92,10 +93,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_sql(rig->path, "UPDATE meta SET value = 5 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 6 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 5, this program knows up to 4"),
+					       "schema version 6, this program knows up to 5"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -188,6 +189,23 @@ static const char version_1[] =
 	"CREATE TABLE iccid (operator int8 NOT NULL, bucket int4 NOT NULL, iccid bytea NOT NULL, "
 	"eid bytea NOT NULL, PRIMARY KEY (bucket, operator, iccid));";
 
+static void count_one(void *context, const struct smr_eid *eid, bool waits)
+{
+	size_t *count = context;
+
+	(void)eid;
+	*count += waits;
+}
+
+static size_t count_pending(struct smr_store *store)
+{
+	size_t count = 0;
+	uint64_t journal;
+
+	assert_int_equal(smr_store_pending(store, &journal, count_one, &count), SMR_OK);
+	return count;
+}
+
 static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 {
 	struct rig *rig = *state;
@@ -209,6 +227,7 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(device.shipment.octets[7], 8);
 	assert_int_equal(smr_store_relay_number(rig->store, &operator_id, &number), SMR_OK);
 	assert_int_equal(number, 3);
+	assert_int_equal(count_pending(rig->store), 1); /* it has a ticket, and a package waits for it */
 	/* X was in clear; the next epoch takes it along. */
 	rotate(rig->store);
 	assert_int_equal(
@@ -217,8 +236,80 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(device.x_len, 2);
 	assert_memory_equal(device.x, "\xca\xfe", 2);
 	rig_offer(rig->store, 1);
+	assert_int_equal(count_pending(rig->store), 0);
 	rig_install(rig->store, 1);
 	assert_int_equal(rig_get(rig->store, 1).row.state, SMR_ROW_INSTALLED);
+}
+
+/* ---- what is asked about all devices ---- */
+
+/* The plan of a statement of sql.h; @p types and @p values of its parameters in SQL, NULL: it has none. */
+static void plan_of(PGconn *conn, enum smr_sql which, const char *types, const char *values, char *out, size_t room)
+{
+	char text[1000];
+	PGresult *result;
+	size_t len = 0;
+
+	snprintf(text, sizeof(text), "PREPARE asked%s AS %s", types, smr_pg_text(which));
+	(void)run(conn, text);
+	snprintf(text, sizeof(text), "EXPLAIN (COSTS OFF) EXECUTE asked%s", values);
+	result = PQexec(conn, text);
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	for (int i = 0; i < PQntuples(result); i++)
+		len += (size_t)snprintf(out + len, room - len, "%s\n", PQgetvalue(result, i, 0));
+	assert_true(len < room);
+	PQclear(result);
+	(void)run(conn, "DEALLOCATE asked");
+}
+
+/* Many devices that check in, and hardly anything that waits: no answer may need to go through all of them. */
+static void test_what_waits_is_found_without_reading_all_devices(void **state)
+{
+	static const char *const indexes[] = {"command_pending", "device_revoked", "package_waits"};
+	struct rig *rig = *state;
+	PGconn *conn = session(rig);
+	char plan[4000];
+
+	(void)run(conn, "INSERT INTO device (bucket, eid, revision, state, revoked, ctr, lineage, has_x, hash) "
+			"SELECT n % 4096, decode(lpad(n::text, 32, '0'), 'hex'), 1, 3, 0, 5, 3, 0, '\\x00' "
+			"FROM generate_series(100000, 105000) n");
+	(void)run(conn, "INSERT INTO command (bucket, eid, iccid, operator, serial, pending) "
+			"SELECT bucket, eid, '\\x01', 1, 7, 0 FROM device");
+	(void)run(conn, "INSERT INTO package (bucket, eid, sealed_x, w, epoch, waits) "
+			"SELECT bucket, eid, sha256(eid), sha256(eid), 2, 0 FROM device ON CONFLICT DO NOTHING");
+	(void)run(conn, "ANALYZE device, command, package");
+	plan_of(conn, SMR_SQL_COMMAND_PENDING, "", "", plan, sizeof(plan));
+	for (size_t i = 0; i < SMR_COUNT(indexes); i++)
+		if (strstr(plan, indexes[i]) == NULL || strstr(plan, "Seq Scan") != NULL)
+			fail_msg("%s", plan);
+	plan_of(conn, SMR_SQL_PACKAGE_BUCKETS, "(int4, int4, int8)", "(0, 64, 2)", plan, sizeof(plan));
+	if (strstr(plan, "package_epoch") == NULL)
+		fail_msg("%s", plan);
+	PQfinish(conn);
+}
+
+static void test_what_waits_is_each_command_each_revocation_and_each_new_package(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_eid eid = rig_eid(2);
+
+	assert_int_equal(count_pending(rig->store), 0); /* packages wait, of devices that have no ticket yet */
+	for (uint64_t n = 1; n <= 3; n++) {
+		rig_offer(rig->store, n);
+		rig_install(rig->store, n);
+	}
+	rig_load_begin(rig, SMR_FILE_COMMANDS);
+	assert_int_equal(rig_put_command(rig, 1, 2000), SMR_OK);
+	rig_load_keep(rig);
+	assert_int_equal(count_pending(rig->store), 1);
+	assert_int_equal(smr_store_revoke(rig->store, &eid, true), SMR_OK);
+	assert_int_equal(count_pending(rig->store), 2);
+	rig_reseal(rig, 3, 5000, RIG_X_LEN);
+	assert_int_equal(count_pending(rig->store), 3);
+	rotate(rig->store);
+	assert_int_equal(count_pending(rig->store), 3);
+	rig_offer(rig->store, 3);
+	assert_int_equal(count_pending(rig->store), 2);
 }
 
 /* ---- package keys ---- */
@@ -585,6 +676,8 @@ int main(void)
 		FILLED(test_open_newer_schema_is_refused_in_every_mode),
 		FILLED(test_open_by_many_at_once_makes_one_schema),
 		FILLED(test_open_version_1_keeps_its_data_and_works_on),
+		FILLED(test_what_waits_is_found_without_reading_all_devices),
+		FILLED(test_what_waits_is_each_command_each_revocation_and_each_new_package),
 		FILLED(test_rotation_takes_along_what_waits_and_nothing_else),
 		FILLED(test_rotation_comes_back_for_what_was_held),
 		FILLED(test_rotation_by_time_happens_once_and_waits_for_no_load),

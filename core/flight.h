@@ -182,7 +182,9 @@ enum smr_err smr_evidence_hash(struct smr_bytes ev_payload, const uint8_t e[SMR_
 	  "the boot log does not replay to the quoted PCRs: start the device anew; if that does not help, repair it") \
 	X(TPM_STATE, 11,                                                                                              \
 	  "the TPM's clock or the request counter went back: its state was copied or restored; only one copy goes "   \
-	  "on. Have the supplier enrol the device anew; the subscription that it has stays")
+	  "on. Switch that one on, or put the newest state back; where a copy may be in other hands, have the "       \
+	  "operator suspend the subscription before anything else; when the state is lost, have the supplier enrol "  \
+	  "the device anew. The subscription that it has stays")
 
 enum smr_refusal {
 #define SMR_REFUSAL_MEMBER(name, value, text) SMR_REFUSAL_##name = (value),

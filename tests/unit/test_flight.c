@@ -115,11 +115,25 @@ static void test_flight_refused_brings_the_reason_alone(void **state)
 	}
 }
 
+/* Who enrols anew at once cuts off the copy that is served, the device's own life perhaps (docs/operations.md, «state of the TPM»). */
+static void test_copied_state_is_told_what_to_do_in_the_order_that_it_is_done_in(void **state)
+{
+	static const char *const steps[] = {"Switch that one on", "put the newest state back",
+					    "suspend the subscription", "enrol the device anew"};
+	const char *at = smr_refusal_text(SMR_REFUSAL_TPM_STATE);
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(steps); i++) {
+		at = strstr(at, steps[i]);
+		assert_non_null(at);
+	}
+}
+
 static void test_refusal_texts_are_there_and_differ(void **state)
 {
 	(void)state;
-	for (unsigned a = 0; a <= SMR_REFUSAL_TAMPER + 1; a++)
-		for (unsigned b = a + 1; b <= SMR_REFUSAL_TAMPER + 1; b++) {
+	for (unsigned a = 0; a <= SMR_REFUSAL_TPM_STATE + 1; a++)
+		for (unsigned b = a + 1; b <= SMR_REFUSAL_TPM_STATE + 1; b++) {
 			assert_string_not_equal(smr_refusal_text((enum smr_refusal)a),
 						smr_refusal_text((enum smr_refusal)b));
 			assert_string_not_equal(smr_refusal_name((enum smr_refusal)a),
@@ -614,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_flight_with_ticket_alone_brings_no_package),
 		cmocka_unit_test(test_flight_refused_brings_the_reason_alone),
 		cmocka_unit_test(test_refusal_texts_are_there_and_differ),
+		cmocka_unit_test(test_copied_state_is_told_what_to_do_in_the_order_that_it_is_done_in),
 		cmocka_unit_test(test_m1_open_costs_one_import_and_one_ecdh),
 		cmocka_unit_test(test_m2_keys_cost_one_generation_and_one_ecdh),
 		cmocka_unit_test(test_m2_of_the_same_request_is_fresh_each_time),

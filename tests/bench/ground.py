@@ -136,7 +136,8 @@ class Ground:
         return json.loads(self.run(self.tool("floor_flight"), seconds, cpu=self.server_cpu))
 
     def attestation(self, seconds):
-        return json.loads(self.run(self.tool("attest"), seconds, cpu=self.server_cpu))
+        with tempfile.TemporaryDirectory(dir=self.base) as directory:
+            return json.loads(self.run(self.tool("attest"), os.path.join(directory, "store.db"), seconds, cpu=self.server_cpu))
 
     def echo_floor(self, seconds, request, answer):
         return json.loads(self.run(self.tool("floor_udp"), seconds, round(request), round(answer), ECHO_WINDOW, self.server_cpu,

@@ -33,7 +33,8 @@
 	X(TRE, 27, "see that samara-tre runs with a TPM, and what its log says")                                    \
 	X(TPM_PLATFORM, 28,                                                                                         \
 	  "the platform's firmware has to leave it to samara-boot, enabled and with an empty value: docs/boot.md, " \
-	  "«Hardware»; nothing is lost")
+	  "«Hardware»; nothing is lost")                                                                            \
+	X(STAGE_CUT, 29, "copy the software of the release again, whole")
 
 enum smr_boot_reason {
 	SMR_BOOT_STARTED = 0,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "boot/cut.h"
 #include "sys/fsio.h"
 
 /* ---- one file ---- */
@@ -181,6 +182,9 @@ static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, st
 	if (s->swapped[i])
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_SWAPPED, SMR_E_TAMPERED,
 				       "stage %.*s: changed while it was read", (int)name.len, (const char *)name.ptr);
+	if (s->images[i].fd >= 0 && smr_boot_is_cut(s->images[i].fd))
+		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_CUT, SMR_E_TRUNCATED, "stage %.*s: ends too early",
+				       (int)name.len, (const char *)name.ptr);
 	return smr_boot_refuse(refusal, SMR_BOOT_STAGE_ALTERED, SMR_E_TAMPERED,
 			       "stage %.*s: is not what the release says", (int)name.len, (const char *)name.ptr);
 }

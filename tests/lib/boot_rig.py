@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A supplier, an M2ME that boots what it released, and its TPM, for the tests of samara-boot: the real programs, with a stand-in for the agent."""
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ PRODUCT = "m2me-1"
 CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_SIGNATURE": 14, "RELEASE_PRODUCT": 15,
          "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
          "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26, "TRE": 27,
-         "TPM_PLATFORM": 28}
+         "TPM_PLATFORM": 28, "STAGE_CUT": 29}
 
 
 def good(*words):
@@ -158,11 +159,41 @@ class Interposer:
             listener.close()
 
 
-class Running:
-    """samara-boot, and what it became."""
+class Traced:
+    """A child, from its exec to the moment at which it has a file open: then something is done, and the child goes on by itself."""
+    TRACEME, DETACH, SYSCALL = 0, 17, 24
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
-    def __init__(self, argv):
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    @classmethod
+    def begin(cls):
+        """In the child, before its exec."""
+        cls.ptrace(cls.TRACEME, 0, None, None)
+
+    @classmethod
+    def go_on(cls, pid, path, act):
+        def has_open():
+            directory = f"/proc/{pid}/fd"
+            return any(os.readlink(os.path.join(directory, fd)) == path for fd in os.listdir(directory))
+        while True:
+            _, status = os.waitpid(pid, 0)
+            if not os.WIFSTOPPED(status):
+                raise AssertionError(f"{path} is never opened")
+            if has_open():
+                break
+            cls.ptrace(cls.SYSCALL, pid, None, None)
+        act()
+        cls.ptrace(cls.DETACH, pid, None, None)
+
+
+class Running:
+    """samara-boot, and what it became. @at_open: (path, act): when it has that file open, act() is done before it goes on."""
+
+    def __init__(self, argv, at_open=None):
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        preexec_fn=Traced.begin if at_open else None)
+        if at_open:
+            Traced.go_on(self.process.pid, *at_open)
         self.lines, self.changed = [], threading.Condition()
         self.reader = threading.Thread(target=self.collect, daemon=True)
         self.reader.start()
@@ -237,8 +268,8 @@ class Case(unittest.TestCase):
         return [self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--supplier", self.path("supplier", "supplier.card"), "--product", PRODUCT,
                 "--release", self.path("release.smr"), "--tpm", tcti or self.tpm.tcti]
 
-    def boot(self, tcti=None):
-        running = self.said = Running(self.argv(tcti))
+    def boot(self, tcti=None, at_open=None):
+        running = self.said = Running(self.argv(tcti), at_open)
         self.addCleanup(running.end)
         return running
 
@@ -254,9 +285,9 @@ class Case(unittest.TestCase):
         self.reset()
         return running
 
-    def refused(self, reason):
+    def refused(self, reason, at_open=None):
         """Nothing runs, the reason is said in words and by the exit code, and the TPM shows that this was no approved boot."""
-        running = self.boot()
+        running = self.boot(at_open=at_open)
         self.assertEqual(running.ended(), CODES[reason], running.lines)
         self.assertIsNone(running.wait_for("child.started|agent ready|launch.ready"), running.lines)
         self.assertTrue(running.wait_for(f"event=boot.refused why={reason} "), running.lines)

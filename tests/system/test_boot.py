@@ -203,10 +203,13 @@ class Stages(Case):
         for name, parts in self.FILES.items():
             content = read(self.path(*parts))
             middle = len(content) // 2
-            for other in (bytes([content[0] ^ 1]) + content[1:], content[:middle] + bytes([content[middle] ^ 0x80]) + content[middle + 1:],
-                          content[:-1] + bytes([content[-1] ^ 1]), content[:-1], b""):
+            cut = "STAGE_ALTERED" if name == "slot.img" else "STAGE_CUT"  # only a program says how long it is
+            for reason, other in (("STAGE_ALTERED", bytes([content[0] ^ 1]) + content[1:]),
+                                  ("STAGE_ALTERED", content[:middle] + bytes([content[middle] ^ 0x80]) + content[middle + 1:]),
+                                  ("STAGE_ALTERED", content[:-1] + bytes([content[-1] ^ 1])), ("STAGE_ALTERED", content + b"\0"),
+                                  (cut, content[:-1]), (cut, content[:middle]), (cut, content[:40]), ("STAGE_CUT", b"")):
                 self.replace(name, other)
-                self.assertTrue(self.refused("STAGE_ALTERED").wait_for(f"stage {name}: "))
+                self.assertTrue(self.refused(reason).wait_for(f"stage {name}: "))
             self.replace(name, content)
         self.boots()
 
@@ -299,6 +302,26 @@ class Stages(Case):
         self.sign(7)
         self.refused_after_extending("START")
 
+    def test_exchanged_while_it_is_read(self):
+        """Written to, and another put at its path, at the very moment at which it is open."""
+        for name in ("agent", "slot.img"):
+            path = self.path(*self.FILES[name])
+            content = read(path)
+
+            def exchange(path=path, content=content):
+                write(path, content[:-1] + b"x")
+                self.put_beside(path, content)
+            with self.subTest(name):
+                self.assertTrue(self.refused("STAGE_SWAPPED", at_open=(path, exchange)).wait_for(f"stage {name}: changed while it was read"))
+        self.boots()
+
+    @staticmethod
+    def put_beside(path, content):
+        """Under its name in one step, as an update does."""
+        write(path + ".new", content)
+        os.chmod(path + ".new", 0o755)
+        os.rename(path + ".new", path)
+
     def test_exchanged_all_the_time(self):
         """Another process exchanges the agent, by rename and in place, as fast as it can: whatever runs is what was verified."""
         evil, path = self.path("evil"), self.path(*self.FILES["agent"])
@@ -317,7 +340,7 @@ class Stages(Case):
         finally:
             attacker.kill()
             attacker.wait()
-        self.assertTrue(set(codes) <= {0, CODES["STAGE_ALTERED"], CODES["STAGE_SWAPPED"], CODES["STAGE_MISSING"]}, codes)
+        self.assertTrue(set(codes) <= {0} | {CODES["STAGE_" + why] for why in ("ALTERED", "CUT", "SWAPPED", "MISSING")}, codes)
         self.assertNotEqual(set(codes), {0}, "the attack came too late each time")
 
     def one_of_many(self):

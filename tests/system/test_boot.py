@@ -18,12 +18,12 @@ from boot_rig import (AGENT_GID, AGENT_UID, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, 
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
-from swtpm import LOCKOUT, PLATFORM, command, define_command  # noqa: E402
+from swtpm import CLEAR, LOCKOUT, OWNER, PLATFORM, UNDEFINE, command, define_command  # noqa: E402
 from world import eid  # noqa: E402
 
 STATE, ENROL_BEGIN, MEASUREMENT, TPM_RESET, TPM_ABSENT = 1, 2, 0x308, 0x313, 0x405
 HIERARCHY_CONTROL, HIERARCHY_CHANGE_AUTH, NV_WRITE_LOCK, DICTIONARY_ATTACK_PARAMETERS, NV_READ = 0x121, 0x129, 0x138, 0x13A, 0x14E
-LOCKED_OUT = 0x921
+LOCKED_OUT, NO_INDEX = 0x921, 0x28B  # the latter: the second handle names nothing
 OTHERS = 0x01810000  # an index of somebody else's, whose value may be guessed at
 
 
@@ -111,6 +111,15 @@ class Numbers(Case):
         self.boots()
         self.sign(8)
         self.refused("RELEASE_OLDER")
+
+    def test_clearing_the_tpm_makes_no_older_release_boot(self):
+        """Its owner, or who was given the lockout's empty value, clears all that is the owner's: the number is the platform's."""
+        self.boots()
+        self.sign(6)
+        self.assertEqual(self.tpm.send(define_command(OTHERS, 8), command(CLEAR, [LOCKOUT]), command(UNDEFINE, [OWNER, OTHERS])), [0, 0, NO_INDEX])
+        self.assertTrue(self.refused("RELEASE_OLDER").wait_for("number 6, and 7 was booted"), self.said.lines)
+        self.sign(7)
+        self.boots()
 
     def test_release_that_was_refused_raises_nothing(self):
         self.boots()

@@ -28,7 +28,7 @@ MEASUREMENT = bytes(range(32))
 PACKET_MAX = 4096
 
 STATE, ENROL_BEGIN, ENROL_FINISH, FLIGHT_START, FLIGHT_COMPLETE, FLIGHT_KEY, CHECKIN_START, CHECKIN_COMPLETE, AUTHENTICATE = range(1, 10)
-OK, MALFORMED, UNSUPPORTED, IO, DISK_FULL, ROLLBACK, TAMPERED, NOT_ENROLLED = 0, 0x0101, 0x0102, 0x0203, 0x0204, 0x0307, 0x030F, 0x030A
+OK, MALFORMED, UNSUPPORTED, DISK_FULL, NO_FILE, ROLLBACK, TAMPERED, NOT_ENROLLED = 0, 0x0101, 0x0102, 0x0204, 0x020A, 0x0307, 0x030F, 0x030A
 EID = bytes.fromhex("89049032123451234512345678901235")
 
 
@@ -503,7 +503,7 @@ class Directory(Case):
         os.rename(self.tre.path("record"), self.tre.path("aside"))
         os.mkdir(self.tre.path("record"))
         self.tre.start()
-        self.assert_refuses(IO, "repair the cause")
+        self.assert_refuses(NO_FILE, "repair the cause")
         self.tre.stop()
         os.rmdir(self.tre.path("record"))
         os.rename(self.tre.path("aside"), self.tre.path("record"))

@@ -148,9 +148,34 @@ static enum smr_err check_packages(struct daemon *d, struct smr_problem *problem
 	return err;
 }
 
+/** @param doing  [out] what failed, in words. */
+static enum smr_err start_on_store(struct daemon *d, const char **doing)
+{
+	struct smr_server *server = &d->server;
+
+	*doing = "reading the keys and what is pending";
+	SMR_TRY(smr_keeper_start(server, &d->keeper));
+	*doing = "beginning to commit";
+	SMR_TRY(smr_committer_start(d->config.store, &smr_clock_system, &server->metrics, &server->committer));
+	*doing = "beginning to relay";
+	SMR_TRY(smr_relay_start(server, &d->ro.sign, &d->relay));
+	*doing = "beginning to tell the status";
+	return smr_status_start(server, &d->status);
+}
+
+/** The store was opened just before, so it is one of ours. */
+static const char *what_to_do(enum smr_err err)
+{
+	if (err == SMR_E_UNAVAILABLE)
+		return "; the data base broke off or was too slow: see whether something locks or overloads it, and "
+		       "start again";
+	return err == SMR_E_NO_MEMORY ? "; allow it more memory or threads, and start again" : "";
+}
+
 static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 {
 	struct smr_server *server = &d->server;
+	const char *doing = "making room";
 	char shown[200];
 	enum smr_err err;
 
@@ -159,18 +184,11 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	SMR_TRY(check_packages(d, problem));
 	server->pending = smr_pending_new(1000 * d->config.stale_s);
-	err = server->stop_fd < 0 || server->pending == NULL ? SMR_E_NO_MEMORY : SMR_OK;
-	if (err == SMR_OK)
-		err = smr_keeper_start(server, &d->keeper);
-	if (err == SMR_OK)
-		err = smr_committer_start(d->config.store, &smr_clock_system, &server->metrics, &server->committer);
-	if (err == SMR_OK)
-		err = smr_relay_start(server, &d->ro.sign, &d->relay);
-	if (err == SMR_OK)
-		err = smr_status_start(server, &d->status);
+	err = server->stop_fd < 0 || server->pending == NULL ? SMR_E_NO_MEMORY : start_on_store(d, &doing);
 	if (err != SMR_OK)
-		return smr_problem(problem, err, "cannot start on the store %s: %s (was it made by «samara ro init»?)",
-				   smr_store_shown(d->config.store, shown, sizeof(shown)), smr_err_text(err));
+		return smr_problem(problem, err, "cannot start on the store %s: %s: %s%s",
+				   smr_store_shown(d->config.store, shown, sizeof(shown)), doing, smr_err_text(err),
+				   what_to_do(err));
 	return start_workers(d, problem);
 }
 

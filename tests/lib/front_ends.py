@@ -34,10 +34,10 @@ class FrontEnds:
         cls.fresh = iter(cls.o.devices)
 
     @classmethod
-    def second_directory(cls):
-        """The second front end has a directory of its own, with copies of the RO's card and keys."""
+    def second_directory(cls, name="second"):
+        """The second front end, or a further one, has a directory of its own, with copies of the RO's card and keys."""
         second = copy.copy(cls.o.ro)
-        second.dir = os.path.join(cls.o.world.root, "ro-second")
+        second.dir = os.path.join(cls.o.world.root, "ro-" + name)
         shutil.copytree(cls.o.ro.dir, second.dir, ignore=shutil.ignore_patterns("*.sock", "samara.db*", "lock"))
         for folder, _, files in os.walk(second.dir):
             for path in [folder, *(os.path.join(folder, file) for file in files)]:

@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from front_ends import FrontEnds  # noqa: E402
 from postgres import Postgres  # noqa: E402
-from world import wait_until  # noqa: E402
+from world import Failed, free_udp_port, wait_until  # noqa: E402
 
 COUNTER, REVOKED, STORE_UNAVAILABLE = 3, 7, 8
 
@@ -186,6 +186,14 @@ class OnPostgres(Shared, unittest.TestCase):
         self.assertEqual(loader.wait(60), 0)
         self.assertEqual(self.status(second)["state"], "sealed")
         self.assertGreater(self.subscribe(second)[1][2], second.package[1])
+
+    def test_a_start_that_others_hold_up_says_so(self):
+        """The store is there and is ours: whoever operates it must not be sent to make it."""
+        with self.postgres.session() as other:
+            other("BEGIN; LOCK TABLE command IN ACCESS EXCLUSIVE MODE")
+            with self.assertRaisesRegex(Failed, "reading the keys and what is pending.*start again") as caught:
+                self.o.world.start_samarad(self.second_directory("third"), None, "third", listen__port=free_udp_port(), **self.o.store)
+        self.assertNotIn("samara ro init", str(caught.exception))
 
     def refusals(self):
         """How often a front end has said that the store does not serve it."""

@@ -226,16 +226,26 @@ static enum smr_err prepare(struct smr_auc_db *db)
 	return sql_err(code);
 }
 
-static int schema_version(struct smr_auc_db *db)
+/* -1: it cannot be read. */
+static int read_pragma(struct smr_auc_db *db, const char *text)
 {
 	sqlite3_stmt *s = NULL;
-	int version = -1;
+	int value = -1;
 
-	if (sqlite3_prepare_v2(db->sql, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
-	    sqlite3_step(s) == SQLITE_ROW)
-		version = sqlite3_column_int(s, 0);
+	if (sqlite3_prepare_v2(db->sql, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+		value = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
-	return version;
+	return value;
+}
+
+static int schema_version(struct smr_auc_db *db)
+{
+	return read_pragma(db, "PRAGMA user_version");
+}
+
+uint64_t smr_auc_db_changes(struct smr_auc_db *db)
+{
+	return (uint64_t)read_pragma(db, "PRAGMA data_version");
 }
 
 /** From @p version to the present one; 0 is a new database. */

@@ -23,6 +23,9 @@ void smr_auc_db_close(struct smr_auc_db *db);
 /** Words of the last failure. */
 const char *smr_auc_db_problem(const struct smr_auc_db *db);
 
+/** Another number than before: another process has changed something, a load for instance. What this handle changes does not count. */
+uint64_t smr_auc_db_changes(struct smr_auc_db *db);
+
 enum smr_err smr_auc_db_begin(struct smr_auc_db *db) SMR_MUST_USE;
 /** Commit (durable when it returns SMR_OK) or roll back. */
 enum smr_err smr_auc_db_end(struct smr_auc_db *db, bool keep) SMR_MUST_USE;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "auc/judge.h"
 #include "sys/fsio.h"
@@ -179,4 +180,45 @@ enum smr_err smr_auc_relay(struct smr_auc_db *db, const struct smr_party *auc, c
 	}
 	smr_fs_list_wipe(&list);
 	return result;
+}
+
+/* ---- what waits ---- */
+
+/* Zeros: it cannot be said. */
+static struct timespec changed(const char *path)
+{
+	struct stat st;
+
+	return path != NULL && stat(path, &st) == 0 ? st.st_mtim : (struct timespec){0};
+}
+
+void smr_auc_relay_news(struct smr_auc_db *db, const struct smr_party *auc, const char *directory,
+			struct smr_auc_news *out)
+{
+	char *trust = smr_fs_join(auc->dir, "trust");
+
+	*out = (struct smr_auc_news){changed(directory), changed(trust), smr_auc_db_changes(db)};
+	free(trust);
+}
+
+static bool is_new(const struct smr_auc_news *news, const struct smr_auc_news *seen)
+{
+	return memcmp(news, seen, sizeof(*news)) != 0;
+}
+
+void smr_auc_patience_grow(struct smr_auc_patience *patience, uint64_t now_ms, const struct smr_auc_news *seen)
+{
+	bool again = patience->wait_ms != 0 && !is_new(seen, &patience->seen);
+
+	if (!again)
+		patience->wait_ms = SMR_AUC_WAIT_MS;
+	else if (patience->wait_ms < SMR_AUC_WAIT_MAX_MS)
+		patience->wait_ms *= 2;
+	patience->until_ms = now_ms + patience->wait_ms;
+	patience->seen = *seen;
+}
+
+bool smr_auc_patience_is_over(const struct smr_auc_patience *patience, uint64_t now_ms, const struct smr_auc_news *news)
+{
+	return patience->wait_ms == 0 || now_ms >= patience->until_ms || is_new(news, &patience->seen);
 }

@@ -22,13 +22,13 @@
 
 #define REQUESTS_PER_TURN 64
 #define DIRECTORY_ROOM 512u
-#define RELAY_WAIT_MS 3000u /* while something waits that only a load or a trusted card can help */
 
 struct desk {
 	struct smr_auc_serve *serve;
 	int sim_fd;
 	int signals_fd;
 	bool look; /* into the relay directory, at once */
+	struct smr_auc_patience patience;
 	bool over;
 };
 
@@ -106,23 +106,36 @@ static bool between_files(void *context)
 	return attend(context, 0);
 }
 
-/** Returns when to look again, in milliseconds. */
-static uint64_t look_at_relay(struct desk *desk)
+static uint64_t one_round(struct desk *desk, const char *directory, const struct smr_auc_news *news)
+{
+	const struct smr_auc_serve *serve = desk->serve;
+	enum smr_err err = smr_auc_relay(serve->db, serve->auc, &serve->operator_id, directory, between_files, desk);
+
+	if (err == SMR_OK) {
+		desk->patience.wait_ms = 0;
+		return serve->relay_interval_ms;
+	}
+	if (err != SMR_E_BUSY)
+		smr_log_error(SMR_LOG_WARN, "relay.failed", err, directory);
+	smr_auc_patience_grow(&desk->patience, smr_clock_ms(), news);
+	return SMR_AUC_WAIT_MS;
+}
+
+/** @param anyway  whatever waits there, and has waited. Returns when to look again, in milliseconds. */
+static uint64_t look_at_relay(struct desk *desk, bool anyway)
 {
 	const struct smr_auc_serve *serve = desk->serve;
 	char directory[DIRECTORY_ROOM];
-	enum smr_err err;
+	struct smr_auc_news news;
 
 	if (!relay_directory(serve, directory))
-		return RELAY_WAIT_MS;
+		return SMR_AUC_WAIT_MS;
 	if (!smr_fs_exists(directory))
 		return serve->relay_interval_ms; /* the RO makes it with its first evidence */
-	err = smr_auc_relay(serve->db, serve->auc, &serve->operator_id, directory, between_files, desk);
-	if (err == SMR_OK)
-		return serve->relay_interval_ms;
-	if (err != SMR_E_BUSY)
-		smr_log_error(SMR_LOG_WARN, "relay.failed", err, directory);
-	return RELAY_WAIT_MS;
+	smr_auc_relay_news(serve->db, serve->auc, directory, &news);
+	if (!anyway && !smr_auc_patience_is_over(&desk->patience, smr_clock_ms(), &news))
+		return SMR_AUC_WAIT_MS;
+	return one_round(desk, directory, &news);
 }
 
 static void loop(struct desk *desk)
@@ -138,10 +151,11 @@ static void loop(struct desk *desk)
 		if (desk->look) /* perhaps since the last round */
 			next = now;
 		if (attend(desk, now >= next ? 0 : (int)(next - now)) && (desk->look || smr_clock_ms() >= next)) {
+			bool asked = desk->look;
 			uint64_t pause;
 
 			desk->look = false;
-			pause = look_at_relay(desk);
+			pause = look_at_relay(desk, asked);
 			next = smr_clock_ms() + pause;
 		}
 	}

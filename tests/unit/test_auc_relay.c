@@ -3,6 +3,7 @@
 #include "tests/unit/auc_rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -352,6 +353,73 @@ static void test_other_names_are_left_alone(void **state)
 	assert_int_equal(scratch_count("in"), 3);
 	assert_int_equal(state_now(), SMR_AUC_INACTIVE);
 	assert_int_equal(smr_auc_relay(db, &parties.auc, &parties.operator_id, "nowhere", NULL, NULL), SMR_E_NOT_FOUND);
+}
+
+/* Whatever is in it, it looks as if nothing had come or gone since the year 2001. */
+static void age(const char *path)
+{
+	const struct timespec then[2] = {{1000000000, 0}, {1000000000, 0}};
+
+	assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+static struct smr_auc_news news_now(void)
+{
+	struct smr_auc_news news;
+
+	smr_auc_relay_news(db, &parties.auc, "in", &news);
+	age("in");
+	age("auc/trust");
+	return news;
+}
+
+static void test_patience_grows_while_there_is_no_news(void **state)
+{
+	struct smr_auc_patience patience = {0};
+	struct smr_auc_news news;
+	uint64_t now = 1000;
+
+	(void)state;
+	(void)news_now();
+	news = news_now();
+	assert_true(smr_auc_patience_is_over(&patience, now, &news)); /* nothing waits */
+	for (uint64_t wait = SMR_AUC_WAIT_MS; wait <= SMR_AUC_WAIT_MAX_MS; wait *= 2) {
+		smr_auc_patience_grow(&patience, now, &news);
+		assert_false(smr_auc_patience_is_over(&patience, now + wait - 1, &news));
+		assert_true(smr_auc_patience_is_over(&patience, now + wait, &news));
+	}
+	smr_auc_patience_grow(&patience, now, &news);
+	assert_true(smr_auc_patience_is_over(&patience, now + SMR_AUC_WAIT_MAX_MS, &news)); /* and no longer */
+	news.data++;
+	assert_true(smr_auc_patience_is_over(&patience, now, &news));
+	smr_auc_patience_grow(&patience, now, &news);
+	assert_true(smr_auc_patience_is_over(&patience, now + SMR_AUC_WAIT_MS, &news));
+}
+
+static void test_news_are_files_cards_and_what_others_load(void **state)
+{
+	struct smr_auc_patience patience = {0};
+	struct smr_auc_news news;
+	struct smr_problem problem;
+
+	(void)state;
+	(void)news_now();
+	news = news_now();
+	for (unsigned turn = 0; turn < 4; turn++) {
+		smr_auc_patience_grow(&patience, 0, &news);
+		if (turn == 0)
+			auc_sql("UPDATE subscription SET why = 'another connection was here'");
+		else if (turn == 1)
+			put_evidence("in/evidence-00000001.smr", 1, &proof.record);
+		else if (turn == 2)
+			assert_int_equal(smr_party_trust(&parties.auc, &parties.stranger.card, &problem), SMR_OK);
+		else /* a vector is no news */
+			assert_int_equal(smr_auc_db_set_sqn(db, &sub.imsi, 64, auc_master), SMR_OK);
+		news = news_now();
+		if (smr_auc_patience_is_over(&patience, 0, &news) != (turn != 3))
+			fail_msg("turn %u", turn);
+		news = news_now(); /* with directories as old as before */
+	}
 }
 
 /* A vector that is wanted amid a backlog waits for one file, and so does the end. */
@@ -714,6 +782,8 @@ int main(void)
 		TEST(test_evidence_altered_is_put_aside),
 		TEST(test_evidence_with_a_garbled_record_activates_nothing),
 		TEST(test_other_names_are_left_alone),
+		TEST(test_patience_grows_while_there_is_no_news),
+		TEST(test_news_are_files_cards_and_what_others_load),
 		TEST(test_vector_is_served_between_two_files),
 		BOTH(test_both_ends_accepted_record_goes_all_the_way),
 		BOTH(test_both_ends_more_than_a_round_writes_does_not_wait_for_the_interval),

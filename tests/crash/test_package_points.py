@@ -99,8 +99,8 @@ class EveryPoint(unittest.TestCase):
 
         def prepare():
             self.drop_keys()
-            self.postgres.sql("UPDATE device SET state = 1, has_x = 1; INSERT INTO package (bucket, eid, sealed_x, w, epoch) SELECT bucket, eid, "
-                              "decode(repeat('00', 99), 'hex'), decode(repeat('00', 64), 'hex'), (SELECT min(epoch) FROM package_key) FROM device "
+            self.postgres.sql("UPDATE device SET state = 1, has_x = 1; INSERT INTO package (bucket, eid, sealed_x, w, epoch, waits) SELECT bucket, eid, "
+                              "decode(repeat('00', 99), 'hex'), decode(repeat('00', 64), 'hex'), (SELECT min(epoch) FROM package_key), 0 FROM device "
                               "ON CONFLICT (bucket, eid) DO UPDATE SET sealed_x = excluded.sealed_x, epoch = excluded.epoch")
 
         def given_up():
@@ -111,7 +111,7 @@ class EveryPoint(unittest.TestCase):
         # What the other tests begin with.
         self.drop_keys()
         self.postgres.sql("TRUNCATE package_key; UPDATE device SET state = 1, has_x = 1; " + "".join(
-            f"INSERT INTO package SELECT bucket, eid, '\\x{self.x[eid].hex()}', decode(repeat('00', 64), 'hex'), NULL, 0 FROM device "
+            f"INSERT INTO package SELECT bucket, eid, '\\x{self.x[eid].hex()}', decode(repeat('00', 64), 'hex'), NULL, 0, 0 FROM device "
             f"WHERE eid = '\\x{eid.hex()}'; " for eid, _ in saved))
         self.o.ro.run("rotate", "packages")
 

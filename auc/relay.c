@@ -201,9 +201,15 @@ void smr_auc_relay_news(struct smr_auc_db *db, const struct smr_party *auc, cons
 	free(trust);
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 static bool is_new(const struct smr_auc_news *news, const struct smr_auc_news *seen)
 {
-	return memcmp(news, seen, sizeof(*news)) != 0;
+	return news->data != seen->data || !is_same_time(&news->directory, &seen->directory) ||
+	       !is_same_time(&news->trust, &seen->trust);
 }
 
 void smr_auc_patience_grow(struct smr_auc_patience *patience, uint64_t now_ms, const struct smr_auc_news *seen)

@@ -27,7 +27,7 @@ enum smr_err smr_auc_relay(struct smr_auc_db *db, const struct smr_party *auc, c
 #define SMR_AUC_WAIT_MS 3000u
 #define SMR_AUC_WAIT_MAX_MS 192000u
 
-/** What may have made a file acceptable that was not: to be compared octet by octet. */
+/** What may have made a file acceptable that was not. */
 struct smr_auc_news {
 	struct timespec directory; /* when a file last came or went */
 	struct timespec trust;	   /* likewise a card */

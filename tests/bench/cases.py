@@ -287,8 +287,9 @@ def overload(b):
     peaks, runs = [peak(b)], []
     for _ in range(b.size.overloads):
         b.ground.wait_for_core(b.size.quiet_s)
+        rate = 3 * peaks[-1]
         with Server(b.ro) as server:
-            runs.append(b.provision(server, round(3 * b.peak * b.size.overload_s), "--rate", round(3 * b.peak, 1), "--patience", PATIENCE_S))
+            runs.append(b.provision(server, round(rate * b.size.overload_s), "--rate", round(rate, 1), "--patience", PATIENCE_S))
         peaks.append(peak(b))
     b.figures.samples["overload"] = runs
     b.figures.median("overload.peak_per_second", peaks)

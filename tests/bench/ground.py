@@ -15,6 +15,7 @@ import time
 
 PROGRAMS = ("cli/samara", "server/samarad", "fleet/samara-fleet", "tests/bench/floor_flight", "tests/bench/floor_udp", "tests/bench/flood", "tests/bench/attest",
             "tests/bench/seal_bare")
+SETTLE_S = 120  # at most, until a server is quiet
 ECHO_WINDOW = 1024  # datagrams outstanding, of the echo as of check-ins: both take full batches
 CLOCK_SCHED = 2  # of a process: all its threads, those that have ended too
 
@@ -283,8 +284,10 @@ class Server:
 
     def settle(self, seconds=0.05):
         """Wait until it has nothing left to do, for as long: a fiftieth of a core is what it takes to look for work."""
-        before = -1.0
+        before, end = -1.0, time.monotonic() + SETTLE_S
         while self.cpu() - before > 0.02 * seconds:
+            if time.monotonic() > end:
+                raise Failed(f"samarad has been busy with something else for {SETTLE_S} s")
             before = self.cpu()
             time.sleep(seconds)
 

@@ -47,5 +47,8 @@ enum smr_err smr_tre_heed_tamper(struct smr_tre *tre)
 
 enum smr_err smr_tre_check_tamper(struct smr_tre *tre)
 {
-	return tre->health == SMR_OK ? smr_tre_ready_enrolled(tre) : SMR_E_STATE;
+	if (tre->health != SMR_OK || !tre->now.enrolled)
+		return SMR_E_STATE;
+	smr_tre_discard(tre); /* as smr_tre_ready; what is erased does not depend on what runs */
+	return smr_tre_heed_tamper(tre);
 }

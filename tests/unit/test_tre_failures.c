@@ -205,8 +205,17 @@ static enum smr_err start_again(struct life *life)
 	return smr_tre_start(life->rig.tre, &life->rig.port);
 }
 
+/* Last: nothing works after it. */
+static enum smr_err erase(struct life *life)
+{
+	life->rig.platform.tamper = 4;
+	arm();
+	return smr_tre_check_tamper(life->rig.tre);
+}
+
 static step *const steps[] = {enrol_begin,   enrol_finish,     flight_start, flight_complete, authenticate,
-			      checkin_start, checkin_complete, flight_start, flight_repeat,   start_again};
+			      checkin_start, checkin_complete, flight_start, flight_repeat,   start_again,
+			      erase};
 
 /* ---- the life ---- */
 
@@ -251,6 +260,18 @@ static void finish(struct life *life)
 	assert_int_equal(state.mcim_count, 1);
 }
 
+/* What could not be erased then is erased after the next start. */
+static void finish_erasing(struct life *life)
+{
+	struct smr_tre_state state;
+
+	assert_int_equal(rig_restart(&life->rig), SMR_OK);
+	assert_int_equal(smr_tre_check_tamper(life->rig.tre), SMR_OK);
+	smr_tre_state(life->rig.tre, &state);
+	assert_int_equal(state.mcim_count, 0);
+	assert_int_equal(state.tamper, 4);
+}
+
 /* @return whether there was an n-th call. */
 static bool fail_one(bool owner_bound, size_t which, unsigned nth)
 {
@@ -266,7 +287,10 @@ static bool fail_one(bool owner_bound, size_t which, unsigned nth)
 	failed = disarm();
 	if (failed == (err == SMR_OK))
 		fail_msg("step %zu, call %u %s: %s", which, nth, failed ? "failed" : "went well", smr_err_name(err));
-	finish(life);
+	if (steps[which] == erase)
+		finish_erasing(life);
+	else
+		finish(life);
 	rig_free(&life->rig);
 	free(life);
 	return failed;

@@ -93,7 +93,7 @@ enum smr_err smr_tre_place_open(struct smr_tre_place *place, const char *dir, st
 		return smr_problem(problem, err, "%s/lock: %s", dir, strerror(errno));
 	smr_fs_remove_leftovers(dir, "");
 	place->record_path = smr_fs_join(dir, "record");
-	place->tamper_path = smr_fs_join(dir, "tamper");
+	place->tamper_path = smr_fs_join(dir, SMR_TRE_TAMPER_NAME);
 	if (place->record_path == NULL || place->tamper_path == NULL)
 		/* uncovered: out of memory */
 		return smr_problem(problem, SMR_E_NO_MEMORY, "%s", smr_err_text(SMR_E_NO_MEMORY));

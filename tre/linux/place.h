@@ -14,6 +14,7 @@
 #include "sys/problem.h"
 #include "tre/tre.h"
 
+#define SMR_TRE_TAMPER_NAME "tamper"
 #define SMR_TRE_LINUX_TAMPER_FILE (1u << 30)
 
 struct smr_tre_place {

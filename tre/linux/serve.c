@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "sys/signals.h"
 #include "sys/unixsock.h"
 #include "tre/linux/dispatch.h"
+#include "tre/linux/place.h"
 
 enum { SIGNALS, LISTENER, TAMPER, FIRST_CLIENT };
 
@@ -122,12 +125,25 @@ static void check_tamper(struct service *s)
 		smr_log_error(SMR_LOG_ERROR, "tamper.unheeded", err, "the next request looks again");
 }
 
-/* Something in the TRE's directory has changed: its tamper file, or its own record. */
+/* Its own record is replaced in the same directory with each contact. What the kernel had no room to say may have been about the tamper file. */
+static bool is_about_tamper(const struct inotify_event *event)
+{
+	return event->mask & IN_Q_OVERFLOW || (event->len > 0 && strcmp(event->name, SMR_TRE_TAMPER_NAME) == 0);
+}
+
 static void take_notice(struct service *s)
 {
-	uint8_t which[4096]; /* does not matter */
+	_Alignas(struct inotify_event) uint8_t room[4096];
+	ssize_t got = read(s->fds[TAMPER].fd, room, sizeof(room));
+	bool tamper = false;
 
-	if (read(s->fds[TAMPER].fd, which, sizeof(which)) > 0)
+	for (ssize_t at = 0; at < got;) {
+		const struct inotify_event *event = (const struct inotify_event *)(const void *)(room + at);
+
+		tamper |= is_about_tamper(event);
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+	if (tamper)
 		check_tamper(s);
 }
 

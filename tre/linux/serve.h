@@ -18,7 +18,7 @@
  *
  * @param listener  listening SOCK_SEQPACKET socket.
  * @param signals   from smr_signals_open.
- * @param tamper    inotify on the TRE's directory: whenever it has something, and at first, the tamper line is looked at.
+ * @param tamper    inotify on the TRE's directory: whenever its tamper file is replaced there, and at first, the line is looked at.
  * @return SMR_OK after a signal; SMR_E_TPM_ABSENT, SMR_E_TPM_RESET: so an answer that was sent said; SMR_E_IO.
  */
 enum smr_err smr_tre_serve(struct smr_tre *tre, int listener, int signals, int tamper) SMR_MUST_USE;

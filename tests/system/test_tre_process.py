@@ -258,7 +258,7 @@ class HostileClients(Case):
             self.tre.connect().close()
         self.still_answers("500 clients")
         if ROOT:
-            self.assertLess(len(os.listdir(f"/proc/{self.tre.process.pid}/fd")), 16)
+            self.assertLess(len(os.listdir(f"/proc/{self.tre.process.pid}/fd")), 17)
 
 
 class Confinement(Case):

@@ -81,18 +81,20 @@ static const char *const version_3[] = {"ALTER TABLE shipment ADD COLUMN platfor
 static const char *const version_4[] = {"ALTER TABLE device ADD COLUMN tpm_state bytea",
 					"ALTER TABLE reference ADD COLUMN log bytea", NULL};
 
+static const char note_waiting[] =
+	"UPDATE package p SET waits = 1 FROM device d WHERE d.bucket = p.bucket AND d.eid = p.eid AND d.state = 1 "
+	"AND d.lineage <> 0";
+
 /* What is asked about all devices reads a few rows, however many there are. Nothing of `device` that contacts change is in an
  * index: a package notes by itself (waits) that it was put there for a device that checks in already. */
-static const char *const version_5[] = {
-	"ALTER TABLE package ADD COLUMN waits int2 NOT NULL DEFAULT 0",
-	"ALTER TABLE package ALTER COLUMN waits DROP DEFAULT",
-	"UPDATE package p SET waits = 1 FROM device d WHERE d.bucket = p.bucket AND d.eid = p.eid AND d.state = 1 "
-	"AND d.lineage <> 0",
-	"CREATE INDEX package_waits ON package (eid) WHERE waits <> 0",
-	"CREATE INDEX package_epoch ON package (bucket, epoch)",
-	"CREATE INDEX command_pending ON command (eid) WHERE pending <> 0",
-	"CREATE INDEX device_revoked ON device (eid) WHERE revoked <> 0",
-	NULL};
+static const char *const version_5[] = {"ALTER TABLE package ADD COLUMN waits int2 NOT NULL DEFAULT 0",
+					"ALTER TABLE package ALTER COLUMN waits DROP DEFAULT",
+					note_waiting,
+					"CREATE INDEX package_waits ON package (eid) WHERE waits <> 0",
+					"CREATE INDEX package_epoch ON package (bucket, epoch)",
+					"CREATE INDEX command_pending ON command (eid) WHERE pending <> 0",
+					"CREATE INDEX device_revoked ON device (eid) WHERE revoked <> 0",
+					NULL};
 
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
 static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3, version_4, version_5};

@@ -138,8 +138,8 @@ def provisioning(b):
 
 
 def beside(floors, values):
-    """How a value of each round compares with its floor: with the mean of those before and after it, which had the same machine."""
-    return [(before + after) / 2 / value for before, after, value in zip(floors, floors[1:], values)]
+    """Each round's value and what it is compared with: the mean of the floors before and after it, which had the same machine."""
+    return [((before + after) / 2, value) for before, after, value in zip(floors, floors[1:], values)]
 
 
 def memory(b, server):
@@ -178,8 +178,10 @@ def provision_figures(b, runs):
     f.median("provision.devices_per_second", [r["rate"] for r in runs])
     b.peak = f.values["provision.devices_per_second"]
     floors = [floor["loop"] for floor in b.floors]
-    f.median("provision.cpu_ratio_to_floor", beside([loop["processor_us"] for loop in floors], f.samples["provision.cpu_us_per_device"]))
-    f.median("provision.wall_ratio_to_floor", [1 / r for r in beside([loop["per_second"] for loop in floors], f.samples["provision.devices_per_second"])])
+    f.median("provision.cpu_ratio_to_floor", [floor / own for floor, own in
+                                                 beside([loop["processor_us"] for loop in floors], f.samples["provision.cpu_us_per_device"])])
+    f.median("provision.wall_ratio_to_floor", [own / floor for floor, own in
+                                                  beside([loop["per_second"] for loop in floors], f.samples["provision.devices_per_second"])])
     for name in ("store_round_trips", "security_server_round_trips"):
         f.set(f"provision.{name}_per_device", sum(r["counted"][name] for r in runs) / devices)
     f.set("provision.commits_per_device", sum(r["counted"]["commits"] for r in runs) / devices)
@@ -222,7 +224,8 @@ def check_in_figures(b, runs, up, down):
     f.median("floor.echo_per_second", [e["per_second"] for e in b.echoes])
     f.median("checkin.cpu_us", [r["server_cpu_s"] / r["accepted"] * 1e6 for r in runs])
     f.median("checkin.per_second", [r["rate"] for r in runs])
-    f.median("checkin.cpu_ratio_to_udp_floor", beside([e["processor_us"] for e in b.echoes], f.samples["checkin.cpu_us"]))
+    f.median("checkin.cpu_ratio_to_udp_floor", [floor / own for floor, own in
+                                                beside([e["processor_us"] for e in b.echoes], f.samples["checkin.cpu_us"])])
     f.set("checkin.store_round_trips_per_device", sum(r["counted"]["store_round_trips"] for r in runs) / answered)
     f.set("checkin.bytes_up", up)
     f.set("checkin.bytes_down", down)
@@ -294,7 +297,7 @@ def overload(b):
     b.figures.samples["overload"] = runs
     b.figures.median("overload.peak_per_second", peaks)
     b.figures.median("overload.goodput_per_second", [run["rate"] for run in runs])
-    b.figures.median("overload.goodput_ratio", [1 / r for r in beside(peaks, [run["rate"] for run in runs])])
+    b.figures.median("overload.goodput_ratio", [own / floor for floor, own in beside(peaks, [run["rate"] for run in runs])])
 
 
 def peak(b):

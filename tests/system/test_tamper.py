@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
-from lone_tre import AUTHENTICATE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, K, OK, OPC, PATIENCE, STATE  # noqa: E402
+from lone_tre import AUTHENTICATE, CHECKIN_START, E_STATE, FLIGHT_COMPLETE, FLIGHT_START, K, OK, OPC, PATIENCE, SQN, STATE  # noqa: E402
 from swtpm import SoftwareTpm  # noqa: E402
 
 TAMPERED = 0x30F
@@ -90,6 +90,28 @@ class Files(unittest.TestCase):
 
 class OnDisk(Files):
     """What a thief finds afterwards."""
+
+    @unittest.skipUnless(lone_tre.ROOT, "needs root")
+    def test_file_that_cannot_be_read_is_told_and_nothing_is_served_until_it_can(self):
+        """What it says is not known: it is no event, and no all-clear either."""
+        path = os.path.join(self.tre.run, "tre", "tamper")
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write(f"{EVENT}\n")
+        os.chmod(path + ".new", 0)
+        os.rename(path + ".new", path)
+        end = time.monotonic() + PATIENCE
+        while "event=tamper.unheeded" not in self.said() and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertIn("event=tamper.unheeded", self.said())
+        self.assertNotIn(self.tre.ask(AUTHENTICATE, bytes(16), bytes(16))[0], (OK, E_STATE, SQN))
+        self.assertEqual((len(self.tre.mcims()), self.events()), (1, 0))
+        os.chmod(path, 0o644)
+        self.assertEqual(self.tre.ask(AUTHENTICATE, bytes(16), bytes(16)), [E_STATE])
+        self.assertEqual((self.tre.mcims(), self.events()), ([], EVENT))
+
+    def said(self):
+        with open(os.path.join(self.tre.base, "log"), encoding="utf-8") as f:
+            return f.read()
 
     def test_event_leaves_nothing_on_the_disk(self):
         before = self.tre.stolen_record()

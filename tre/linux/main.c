@@ -274,6 +274,7 @@ static enum smr_err watch_tamper(struct program *p, struct smr_problem *problem)
 {
 	p->tamper = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (p->tamper < 0 || inotify_add_watch(p->tamper, p->dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+		/* uncovered: the user has no watch left */
 		return smr_problem(problem, smr_fs_err(errno), "%s cannot be watched for its tamper file: %s", p->dir,
 				   strerror(errno));
 	return SMR_OK;

@@ -49,7 +49,7 @@ class Size:
     quiet_s: float = 20       # how long at most a round waits for the machine
     sync_s: float = 2
     overload_s: float = 3
-    overloads: int = 3
+    overloads: int = 5
     peak_count: int = 8_000   # devices of each closed loop beside them
     attack_s: float = 2
     least_rate: int = 0       # live devices are stocked for at least so many a second: what little is measured at first may be far too low

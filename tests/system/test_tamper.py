@@ -15,6 +15,7 @@ from swtpm import SoftwareTpm  # noqa: E402
 
 TAMPERED = 0x30F
 EVENT = 5
+TPM_ABSENT = 4  # as an exit code
 WITH_TPM = shutil.which("swtpm") is not None
 
 
@@ -24,10 +25,10 @@ class Files(unittest.TestCase):
     def setUp(self):
         base = tempfile.mkdtemp(prefix="samara-tamper-")
         self.addCleanup(shutil.rmtree, base)
-        tpm = SoftwareTpm(os.path.join(base, "tpm")) if self.TPM else None
-        if tpm:
-            self.addCleanup(tpm.stop)
-        self.tre = lone_tre.Tre(tpm=tpm, gate=bytes(range(16)))
+        self.tpm = SoftwareTpm(os.path.join(base, "tpm")) if self.TPM else None
+        if self.tpm:
+            self.addCleanup(self.tpm.stop)
+        self.tre = lone_tre.Tre(tpm=self.tpm, gate=bytes(range(16)))
         self.addCleanup(self.tre.close)
         self.assertEqual(self.tre.fly(self.tre.package()), OK)
 
@@ -128,6 +129,15 @@ class OnDisk(Files):
 @unittest.skipUnless(WITH_TPM, "no swtpm here")
 class InATpm(Files):
     TPM = True
+
+    def test_event_while_the_tpm_is_away_erases_when_it_is_back(self):
+        """Without it no record can be written: the TRE ends, as for any request, and whoever starts it anew has it erase first."""
+        self.tpm.stop()
+        self.tre.report_tampering(EVENT)
+        self.assertEqual(self.tre.process.wait(PATIENCE), TPM_ABSENT)
+        self.tpm.start()
+        self.tre.start()
+        self.wait_until_erased()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@
 bool smr_tpm_again(TSS2_RC rc, unsigned *turns)
 {
 	const struct timespec pause = {0, RATE_PAUSE_NS};
-
 	TSS2_RC code = smr_tpm_code(rc);
 
 	if ((code != TPM2_RC_NV_RATE && code != TPM2_RC_NV_UNAVAILABLE) || (*turns)++ >= RATE_TURNS)

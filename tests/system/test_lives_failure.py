@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A package that its device cannot install, and one whose installation the operator rejects: the device says why, the RO and the operator see it, the
-operator seals anew, the device ends with a valid subscription."""
+operator seals anew, the device ends with a valid subscription. And a device that somebody tampers with, which ends without one."""
 import os
 import sys
 import unittest
@@ -11,12 +11,13 @@ from lives import RESEAL, Lives  # noqa: E402
 from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
+TAMPER = 9
 
 
 class NotInstalled(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.live = Lives(BUILD, devices=6)
+        cls.live = Lives(BUILD, devices=7)
         cls.addClassCleanup(cls.live.stop)
         cls.fresh = iter(cls.live.devices)
         cls.op = cls.live.operator_key()
@@ -83,6 +84,21 @@ class NotInstalled(unittest.TestCase):
         self.live.wait_reseal(self.device, "could not install")
         self.assertEqual(self.live.authority.logged("evidence.rejected"), False)
         wait_until("the acknowledgement", lambda: self.live.row(self.device)["relay_waiting"] == 0, 60)
+
+    def test_tampered_device_tells_the_ro_and_is_served_no_more(self):
+        self.live.install(self.device)
+        before = self.live.world.counters()["tamper_reports"]
+        path = os.path.join(self.device.tre_dir, "tamper")
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write("1\n")
+        os.rename(path + ".new", path)
+        self.assertEqual(self.live.contact(self.device, "check-in")["result"], "accepted")
+        self.assertEqual(self.live.world.counters()["tamper_reports"], before + 1)
+        told = self.live.fly(self.device)
+        self.assertEqual((told["result"], told["refusal"]), ("refused", TAMPER))
+        self.assertIn("ask the supplier", told["detail"])
+        self.assertEqual(self.live.mcims(self.device), [])
+        self.assertEqual(self.live.row(self.device)["state"], "installed")  # what the operator has is his to end
 
     def test_failed_renewal_keeps_the_subscription_of_before(self):
         """The MCIM in use is replaced only by one that can be installed."""

@@ -169,3 +169,20 @@ void swtpm_put_certificate(struct smr_tpm *tpm, struct smr_bytes content)
 	}
 	smr_tpm_forget(tpm, &index);
 }
+
+void swtpm_fill(struct smr_tpm *tpm, uint32_t first, uint32_t attributes, uint16_t size)
+{
+	static const TPM2B_AUTH nobody;
+	TPM2B_NV_PUBLIC public = {
+		.nvPublic = {.nvIndex = first, .nameAlg = TPM2_ALG_SHA256, .attributes = attributes, .dataSize = size}};
+	enum smr_err err = SMR_OK;
+
+	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
+		ESYS_TR index = ESYS_TR_NONE;
+
+		err = smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+						      ESYS_TR_NONE, &nobody, &public, &index));
+		smr_tpm_forget(tpm, &index);
+	}
+	assert_int_equal(err, SMR_E_TPM_FULL);
+}

@@ -21,6 +21,8 @@ void swtpm_stop(struct swtpm *tpm);
 void swtpm_reset(const struct swtpm *tpm);
 /** The connection, or the end of the test. */
 struct smr_tpm *swtpm_open(const struct swtpm *tpm);
+/** Somebody else's indices, one after the other from @p first, until none fits any more. */
+void swtpm_fill(struct smr_tpm *tpm, uint32_t first, uint32_t attributes, uint16_t size);
 #define SWTPM_INDEX_CERTIFICATE 0x01c0000au /* TCG EK credential profile, ECC P-256 */
 /** What a vendor leaves as the certificate of the endorsement key; there is none yet. */
 void swtpm_put_certificate(struct smr_tpm *tpm, struct smr_bytes content);

@@ -219,24 +219,6 @@ static void test_counter_that_was_removed_and_made_anew_never_shows_an_old_value
 	assert_true(fresh > old + 1);
 }
 
-/* Define indices until none fits any more. */
-static void fill(TPM2_HANDLE first, TPMA_NV attributes, UINT16 size)
-{
-	static const TPM2B_AUTH nobody;
-	TPM2B_NV_PUBLIC public = {
-		.nvPublic = {.nvIndex = first, .nameAlg = TPM2_ALG_SHA256, .attributes = attributes, .dataSize = size}};
-	enum smr_err err = SMR_OK;
-
-	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
-		ESYS_TR index = ESYS_TR_NONE;
-
-		err = smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						      ESYS_TR_NONE, &nobody, &public, &index));
-		smr_tpm_forget(tpm, &index);
-	}
-	assert_int_equal(err, SMR_E_TPM_FULL);
-}
-
 /* A TPM keeps some room for counters alone. */
 static void test_counter_in_a_full_tpm_says_so(void **state)
 {
@@ -245,9 +227,9 @@ static void test_counter_in_a_full_tpm_says_so(void **state)
 	uint64_t value = 0;
 
 	(void)state;
-	fill(0x01800000u, ordinary, 2048);
-	fill(0x01810000u, ordinary, 1);
-	fill(0x01820000u, counting, 8);
+	swtpm_fill(tpm, 0x01800000u, ordinary, 2048);
+	swtpm_fill(tpm, 0x01810000u, ordinary, 1);
+	swtpm_fill(tpm, 0x01820000u, counting, 8);
 	assert_int_equal(smr_tpm_counter_create(tpm, auth, &value), SMR_E_TPM_FULL);
 }
 

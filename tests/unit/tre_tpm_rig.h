@@ -149,24 +149,11 @@ static inline void remove_index(struct smr_tpm *tpm, TPM2_HANDLE handle)
 /* Others' counters, until there is no room for one more. */
 static inline void fill_up(void)
 {
-	static const TPM2B_AUTH nobody;
-	TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = OTHERS_INDEX,
-					       .nameAlg = TPM2_ALG_SHA256,
-					       .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE |
-							     TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
-					       .dataSize = 8}};
 	struct smr_tpm *tpm = swtpm_open(&swtpm);
-	enum smr_err err = SMR_OK;
 
-	for (; err == SMR_OK; public.nvPublic.nvIndex++) {
-		ESYS_TR index = ESYS_TR_NONE;
-
-		err = smr_tpm_err(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						      ESYS_TR_NONE, &nobody, &public, &index));
-		smr_tpm_forget(tpm, &index);
-	}
+	swtpm_fill(tpm, OTHERS_INDEX, TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT,
+		   8);
 	smr_tpm_close(tpm);
-	assert_int_equal(err, SMR_E_TPM_FULL);
 }
 
 static inline void make_room(void)

@@ -14,7 +14,7 @@
 	X(RELEASE_MISSING, 11, "install a release of the supplier")                                                 \
 	X(RELEASE_UNSIGNED, 12, "install a release that «samara supplier release» wrote")                           \
 	X(RELEASE_TRUNCATED, 13, "copy the release again, whole")                                                   \
-	X(RELEASE_SIGNATURE, 14, "install a release of this device's own supplier, unaltered")                      \
+	X(RELEASE_ALTERED, 14, "install the release as its supplier signed it, and find out who altered it")        \
 	X(RELEASE_PRODUCT, 15, "install the release for this product")                                              \
 	X(RELEASE_OLDER, 16, "install a release with at least that number; an older one never runs here again")     \
 	X(RELEASE_STAGES, 17, "install the release for what is on this device, or the software of this release")    \
@@ -34,7 +34,8 @@
 	X(TPM_PLATFORM, 28,                                                                                         \
 	  "the platform's firmware has to leave it to samara-boot, enabled and with an empty value: docs/boot.md, " \
 	  "«Hardware»; nothing is lost")                                                                            \
-	X(STAGE_CUT, 29, "copy the software of the release again, whole")
+	X(STAGE_CUT, 29, "copy the software of the release again, whole")                                           \
+	X(RELEASE_KEY, 30, "install a release of this device's own supplier")
 
 enum smr_boot_reason {
 	SMR_BOOT_STARTED = 0,

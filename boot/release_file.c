@@ -2,6 +2,7 @@
 #include "boot/release_file.h"
 
 #include "sys/fsio.h"
+#include "sys/text.h"
 
 /* Does it begin as a signed object does, and end before the signature does? */
 static bool ends_early(struct smr_bytes encoded)
@@ -23,6 +24,25 @@ static bool ends_early(struct smr_bytes encoded)
 	       0;
 }
 
+/* Altered, or another's from the start? What it says of its key explains a signature that fails, and proves nothing. */
+static enum smr_err refuse_signature(const char *path, const struct smr_pubkey *supplier, struct smr_bytes encoded,
+				     struct smr_boot_refusal *refusal)
+{
+	struct smr_key_id named;
+	struct smr_key_id own;
+	char named_hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
+	char own_hex[SMR_HEX_TEXT(SMR_KEY_ID_LEN)];
+
+	if (smr_key_id_of(supplier->point, &own) != SMR_OK || smr_release_peek(encoded, &named) != SMR_OK ||
+	    memcmp(&named, &own, sizeof(own)) == 0)
+		return smr_boot_refuse(refusal, SMR_BOOT_RELEASE_ALTERED, SMR_E_SIGNATURE,
+				       "%s: its signature does not fit it: altered, or signed as something else", path);
+	smr_hex_encode(SMR_ARRAY(named.octets), named_hex);
+	smr_hex_encode(SMR_ARRAY(own.octets), own_hex);
+	return smr_boot_refuse(refusal, SMR_BOOT_RELEASE_KEY, SMR_E_SIGNATURE,
+			       "%s: names the key %s, and this device's supplier has %s", path, named_hex, own_hex);
+}
+
 static enum smr_err open_release(const char *path, const struct smr_pubkey *supplier, struct smr_bytes encoded,
 				 struct smr_release *out, struct smr_boot_refusal *refusal)
 {
@@ -31,8 +51,7 @@ static enum smr_err open_release(const char *path, const struct smr_pubkey *supp
 	if (err == SMR_OK)
 		return SMR_OK;
 	if (err == SMR_E_SIGNATURE)
-		return smr_boot_refuse(refusal, SMR_BOOT_RELEASE_SIGNATURE, err,
-				       "%s: not signed by this device's supplier, or altered", path);
+		return refuse_signature(path, supplier, encoded, refusal);
 	if (ends_early(encoded))
 		return smr_boot_refuse(refusal, SMR_BOOT_RELEASE_TRUNCATED, err, "%s: ends before its signature does",
 				       path);

@@ -11,6 +11,7 @@
 
 #include "core/boot_log.h"
 #include "core/cose.h"
+#include "core/ident.h"
 
 #define SMR_RELEASE_PRODUCT_MAX 32u
 #define SMR_RELEASE_VERSION_MAX 64u
@@ -32,11 +33,13 @@ struct smr_release {
 	struct smr_bytes version; /* for people */
 	struct smr_boot_log log;
 };
-/** SMR_E_INVALID: a text that smr_release_open would refuse, or number 0; the log's errors. */
+/** It names the key that signs it. SMR_E_INVALID: a text that smr_release_open would refuse, or number 0; the log's errors. */
 enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *supplier,
 			      const struct smr_release *release) SMR_MUST_USE;
-/** SMR_E_MALFORMED, SMR_E_SIGNATURE. @p out is filled only with SMR_OK. */
+/** SMR_E_SIGNATURE; SMR_E_MALFORMED, also when it names another key than the one that signed it. @p out is filled only with SMR_OK. */
 enum smr_err smr_release_open(struct smr_bytes encoded, const struct smr_pubkey *supplier,
 			      struct smr_release *out) SMR_MUST_USE;
+/** Which key it says that it is signed with, before any check: for who looks for the cause of SMR_E_SIGNATURE. SMR_E_MALFORMED. */
+enum smr_err smr_release_peek(struct smr_bytes encoded, struct smr_key_id *out) SMR_MUST_USE;
 
 #endif

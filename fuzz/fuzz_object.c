@@ -73,8 +73,11 @@ static bool open_command(struct smr_bytes encoded, struct smr_writer *w, enum sm
 static bool open_release(struct smr_bytes encoded, struct smr_writer *w, enum smr_err *err)
 {
 	struct smr_release out;
+	struct smr_key_id key;
+	bool peeked = smr_release_peek(encoded, &key) == SMR_OK;
 	bool opened = smr_release_open(encoded, &fuzz_key(FUZZ_SIGNER)->pub, &out) == SMR_OK;
 
+	FUZZ_CHECK(peeked || !opened);
 	if (opened)
 		*err = smr_release_sign(w, &fuzz_key(FUZZ_SIGNER)->own, &out);
 	return opened;

@@ -9,8 +9,10 @@ import unittest
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
 import mutants  # noqa: E402
-from boot_rig import EVIL, EVIL_SAYS, SAMARA, Case, Interposer, extend, good, read, registers, write  # noqa: E402
+from boot_rig import EVIL, EVIL_SAYS, Case, Interposer, extend, read, registers, write  # noqa: E402
 from oracle import objects  # noqa: E402
+from oracle.cbor import decode, encode  # noqa: E402
+from oracle.keys import Key  # noqa: E402
 
 
 class Bites(Case):
@@ -42,12 +44,12 @@ class Bites(Case):
         return bool(found)
 
     def test_boot_without_signature(self):
-        """A release of the attacker's own, for a program of his own."""
+        """A release of the attacker's own, for a program of his own, that names the supplier's key."""
         def attack():
             self.put(self.path("bin", "samara-m2me"), read(EVIL))
-            if not os.path.exists(self.path("mallory")):
-                good(SAMARA, "supplier", "init", "--dir", self.path("mallory"), "--name", "S")
-            self.sign(7, supplier="mallory")
+            self.sign(7)
+            honest = decode(decode(read(self.path("release.smr")))[2])
+            write(self.path("release.smr"), encode(Key().signed("samara1 release", b"", honest)))
             return self.runs(EVIL_SAYS)
         self.bites("boot_without_signature", attack)
 

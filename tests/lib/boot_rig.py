@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A supplier, an M2ME that boots what it released, and its TPM, for the tests of samara-boot: the real programs, with a stand-in for the agent."""
+import base64
 import contextlib
 import ctypes
 import os
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import unittest
 
-from oracle.keys import sha256
+from oracle.keys import Key, sha256
 from swtpm import PLATFORM, SoftwareTpm, some_port
 from swtpm import command as command_of
 
@@ -23,10 +24,10 @@ ZERO = bytes(32)
 # A program that cannot be missed in the place of the agent: it prints its arguments. No script, which does not run from sealed memory.
 EVIL, EVIL_SAYS = "/bin/echo", "^--config /proc/self/fd/"
 PRODUCT = "m2me-1"
-CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_SIGNATURE": 14, "RELEASE_PRODUCT": 15,
+CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_ALTERED": 14, "RELEASE_PRODUCT": 15,
          "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
          "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26, "TRE": 27,
-         "TPM_PLATFORM": 28, "STAGE_CUT": 29}
+         "TPM_PLATFORM": 28, "STAGE_CUT": 29, "RELEASE_KEY": 30}
 
 
 def good(*words):
@@ -263,6 +264,11 @@ class Case(unittest.TestCase):
         write(self.path("stages.csv"), (stages or self.stages()).encode())
         good(SAMARA, "supplier", "release", "--dir", self.path(supplier), "--product", product, "--release", f"1.{number}", "-n", str(number),
              "--csv", self.path("stages.csv"), "--out", self.path("release.smr"))
+
+    def supplier_key(self, supplier="supplier"):
+        """For releases that its programs would not make."""
+        with open(self.path(supplier, "keys", "sign.key"), encoding="ascii") as f:
+            return Key.from_scalar(base64.b64decode(f.read().split("\n")[1]))
 
     def argv(self, tcti=None):
         return [self.path("bin", "samara-boot"), "--config", self.path("m2me.ini"), "--supplier", self.path("supplier", "supplier.card"), "--product", PRODUCT,

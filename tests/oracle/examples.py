@@ -178,7 +178,7 @@ def names_of(m):
     points = {getattr(k, attribute).point: name for attribute, name in (
         ("supplier", "supplier"), ("owner", "owner"), ("operator", "operator"), ("root", "RO root"), ("d", "D"), ("t", "T"), ("q", "Q"), ("e", "E"),
         ("e2", "E"), ("next_q", "next Q"), ("auc", "AuC"), ("auc_kem", "AuC, KEM"))}
-    return {**points, EID: "EID", ICCID: "ICCID", ICCID_2: "ICCID", k.operator.id: "operator", m.shipment: "shipment", MEASUREMENT: "measurement",
+    return {**points, EID: "EID", ICCID: "ICCID", ICCID_2: "ICCID", k.operator.id: "operator", k.supplier.id: "supplier", m.shipment: "shipment", MEASUREMENT: "measurement",
             BEACON[1]: "beacon", K: "K", OPC: "OPc", K_2: "K", TOPC: "TOPc", m.package[3]: "X", m.package_tpm[3]: "X", m.package_tpm[4]: "W", m.package_2[3]: "X", m.package[4]: "W", m.package_2[4]: "W",
             m.order: "order", m.flight_key: "flight-key", m.command: "command", m.ticket_0: "ticket", m.ticket_1: "ticket", m.ticket_spare: "spare ticket",
             m.answer.rk: "rk_0", bytes.fromhex("a10126"): "ES256", m.install_receipt[4]: "mac", m.command_receipt[4]: "mac", m.r: "r", IMEI: "IMEI",

@@ -86,7 +86,7 @@ def event(pcr, content, name):
 
 
 def release(supplier, product, number, version, log):
-    return encode(supplier.signed("samara1 release", b"", [product, number, version, log]))
+    return encode(supplier.signed("samara1 release", b"", [supplier.id, product, number, version, log]))
 
 
 def text_holds(text, most):
@@ -98,7 +98,7 @@ def log_holds(log):
 
 
 def release_holds(signed):
-    product, number, version, log = decode(signed[2])
+    _, product, number, version, log = decode(signed[2])
     return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log)
 
 

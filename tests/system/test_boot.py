@@ -146,7 +146,10 @@ class Release(Case):
 
     def test_unsigned(self):
         signed = decode(read(self.path("release.smr")))
-        for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), b"", b"\0" * 400, b"\0" * 4000):
+        own = self.supplier_key()
+        _, *rest = decode(signed[2])
+        nameless, misnamed = (encode(own.signed("samara1 release", b"", items)) for items in (rest, [Key().id, *rest]))
+        for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), nameless, misnamed, b"", b"\0" * 400, b"\0" * 4000):
             write(self.path("release.smr"), octets)
             self.refused("RELEASE_UNSIGNED")
 
@@ -163,24 +166,36 @@ class Release(Case):
             write(self.path("release.smr"), whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
             running = self.boot()
             code = running.ended()
-            self.assertIn(code, [CODES[r] for r in ("RELEASE_UNSIGNED", "RELEASE_TRUNCATED", "RELEASE_SIGNATURE")], running.lines)
+            self.assertIn(code, [CODES[r] for r in ("RELEASE_UNSIGNED", "RELEASE_TRUNCATED", "RELEASE_ALTERED", "RELEASE_KEY")], running.lines)
             self.assertIsNone(running.wait_for("child.started"))
             self.reset()
             seen.add(code)
-        self.assertIn(CODES["RELEASE_SIGNATURE"], seen)
+        self.assertIn(CODES["RELEASE_ALTERED"], seen)
 
     def test_of_another_supplier(self):
         good(SAMARA, "supplier", "init", "--dir", self.path("mallory"), "--name", "S")
         self.sign(7, supplier="mallory")
-        self.refused("RELEASE_SIGNATURE")
+        own, theirs = (self.supplier_key(name).id for name in ("supplier", "mallory"))
+        self.assertTrue(self.refused("RELEASE_KEY").wait_for(f"^samara-boot: .*names the key {theirs.hex()}, and this device's supplier has {own.hex()}: "))
+
+    def test_key_that_a_release_names_proves_nothing(self):
+        """Another's that names the supplier's key is one whose signature is wrong; the supplier's own with another name in it is no better."""
+        write(self.path("release.smr"), self.named(Key(), self.supplier_key().id))
+        self.assertTrue(self.refused("RELEASE_ALTERED").wait_for("^samara-boot: .*its signature does not fit it"))
+        self.sign(7)
+        whole = read(self.path("release.smr"))
+        at = whole.index(self.supplier_key().id)
+        write(self.path("release.smr"), whole[:at] + Key().id + whole[at + 8:])
+        self.refused("RELEASE_KEY")
+
+    def named(self, signer, name, label="samara1 release"):
+        """What the release says, under another signature and name."""
+        return encode(signer.signed(label, b"", [name, *decode(decode(read(self.path("release.smr")))[2])[1:]]))
 
     def test_signed_as_something_else(self):
-        key = Key()
-        card = read(self.path("supplier", "supplier.card"))
-        for label, reason in (("samara1 release", "RELEASE_SIGNATURE"), ("samara1 card", "RELEASE_SIGNATURE")):
-            write(self.path("release.smr"), encode(key.signed(label, b"", decode(decode(read(self.path("release.smr")))[2]))))
-            self.refused(reason)
-        self.assertEqual(read(self.path("supplier", "supplier.card")), card)
+        own = self.supplier_key()
+        write(self.path("release.smr"), self.named(own, own.id, label="samara1 card"))
+        self.refused("RELEASE_ALTERED")
 
     def test_for_another_product(self):
         self.sign(7, product="m2me-2")

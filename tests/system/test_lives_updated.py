@@ -174,7 +174,7 @@ class Updated(unittest.TestCase):
         live.change_software()
         not_running = live.release(device, 2)
         cases = [(live.release(device, 2, name="-m2", product="m2me-2"), {}, "RELEASE_PRODUCT"), (cut, {}, "RELEASE_TRUNCATED"),
-                 (live.release(device, 2, name="-x", player=other), {}, "RELEASE_SIGNATURE"), (os.path.join(live.world.root, "none"), {}, "RELEASE_MISSING"),
+                 (live.release(device, 2, name="-x", player=other), {}, "RELEASE_KEY"), (os.path.join(live.world.root, "none"), {}, "RELEASE_MISSING"),
                  (newer, {"running": not_running}, "RELEASE_STAGES"), (running, {"running": newer}, "RELEASE_OLDER"),
                  (live.release(device, 3, name="-y", player=other), {"running": live.release(device, 2, name="-z", player=other), "supplier": other.card},
                   "CARD")]

@@ -229,7 +229,7 @@ class Read(Case):
         with open(self.path("release.smr"), "rb") as f:
             signed = judged.DOC.check_encoded("release", f.read())
         self.assertTrue(verify_signed(self.real("supplier")[2], "samara1 release", b"", signed))
-        self.assertEqual(decode(signed[2]), ["m2me-1", 7, "1.4.2", stages])
+        self.assertEqual(decode(signed[2]), [sha256(self.real("supplier")[2])[:8], "m2me-1", 7, "1.4.2", stages])
 
     def test_release_of_bad_stages_is_not_written(self):
         line = f"8,{'11' * 32},launch\n"

@@ -54,8 +54,10 @@ int object_set_up(void **state)
 {
 	static struct object_rig f;
 	struct smr_privkey other = {0};
+	uint8_t scalar[SMR_SCALAR_LEN];
 
-	assert_int_equal(smr_privkey_generate(&f.own), SMR_OK);
+	memset(scalar, 0x11, sizeof(scalar));
+	assert_int_equal(smr_privkey_import(&f.own, scalar), SMR_OK);
 	assert_int_equal(smr_privkey_generate(&other), SMR_OK);
 	assert_int_equal(smr_pubkey_import(&f.pub, SMR_ARRAY(f.own.point)), SMR_OK);
 	assert_int_equal(smr_pubkey_import(&f.other, SMR_ARRAY(other.point)), SMR_OK);

@@ -39,10 +39,11 @@ struct object_rig {
 									    "0303") "656167656e74"         \
 										    "83095820" LOG_DIGEST( \
 											    "0404") "66636f6e666967"
-#define RELEASE_HEAD "84666d326d652d3107"
+#define RELEASE_KEY "48bc609618bfe80ad8" /* id of the key that signs */
+#define RELEASE_HEAD "85" RELEASE_KEY "666d326d652d3107"
 #define RELEASE_PAYLOAD RELEASE_HEAD "65312e342e32" RELEASE_LOG
 
-/* Set-up and tear-down of a group: *state is the one rig, with fresh keys. */
+/* Set-up and tear-down of a group: *state is the one rig. The other key is a fresh one. */
 int object_set_up(void **state);
 int object_tear_down(void **state);
 

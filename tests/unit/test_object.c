@@ -148,20 +148,22 @@ static bool same_release(const struct object_rig *f, const union content *got)
 static const struct kind {
 	const char *label, *payload;
 	size_t max;
+	unsigned calls; /* of the crypto seam: to sign one, and to open one */
 	enum smr_err (*sign)(struct smr_writer *w, const struct object_rig *f);
 	enum smr_err (*open)(struct smr_bytes in, const struct smr_pubkey *key, union content *out);
 	enum smr_err (*peek)(struct smr_bytes in, union content *out); /* or NULL */
 	bool (*same)(const struct object_rig *f, const union content *got);
 } kinds[] = {
-	{SMR_LABEL_CERTIFICATE, CERTIFICATE_PAYLOAD, SMR_CERTIFICATE_MAX, sign_certificate, open_certificate,
+	{SMR_LABEL_CERTIFICATE, CERTIFICATE_PAYLOAD, SMR_CERTIFICATE_MAX, 2, sign_certificate, open_certificate,
 	 peek_certificate, same_certificate},
-	{SMR_LABEL_FLIGHT_KEY, FLIGHT_KEY_PAYLOAD, SMR_FLIGHT_KEY_MAX, sign_flight_key, open_flight_key, NULL,
+	{SMR_LABEL_FLIGHT_KEY, FLIGHT_KEY_PAYLOAD, SMR_FLIGHT_KEY_MAX, 2, sign_flight_key, open_flight_key, NULL,
 	 same_flight_key},
-	{SMR_LABEL_ORDER, ORDER_PAYLOAD, SMR_ORDER_MAX, sign_order, open_order, NULL, same_order},
-	{SMR_LABEL_ORDER, SHIPMENT_ORDER_PAYLOAD, SMR_ORDER_MAX, sign_shipment_order, open_order, NULL,
+	{SMR_LABEL_ORDER, ORDER_PAYLOAD, SMR_ORDER_MAX, 2, sign_order, open_order, NULL, same_order},
+	{SMR_LABEL_ORDER, SHIPMENT_ORDER_PAYLOAD, SMR_ORDER_MAX, 2, sign_shipment_order, open_order, NULL,
 	 same_shipment_order},
-	{SMR_LABEL_COMMAND, COMMAND_PAYLOAD, SMR_COMMAND_MAX, sign_command, open_command, peek_command, same_command},
-	{SMR_LABEL_RELEASE, RELEASE_PAYLOAD, SMR_RELEASE_MAX, sign_release, open_release, NULL, same_release},
+	{SMR_LABEL_COMMAND, COMMAND_PAYLOAD, SMR_COMMAND_MAX, 2, sign_command, open_command, peek_command,
+	 same_command},
+	{SMR_LABEL_RELEASE, RELEASE_PAYLOAD, SMR_RELEASE_MAX, 3, sign_release, open_release, NULL, same_release},
 };
 
 struct object {
@@ -488,12 +490,16 @@ static void test_payload_outside_its_grammar_is_refused(void **state)
 		    "894900000000000001"
 		    "1a0001117002"},
 		{4, "85476f70657261746f50" EID "4a" ICCID "1a0001117002"},
-		{5, "84666d326d652d310065312e342e32" RELEASE_LOG},		   /* number 0 */
-		{5, "84666d326d652d311b000000010000000065312e342e32" RELEASE_LOG}, /* number above 32 bits */
-		{5, "84600765312e342e32" RELEASE_LOG},				   /* no product */
-		{5, RELEASE_HEAD "60" RELEASE_LOG},				   /* no version */
-		{5, RELEASE_HEAD "65312e340a32" RELEASE_LOG},			   /* a line feed in it */
-		{5, RELEASE_HEAD "65312ec28532" RELEASE_LOG},			   /* next line, C1 */
+		{5, "85" RELEASE_KEY "666d326d652d310065312e342e32" RELEASE_LOG}, /* number 0 */
+		{5, "85" RELEASE_KEY
+		    "666d326d652d311b000000010000000065312e342e32" RELEASE_LOG},     /* number above 32 bits */
+		{5, "85" RELEASE_KEY "600765312e342e32" RELEASE_LOG},		     /* no product */
+		{5, "84666d326d652d310765312e342e32" RELEASE_LOG},		     /* no key */
+		{5, "8548bc609618bfe80ad9666d326d652d310765312e342e32" RELEASE_LOG}, /* another than signs it */
+		{5, "8547bc609618bfe80a666d326d652d310765312e342e32" RELEASE_LOG},   /* seven octets of it */
+		{5, RELEASE_HEAD "60" RELEASE_LOG},				     /* no version */
+		{5, RELEASE_HEAD "65312e340a32" RELEASE_LOG},			     /* a line feed in it */
+		{5, RELEASE_HEAD "65312ec28532" RELEASE_LOG},			     /* next line, C1 */
 		{5, RELEASE_HEAD "65312e342e32"
 				 "80"}, /* an empty log */
 		{5, RELEASE_HEAD "65312e342e32"
@@ -580,7 +586,7 @@ static void test_object_with_any_failing_call_is_neither_signed_nor_opened(void 
 		uint8_t room[OBJECT_ROOM];
 
 		sign(f, &kinds[i], &object);
-		for (unsigned n = 1; n <= 2; n++) {
+		for (unsigned n = 1; n <= kinds[i].calls; n++) {
 			struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 
 			seam_fail_at(n);

@@ -135,12 +135,39 @@ static void test_shown_log_has_its_names_cut_between_characters(void **state)
 	assert_shown(&log, 0, "");
 }
 
+/* What is said of the key is read whoever signed, and whatever was altered behind it. */
+static void test_release_says_whose_it_is_before_any_check(void **state)
+{
+	const struct object_rig *f = *state;
+	struct smr_key_id own, got, untouched = {"nothing"};
+	uint8_t room[OBJECT_ROOM];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+	const size_t key_at = 10; /* behind framing and array head */
+
+	assert_int_equal(smr_key_id_of(f->own.point, &own), SMR_OK);
+	assert_int_equal(smr_release_sign(&w, &f->own, &f->release), SMR_OK);
+	assert_memory_equal(room + key_at, &own, sizeof(own));
+	room[w.len - 1] ^= 1;
+	room[key_at + sizeof(own) + 3] ^= 1;
+	assert_int_equal(smr_release_peek(smr_bytes_of(room, w.len), &got), SMR_OK);
+	assert_memory_equal(&got, &own, sizeof(own));
+	room[key_at] ^= 1;
+	assert_int_equal(smr_release_peek(smr_bytes_of(room, w.len), &got), SMR_OK);
+	assert_memory_not_equal(&got, &own, sizeof(own));
+	got = untouched;
+	room[key_at - 1] ^= 1; /* no octet string of eight */
+	assert_int_equal(smr_release_peek(smr_bytes_of(room, w.len), &got), SMR_E_MALFORMED);
+	assert_int_equal(smr_release_peek(smr_bytes_of(room, w.len - 1), &got), SMR_E_MALFORMED);
+	assert_memory_equal(&got, &untouched, sizeof(got));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
 		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
 		cmocka_unit_test(test_log_that_is_too_long_is_not_read),
+		cmocka_unit_test(test_release_says_whose_it_is_before_any_check),
 		cmocka_unit_test(test_shown_log_has_its_names_cut_between_characters),
 	};
 

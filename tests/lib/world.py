@@ -325,13 +325,14 @@ class Device:
         shutil.copyfile(card, os.path.join(medium, "supplier.card"))
         self.boot_words = ["--release", os.path.join(medium, "release.smr"), "--supplier", os.path.join(medium, "supplier.card"), "--product", product]
 
-    def power_on(self):
+    def power_on(self, tcti=None, **popen):
+        """@tcti: of somebody on the bus to its TPM. @popen: for who does something between the steps of samara-boot."""
         argv = [self.world.bin("samara-launch"), "--config", self.config]
         if self.boot_words:
             self.tpm.stop()
             self.tpm.start()  # the reset that a start of the device is
-            argv = [self.world.bin("samara-boot"), "--config", self.config, *self.boot_words, "--tpm", self.tpm.tcti]
-        self.process = Process(self.world, f"m{self.number}", argv, os.path.join(self.world.logs, f"m{self.number}.log"))
+            argv = [self.world.bin("samara-boot"), "--config", self.config, *self.boot_words, "--tpm", tcti or self.tpm.tcti]
+        self.process = Process(self.world, f"m{self.number}", argv, os.path.join(self.world.logs, f"m{self.number}.log"), **popen)
         return self.process
 
     def power_off(self):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device with a TPM from one release of its supplier to the next, with the real programs from samara-boot to the AuC: its subscription goes with it,
 and its TRE prepares for nothing that its supplier did not approve for it."""
-import json
 import os
 import shutil
 import sys
@@ -10,103 +9,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from boot_rig import CODES  # noqa: E402
-from live import Live  # noqa: E402
-from world import Device, wait_until  # noqa: E402
+from releases import Releases  # noqa: E402
+from world import wait_until  # noqa: E402
 
 BUILD = os.environ.get("SAMARA_BUILD", "build")
-PRODUCT = "m2me-1"
-STATE, OK, MEASUREMENT, MEASUREMENT_REFUSED = 1, 0, 0x308, 2
-
-
-class Booted(Device):
-    """It is never started but by samara-boot, also on the production line."""
-
-    def start_tre_alone(self, fault=None):
-        process = self.power_on()
-        self.wait_answering()
-        return process
-
-
-class Releases(Live):
-    DEVICE = Booted
-    PLATFORM = ("--platform", "tpm")
-    ENDORSED = ("--unendorsed",)
-
-    def make_device(self, number, certificate, agent):
-        device = self.DEVICE(self.world, number, certificate, **agent)
-        device.give_tpm()
-        self.install(device, self.release(device, 1))
-        return device
-
-    def release(self, device, number, name="", product=PRODUCT, player=None):
-        """What is on the device now, signed."""
-        player = player or self.supplier
-        path = player.path(f"release-{number}{name}.smr")
-        stages = self.write("stages.csv", device.stages())
-        player.run("release", "--product", product, "--release", f"1.{number}", "--number", str(number), "--csv", player.take(stages), "--out", path)
-        return path
-
-    def install(self, device, release):
-        device.install(release, self.supplier.card, PRODUCT)
-
-    def publish(self, extra=()):
-        """All releases that are approved."""
-        references = self.supplier.path("references.smr")
-        if os.path.exists(references):
-            os.remove(references)
-        words = [word for release in (self.supplier.path("release-1.smr"), *extra) for word in ("--release", release)]
-        self.supplier.run("publish", *words, "--out", references)
-        for player in (self.ro, self.auc):
-            player.run("load", player.take(references))
-
-    def prepare(self, device, release, running=None, supplier=None):
-        """samara-boot on the running device; its exit code, and what it said."""
-        words = device.boot_words[:-2]  # no product: the TRE goes by the release that runs
-        words[1], words[3] = running or words[1], supplier or words[3]
-        done = self.world.command([self.world.bin("samara-boot"), "--config", device.config, *words, "--prepare", release], None, ok=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def change_software(self):
-        """Another agent: what it does is the same."""
-        with open(self.world.bin("samara-m2me"), "ab") as f:
-            f.write(b"the next version")
-
-    def row(self, device):
-        return self.ro.json("status", "--eid", device.eid)
-
-
-class Refused(Booted):
-    """Its software is not its release's: samara-boot starts nothing, and somebody starts the TRE by hand."""
-
-    def start_tre_alone(self, fault=None):
-        self.code = self.power_on().child.wait(30)
-        return Device.start_tre_alone(self, fault)
-
-
-class RefusedReleases(Releases):
-    DEVICE = Refused
-
-    def install(self, device, release):
-        super().install(device, release)
-        self.change_software()
-
-
-class PastTheBoot(unittest.TestCase):
-    """What a boot that was refused leaves in the TPM goes with the device to the server, whatever is started then."""
-
-    def test_device_whose_boot_was_refused_gets_no_mcim(self):
-        live = RefusedReleases(BUILD)
-        self.addCleanup(live.stop)
-        device = live.devices[0]
-        self.assertEqual(device.code, CODES["STAGE_ALTERED"])
-        live.start()
-        tre = Device.start_tre_alone(device)
-        self.assertEqual(device.ask(STATE)[1], OK)  # enrolled behind that boot: its own state is open to it
-        answer = json.loads(device.agent("--once", "flight", "--json", ok=False).stdout)
-        self.assertEqual((answer["result"], answer["refusal"]), ("refused", MEASUREMENT_REFUSED), answer)
-        self.assertEqual(device.ask(STATE)[-1], [])
-        self.assertNotEqual(live.row(device)["state"], "installed")
-        tre.stop()
+STATE, OK, MEASUREMENT = 1, 0, 0x308
 
 
 class Updated(unittest.TestCase):

@@ -386,7 +386,9 @@ def attack(b):
         b.figures.set(f"attack.{name}.per_second", alone["rate"])
         b.figures.set(f"attack.{name}.us_per_datagram", alone["us_per_datagram"])
         b.figures.set(f"attack.{name}.share", alone["share"])
-        b.figures.set(f"attack.{name}.goodput_ratio", ratio(under["rate"], calm["rate"]))
+        goodput = ratio(under["rate"], calm["rate"])
+        b.figures.set(f"attack.{name}.goodput_ratio", goodput)
+        b.figures.set(f"attack.{name}.loss_over_share", ratio(1 - goodput, alone["share"]))
 
 
 def ratio(a, b):

@@ -111,7 +111,7 @@ static void warn_of_remnants(struct smr_keeper *k, uint64_t now_ms)
 static enum smr_err truncate_log(struct smr_keeper *k, uint64_t now_ms)
 {
 	/* What comes later stays for the next time. */
-	unsigned long long purges = atomic_load(&k->server->metrics.purges);
+	unsigned long long purges = atomic_load(&k->server->metrics[0].purges);
 	enum smr_err err = smr_store_checkpoint(k->store);
 
 	k->truncate_at_ms = now_ms + TRUNCATE_EVERY_MS;
@@ -132,7 +132,7 @@ static enum smr_err care_for_log(struct smr_keeper *k)
 	uint64_t octets;
 
 	SMR_TRY(smr_store_copy_log(k->store, &octets));
-	if (octets > LOG_MAX || atomic_load(&k->server->metrics.purges) != k->purges)
+	if (octets > LOG_MAX || atomic_load(&k->server->metrics[0].purges) != k->purges)
 		note_remnants(k);
 	return k->remnants_since_ms != 0 && now_ms >= k->truncate_at_ms ? truncate_log(k, now_ms) : SMR_OK;
 }

@@ -16,16 +16,14 @@
 #include "sys/log.h"
 #include "sys/signals.h"
 
-#define WORKERS_MAX 256u
-
 struct daemon {
 	struct smr_server server;
 	struct smr_server_config config;
 	struct smr_party ro;
 	const char *dir;
 	int signals;
-	struct smr_worker *workers[WORKERS_MAX];
-	int sockets[WORKERS_MAX];
+	struct smr_worker *workers[SMR_WORKERS_MAX];
+	int sockets[SMR_WORKERS_MAX];
 	size_t worker_count;
 	struct smr_keeper *keeper;
 	struct smr_relay *relay;
@@ -99,7 +97,7 @@ static size_t worker_number(const struct smr_server_config *config)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t wanted = config->threads ? (size_t)config->threads : (size_t)(cores > 0 ? cores : 1);
 
-	return wanted < WORKERS_MAX ? wanted : WORKERS_MAX;
+	return wanted < SMR_WORKERS_MAX ? wanted : SMR_WORKERS_MAX;
 }
 
 static enum smr_err start_workers(struct daemon *d, struct smr_problem *problem)
@@ -111,7 +109,7 @@ static enum smr_err start_workers(struct daemon *d, struct smr_problem *problem)
 
 		if (err != SMR_OK)
 			return err;
-		err = smr_worker_start(&d->server, d->sockets[i], &d->workers[i]);
+		err = smr_worker_start(&d->server, &d->server.metrics[1 + i], d->sockets[i], &d->workers[i]);
 		if (err != SMR_OK) {
 			close(d->sockets[i]);
 			return smr_problem(problem, err, "cannot start a worker: %s", smr_err_text(err));
@@ -156,7 +154,7 @@ static enum smr_err start_on_store(struct daemon *d, const char **doing)
 	*doing = "reading the keys and what is pending";
 	SMR_TRY(smr_keeper_start(server, &d->keeper));
 	*doing = "beginning to commit";
-	SMR_TRY(smr_committer_start(d->config.store, &smr_clock_system, &server->metrics, &server->committer));
+	SMR_TRY(smr_committer_start(d->config.store, &smr_clock_system, server->metrics, &server->committer));
 	*doing = "beginning to relay";
 	SMR_TRY(smr_relay_start(server, &d->ro.sign, &d->relay));
 	*doing = "beginning to tell the status";

@@ -54,17 +54,20 @@
 	X(store_round_trips, "batch calls to the store for devices")                              \
 	X(security_server_round_trips, "calls to another security server for devices: none exist")
 
+/* Lines of its own: who counts does not take them away from another's processor. */
+#define SMR_METRICS_LINE 64u
+
 struct smr_metrics {
 #define SMR_METRICS_MEMBER(name, what) atomic_ullong name;
 	SMR_METRICS(SMR_METRICS_MEMBER)
 #undef SMR_METRICS_MEMBER
-};
+} __attribute__((aligned(SMR_METRICS_LINE)));
 
-/** @p n is looked at twice. All workers share a counter's line: what did not happen is not written there. */
+/** @p n is looked at twice. What did not happen is not written. */
 #define SMR_COUNT_UP(metrics, name, n) \
 	((void)((n) ? atomic_fetch_add_explicit(&(metrics)->name, (unsigned long long)(n), memory_order_relaxed) : 0))
 
-/** All counters as one JSON object, without a newline. */
-void smr_metrics_print(const struct smr_metrics *metrics, FILE *out);
+/** All counters as one JSON object, without a newline: each the sum over @p count sets. */
+void smr_metrics_print(const struct smr_metrics *sets, size_t count, FILE *out);
 
 #endif

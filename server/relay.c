@@ -257,7 +257,7 @@ static enum smr_err take_ack(struct smr_relay *relay, const struct smr_store_ope
 		err = smr_store_acknowledge(relay->store, &op->operator_id, *of, acks, count);
 	smr_file_close(reader);
 	if (err == SMR_OK)
-		SMR_COUNT_UP(&relay->server->metrics, purges, count_rejected(acks, count));
+		SMR_COUNT_UP(&relay->server->metrics[0], purges, count_rejected(acks, count));
 	free(acks);
 	if (err == SMR_OK)
 		smr_log(SMR_LOG_INFO, "relay.acknowledged", "of=%llu records=%zu", (unsigned long long)*of, count);

@@ -53,9 +53,12 @@ struct smr_server_config {
 	char *status_socket;
 };
 
+#define SMR_WORKERS_MAX 256u
+
 struct smr_server {
 	const struct smr_server_config *config;
-	struct smr_metrics metrics;
+	struct smr_metrics
+		metrics[1 + SMR_WORKERS_MAX]; /* the first set is everybody's but the workers', of whom each has one */
 	struct smr_committer *committer;
 	struct smr_pending *pending;
 	pthread_rwlock_t ring_lock;
@@ -72,7 +75,9 @@ void smr_server_set_ring(struct smr_server *server, struct smr_keyring *ring);
 /* worker.c: one per core */
 #define SMR_WORKER_BATCH_MAX 64u
 struct smr_worker;
-enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out) SMR_MUST_USE;
+/** @param metrics  what it counts in, its alone. */
+enum smr_err smr_worker_start(struct smr_server *server, struct smr_metrics *metrics, int udp_fd,
+			      struct smr_worker **out) SMR_MUST_USE;
 /** Wait until it has answered everything it received (after stop_fd became readable), and free it. */
 void smr_worker_join(struct smr_worker *worker);
 

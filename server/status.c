@@ -29,7 +29,7 @@ static void answer(struct smr_status *status, int client)
 	fprintf(out,
 		"{\"pending\": %zu, \"pending_closed\": %s, \"counters\": ", smr_pending_count(status->server->pending),
 		smr_pending_is_closed(status->server->pending) ? "true" : "false");
-	smr_metrics_print(&status->server->metrics, out);
+	smr_metrics_print(status->server->metrics, SMR_COUNT(status->server->metrics), out);
 	fputs("}\n", out);
 	len = ftell(out);
 	fclose(out);

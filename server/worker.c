@@ -37,6 +37,7 @@ struct batch {
 struct smr_worker {
 	pthread_t thread;
 	struct smr_server *server;
+	struct smr_metrics *metrics;
 	int udp_fd;
 	struct smr_store *store;
 	bool store_failing;
@@ -51,7 +52,7 @@ struct smr_worker {
 
 static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 {
-	return (struct smr_steps){b->ring, b->pending, &w->server->metrics, &w->message_id, w->admission};
+	return (struct smr_steps){b->ring, b->pending, w->metrics, &w->message_id, w->admission};
 }
 
 /* ---- receive and send ---- */
@@ -125,8 +126,8 @@ static bool receive(struct smr_worker *w, struct batch *b)
 		bytes += headers[i].msg_len;
 	}
 	b->count += (size_t)n;
-	SMR_COUNT_UP(&w->server->metrics, bytes_in, bytes);
-	SMR_COUNT_UP(&w->server->metrics, datagrams_in, n);
+	SMR_COUNT_UP(w->metrics, bytes_in, bytes);
+	SMR_COUNT_UP(w->metrics, datagrams_in, n);
 	smr_admission_observe(w->admission, w->udp_fd);
 	return (size_t)n == room;
 }
@@ -172,8 +173,8 @@ static void send_ready(struct smr_worker *w, struct batch *b)
 		item->stage = SMR_STAGE_FREE;
 	}
 	send_all(w, headers, ready);
-	SMR_COUNT_UP(&w->server->metrics, datagrams_out, ready);
-	SMR_COUNT_UP(&w->server->metrics, bytes_out, bytes);
+	SMR_COUNT_UP(w->metrics, datagrams_out, ready);
+	SMR_COUNT_UP(w->metrics, bytes_out, bytes);
 }
 
 /* ---- the steps of a batch ---- */
@@ -206,11 +207,11 @@ static void look_up(struct smr_worker *w, struct batch *b)
 	if (count == 0)
 		return;
 	err = smr_store_lookup(w->store, b->devices, count);
-	SMR_COUNT_UP(&w->server->metrics, store_round_trips, 1);
+	SMR_COUNT_UP(w->metrics, store_round_trips, 1);
 	note_store(w, err);
 	for (size_t i = 0; err != SMR_OK && i < BATCH_ITEMS; i++) {
 		if (b->items[i].stage == SMR_STAGE_LOOKUP) {
-			SMR_COUNT_UP(&w->server->metrics, dropped_store, 1);
+			SMR_COUNT_UP(w->metrics, dropped_store, 1);
 			smr_item_wipe(&b->items[i]);
 		}
 	}
@@ -352,7 +353,7 @@ static bool begin(struct smr_worker *w, struct batch *b)
 /** A change was not applied because the row had moved: look again, a bounded number of times. */
 static void retry(struct smr_worker *w, struct smr_item *item)
 {
-	SMR_COUNT_UP(&w->server->metrics, conflicts, 1);
+	SMR_COUNT_UP(w->metrics, conflicts, 1);
 	if (++item->tries >= SMR_ITEM_TRIES_MAX)
 		smr_item_wipe(item); /* the client's resend will find a quieter moment */
 	else
@@ -448,13 +449,14 @@ static enum smr_err prepare(struct smr_worker *w)
 		w->batches[i].next_free = w->free_list;
 		w->free_list = &w->batches[i];
 	}
-	SMR_TRY(smr_admission_new(w->server->config, &w->server->metrics, &w->admission));
+	SMR_TRY(smr_admission_new(w->server->config, w->metrics, &w->admission));
 	SMR_TRY(smr_random((uint8_t *)&w->message_id, sizeof(w->message_id)));
 	SMR_TRY(smr_store_open(w->server->config->store, SMR_STORE_READ, &w->store));
 	return w->server->packages != NULL ? smr_store_use_ring(w->store, w->server->packages) : SMR_OK;
 }
 
-enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_worker **out)
+enum smr_err smr_worker_start(struct smr_server *server, struct smr_metrics *metrics, int udp_fd,
+			      struct smr_worker **out)
 {
 	struct smr_worker *w = calloc(1, sizeof(*w));
 	enum smr_err err;
@@ -462,6 +464,7 @@ enum smr_err smr_worker_start(struct smr_server *server, int udp_fd, struct smr_
 	if (w == NULL)
 		return SMR_E_NO_MEMORY;
 	w->server = server;
+	w->metrics = metrics;
 	w->udp_fd = udp_fd;
 	err = prepare(w);
 	if (err == SMR_OK && pthread_create(&w->thread, NULL, run, w) != 0)

@@ -300,23 +300,42 @@ static enum smr_err list_add(struct smr_fs_list *list, size_t *room, const char 
 	return SMR_OK;
 }
 
-static enum smr_err list_fill(DIR *dir, const char *suffix, struct smr_fs_list *list)
+static bool is_wanted(const char *name, const char *prefix, const char *suffix)
+{
+	return name[0] != '.' && strncmp(name, prefix, strlen(prefix)) == 0 && ends_with(name, suffix);
+}
+
+/* Returns where the next part begins in @p place, 0 at the end. */
+static enum smr_err list_fill(DIR *dir, const char *prefix, const char *suffix, size_t look, long *place,
+			      struct smr_fs_list *list)
 {
 	size_t room = 0;
 
-	for (;;) {
+	for (size_t i = 0; i < look; i++) {
 		const struct dirent *entry;
 
 		errno = 0;
 		entry = readdir(dir);
-		if (entry == NULL)
+		if (entry == NULL) {
+			*place = 0;
 			return smr_fs_err(errno);
-		if (entry->d_name[0] != '.' && ends_with(entry->d_name, suffix))
+		}
+		if (is_wanted(entry->d_name, prefix, suffix))
 			SMR_TRY(list_add(list, &room, entry->d_name));
 	}
+	*place = telldir(dir);
+	return SMR_OK;
 }
 
 enum smr_err smr_fs_list(const char *path, const char *suffix, struct smr_fs_list *out)
+{
+	long place = 0;
+
+	return smr_fs_list_part(path, "", suffix, SIZE_MAX, &place, out);
+}
+
+enum smr_err smr_fs_list_part(const char *path, const char *prefix, const char *suffix, size_t look, long *place,
+			      struct smr_fs_list *out)
 {
 	enum smr_err err;
 	DIR *dir = opendir(path);
@@ -324,7 +343,9 @@ enum smr_err smr_fs_list(const char *path, const char *suffix, struct smr_fs_lis
 	*out = (struct smr_fs_list){0};
 	if (dir == NULL)
 		return smr_fs_err(errno);
-	err = list_fill(dir, suffix, out);
+	if (*place != 0)
+		seekdir(dir, *place);
+	err = list_fill(dir, prefix, suffix, look, place, out);
 	(void)closedir(dir);
 	if (err != SMR_OK)
 		smr_fs_list_wipe(out);

@@ -93,6 +93,16 @@ struct smr_fs_list {
 /** @param suffix  only names that end so, or NULL. */
 enum smr_err smr_fs_list(const char *path, const char *suffix, struct smr_fs_list *out) SMR_MUST_USE;
 void smr_fs_list_wipe(struct smr_fs_list *list);
+/**
+ * A part of a directory that may be too large to be read as a whole.
+ * @param prefix  only names that begin so, or "".
+ * @param look    entries that are read at most, of whatever name: so many names at most are in @p out.
+ * @param place   [in, out] 0: from the beginning, and afterwards: the end was reached. Else where the part before ended, to go on from there, also
+ *        with another process: only a hint, so any value is allowed. What is added or removed meanwhile may be missed in this turn, or found twice;
+ *        what stays is found in the next turn.
+ */
+enum smr_err smr_fs_list_part(const char *path, const char *prefix, const char *suffix, size_t look, long *place,
+			      struct smr_fs_list *out) SMR_MUST_USE;
 
 bool smr_fs_exists(const char *path);
 /** «dir/name» on the heap (free with free()), or NULL when memory is out. An absolute @p name is returned as it is. */

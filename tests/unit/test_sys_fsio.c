@@ -263,6 +263,58 @@ static void test_list_of_many_names_is_whole(void **state)
 	smr_fs_list_wipe(&list);
 }
 
+/* The part that the test looks for is among many that it does not, wherever it may lie. */
+static void test_list_of_parts_reads_a_bounded_number_and_finds_all_in_a_turn(void **state)
+{
+	enum { MANY = 300, LOOK = 16 };
+	char name[32];
+	unsigned found[3] = {0};
+	unsigned parts = 0;
+	long place = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof(name), "%s-%04u.smr", i % 100 == 50 ? "ack" : "evidence", i);
+		scratch_text(name, "");
+	}
+	do {
+		struct smr_fs_list list;
+
+		assert_int_equal(smr_fs_list_part(".", "ack-", ".smr", LOOK, &place, &list), SMR_OK);
+		assert_true(list.count <= LOOK);
+		for (size_t i = 0; i < list.count; i++) {
+			unsigned long number = strtoul(list.names[i] + 4, NULL, 10);
+
+			assert_int_equal(number % 100, 50);
+			found[number / 100]++;
+		}
+		smr_fs_list_wipe(&list);
+		parts++;
+	} while (place != 0);
+	assert_true(parts > MANY / LOOK);
+	for (unsigned i = 0; i < SMR_COUNT(found); i++)
+		assert_int_equal(found[i], 1);
+}
+
+/* Of another directory, or long gone: then this turn ends, and the next one is whole. */
+static void test_list_of_parts_from_any_place_comes_to_an_end(void **state)
+{
+	struct smr_fs_list list;
+	long place = 0x7fffffff;
+
+	(void)state;
+	scratch_text("ack-1.smr", "");
+	for (unsigned turns = 0; place != 0; turns++) {
+		assert_true(turns < 2);
+		assert_int_equal(smr_fs_list_part(".", "ack-", ".smr", 1000, &place, &list), SMR_OK);
+		smr_fs_list_wipe(&list);
+	}
+	assert_int_equal(smr_fs_list_part(".", "ack-", ".smr", 1000, &place, &list), SMR_OK);
+	assert_int_equal(list.count, 1);
+	smr_fs_list_wipe(&list);
+	assert_int_equal(smr_fs_list_part("none", "", NULL, 1, &place, &list), SMR_E_NOT_FOUND);
+}
+
 static void test_lock_excludes_a_second_holder_until_closed(void **state)
 {
 	int first;
@@ -309,6 +361,8 @@ int main(void)
 		scratch_test(test_mkdir_sets_the_mode_and_makes_parents),
 		scratch_test(test_list_is_sorted_and_filtered),
 		scratch_test(test_list_of_many_names_is_whole),
+		scratch_test(test_list_of_parts_reads_a_bounded_number_and_finds_all_in_a_turn),
+		scratch_test(test_list_of_parts_from_any_place_comes_to_an_end),
 		scratch_test(test_lock_excludes_a_second_holder_until_closed),
 		scratch_test(test_join_keeps_absolute_names),
 	};

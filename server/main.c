@@ -190,7 +190,7 @@ static enum smr_err start_threads(struct daemon *d, struct smr_problem *problem)
 	return start_workers(d, problem);
 }
 
-/** Receiving ends first, then what was received is answered, then receipts are spooled, then the threads below end. */
+/** Receiving ends first, then what was received is answered, then the threads below end. */
 static void stop_threads(struct daemon *d)
 {
 	uint64_t one = 1;

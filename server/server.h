@@ -92,6 +92,7 @@ void smr_keeper_stop(struct smr_keeper *keeper);
 struct smr_relay;
 enum smr_err smr_relay_start(struct smr_server *server, const struct smr_privkey *sign,
 			     struct smr_relay **out) SMR_MUST_USE;
+/** It ends after the file under way. What waits stays in the store, and is the first that the next server relays. */
 void smr_relay_stop(struct smr_relay *relay);
 
 /* status.c: counters as JSON to whoever connects */

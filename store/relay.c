@@ -155,7 +155,7 @@ static enum smr_err get_file(struct smr_store *store, const struct smr_operator_
 	return smr_query_end(&q);
 }
 
-enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct smr_key_id *operator_id,
+enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct smr_key_id *operator_id, uint64_t after,
 					uint64_t *numbers, size_t *count)
 {
 	struct smr_operator_row op;
@@ -166,6 +166,7 @@ enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct sm
 	SMR_TRY(known_operator(store, operator_id, &op));
 	q = smr_query_begin(store, SMR_SQL_RELAY_FILE_LIST);
 	smr_query_int(&q, op.number);
+	smr_query_int(&q, after);
 	smr_query_int(&q, room);
 	while (*count < room && smr_query_step(&q))
 		numbers[(*count)++] = smr_column_int(&q, 0);

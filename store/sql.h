@@ -4,7 +4,8 @@
  * The names of all statements. Each back end has a text for each that it needs (sqlite/sql.h), prepared once per handle
  * and kept.
  *
- * Serials and file numbers use all 64 bits but the data bases' integers are signed: they are compared in C, never in SQL.
+ * Serials and file numbers use all 64 bits but the data bases' integers are signed: they are compared in C, never in SQL. The relay's files, which
+ * are counted here from 1 on, may be.
  */
 #ifndef SMR_STORE_SQL_H
 #define SMR_STORE_SQL_H

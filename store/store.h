@@ -276,8 +276,9 @@ enum smr_err smr_store_relay_next(struct smr_store *store, const struct smr_key_
  * smr_store_relay_next gave last, or not the next number. */
 enum smr_err smr_store_relay_spooled(struct smr_store *store, const struct smr_key_id *operator_id,
 				     uint64_t last_sequence, uint64_t number) SMR_MUST_USE;
-/** Numbers of files that are written but not wholly acknowledged, ascending. @param count [in] room, [out] number. */
-enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct smr_key_id *operator_id,
+/** Numbers above @p after of files that are written but not wholly acknowledged, ascending. @param count [in] room, [out] number: fewer than
+ * there was room for, then these are the last. */
+enum smr_err smr_store_relay_open_files(struct smr_store *store, const struct smr_key_id *operator_id, uint64_t after,
 					uint64_t *numbers, size_t *count) SMR_MUST_USE;
 /** The records of file @p number that are not acknowledged, to write a file again that was lost on its way. */
 enum smr_err smr_store_relay_again(struct smr_store *store, const struct smr_key_id *operator_id, uint64_t number,
@@ -353,12 +354,14 @@ enum smr_err smr_store_put_package(struct smr_store *store, const struct smr_bat
 enum smr_err smr_store_put_auc(struct smr_store *store, const struct smr_key_id *operator_id,
 			       const struct smr_store_party *auc) SMR_MUST_USE;
 struct smr_store_operator {
+	uint64_t number; /* in the order in which they came; it stays */
 	struct smr_key_id operator_id;
 	struct smr_store_party auc;
 };
-enum smr_err smr_store_operators(struct smr_store *store,
-				 void (*each)(void *context, const struct smr_store_operator *op),
-				 void *context) SMR_MUST_USE;
+/** A page of the operators: those with a number above @p after (0: from the first), ascending. @param count [in] room, [out] number: fewer than
+ * there was room for, then these are the last. */
+enum smr_err smr_store_operators(struct smr_store *store, uint64_t after, struct smr_store_operator *out,
+				 size_t *count) SMR_MUST_USE;
 /** A command waits for its device. SMR_E_NOT_FOUND: no such device or ICCID; SMR_E_SERIAL: an equal or higher one is
  * known. A pending one with a lower serial for the same ICCID is superseded (absolute states). */
 enum smr_err smr_store_put_command(struct smr_store *store, const struct smr_key_id *operator_id,

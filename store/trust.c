@@ -74,17 +74,21 @@ enum smr_err smr_store_put_auc(struct smr_store *store, const struct smr_key_id 
 	return smr_load_result(store, put_auc(store, operator_id, auc));
 }
 
-enum smr_err smr_store_operators(struct smr_store *store,
-				 void (*each)(void *context, const struct smr_store_operator *op), void *context)
+enum smr_err smr_store_operators(struct smr_store *store, uint64_t after, struct smr_store_operator *out, size_t *count)
 {
 	struct smr_query q = smr_query_begin(store, SMR_SQL_OPERATORS);
-	struct smr_store_operator op;
+	size_t room = *count;
 
-	while (smr_query_step(&q)) {
-		smr_column_party(&q, 0, &op.auc);
-		smr_column_fixed(&q, 4, op.operator_id.octets, sizeof(op.operator_id.octets));
-		if (q.err == SMR_OK)
-			each(context, &op);
+	*count = 0;
+	smr_query_int(&q, after);
+	smr_query_int(&q, room);
+	while (*count < room && smr_query_step(&q)) {
+		struct smr_store_operator *op = &out[*count];
+
+		smr_column_party(&q, 0, &op->auc);
+		smr_column_fixed(&q, 4, op->operator_id.octets, sizeof(op->operator_id.octets));
+		op->number = smr_column_int(&q, 5);
+		++*count;
 	}
 	return smr_query_end(&q);
 }

@@ -107,7 +107,8 @@
 	  "UPDATE operator SET relay_number = $2, relay_last = $3, relay_reserved = 0 WHERE number = $1")              \
 	X(RELAY_FILE_PUT, "iiii", 0, "INSERT INTO relay_file (operator, number, after, last) VALUES ($1, $2, $3, $4)") \
 	X(RELAY_FILE_GET, "ii", 0, "SELECT after, last FROM relay_file WHERE operator = $1 AND number = $2")           \
-	X(RELAY_FILE_LIST, "ii", 0, "SELECT number FROM relay_file WHERE operator = $1 ORDER BY number LIMIT $2")      \
+	X(RELAY_FILE_LIST, "iii", 0,                                                                                   \
+	  "SELECT number FROM relay_file WHERE operator = $1 AND number > $2 ORDER BY number LIMIT $3")                \
 	X(RELAY_FILE_END, "ii", 0, "DELETE FROM relay_file WHERE operator = $1 AND number = $2")                       \
 	/* keys: to empty a table is to give its file back, erased keys and all */                                     \
 	X(FLIGHT_KEYS, "", 0,                                                                                          \
@@ -152,7 +153,8 @@
 	  "ON CONFLICT (id) DO UPDATE SET role = excluded.role, name = excluded.name, sign = excluded.sign, "          \
 	  "kem = excluded.kem")                                                                                        \
 	X(OPERATOR_GET, "b", 0, "SELECT number, relay_number, relay_last, relay_reserved FROM operator WHERE id = $1") \
-	X(OPERATORS, "", 0, "SELECT role, name, sign, kem, id FROM operator ORDER BY number")                          \
+	X(OPERATORS, "ii", 0,                                                                                          \
+	  "SELECT role, name, sign, kem, id, number FROM operator WHERE number > $1 ORDER BY number LIMIT $2")         \
 	/* status */                                                                                                   \
 	X(COUNT_STATES, "", 0, "SELECT state, count(*) FROM device GROUP BY state")                                    \
 	X(COUNT_REST, "", 0,                                                                                           \

@@ -96,7 +96,8 @@
 	  "UPDATE operator SET relay_number = ?2, relay_last = ?3, relay_reserved = 0 WHERE number = ?1")              \
 	X(RELAY_FILE_PUT, "INSERT INTO relay_file (operator, number, after, last) VALUES (?1, ?2, ?3, ?4)")            \
 	X(RELAY_FILE_GET, "SELECT after, last FROM relay_file WHERE operator = ?1 AND number = ?2")                    \
-	X(RELAY_FILE_LIST, "SELECT number FROM relay_file WHERE operator = ?1 ORDER BY number LIMIT ?2")               \
+	X(RELAY_FILE_LIST,                                                                                             \
+	  "SELECT number FROM relay_file WHERE operator = ?1 AND number > ?2 ORDER BY number LIMIT ?3")                \
 	X(RELAY_FILE_END, "DELETE FROM relay_file WHERE operator = ?1 AND number = ?2")                                \
 	/* keys */                                                                                                     \
 	X(FLIGHT_KEYS,                                                                                                 \
@@ -133,7 +134,8 @@
 	X(OPERATOR_PUT, "INSERT INTO operator (id, role, name, sign, kem) VALUES (?1, ?2, ?3, ?4, ?5) "                \
 			"ON CONFLICT (id) DO UPDATE SET role = ?2, name = ?3, sign = ?4, kem = ?5")                    \
 	X(OPERATOR_GET, "SELECT number, relay_number, relay_last, relay_reserved FROM operator WHERE id = ?1")         \
-	X(OPERATORS, "SELECT role, name, sign, kem, id FROM operator ORDER BY number")                                 \
+	X(OPERATORS,                                                                                                   \
+	  "SELECT role, name, sign, kem, id, number FROM operator WHERE number > ?1 ORDER BY number LIMIT ?2")         \
 	/* status */                                                                                                   \
 	X(COUNT_STATES, "SELECT state, count(*) FROM device GROUP BY state")                                           \
 	X(COUNT_REST, "SELECT (SELECT count(*) FROM command WHERE pending), "                                          \

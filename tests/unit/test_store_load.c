@@ -585,14 +585,6 @@ static void count_party(void *context, const struct smr_store_party *party)
 	++*(size_t *)context;
 }
 
-static void count_operator(void *context, const struct smr_store_operator *op)
-{
-	struct smr_store_party auc = rig_party("auc", (uint8_t)(op->operator_id.octets[0] - 0xa0 + 0x30));
-
-	assert_memory_equal(&op->auc, &auc, sizeof(auc));
-	++*(size_t *)context;
-}
-
 static void test_trust_is_by_role_and_key(void **state)
 {
 	struct rig *rig = *state;
@@ -613,9 +605,34 @@ static void test_trust_is_by_role_and_key(void **state)
 	assert_memory_equal(&found, &supplier, sizeof(found));
 	assert_int_equal(smr_store_parties(rig->store, count_party, &count), SMR_OK);
 	assert_int_equal(count, 1);
-	count = 0;
-	assert_int_equal(smr_store_operators(rig->store, count_operator, &count), SMR_OK);
+}
+
+/* Page after page of one; the last, which is not full, is empty. */
+static void test_operators_are_read_in_pages(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_operator page[RIG_OPERATORS + 1];
+	uint64_t after = 0;
+	size_t count;
+
+	for (unsigned i = 0; i <= RIG_OPERATORS; i++) {
+		struct smr_store_party auc = rig_party("auc", (uint8_t)(0x30 + i));
+		struct smr_key_id id = rig_operator(i);
+
+		count = 1;
+		assert_int_equal(smr_store_operators(rig->store, after, page, &count), SMR_OK);
+		assert_int_equal(count, i < RIG_OPERATORS ? 1 : 0);
+		if (count == 0)
+			break;
+		assert_memory_equal(&page[0].auc, &auc, sizeof(auc));
+		assert_memory_equal(&page[0].operator_id, &id, sizeof(id));
+		assert_true(page[0].number > after);
+		after = page[0].number;
+	}
+	count = SMR_COUNT(page);
+	assert_int_equal(smr_store_operators(rig->store, 0, page, &count), SMR_OK);
 	assert_int_equal(count, RIG_OPERATORS);
+	assert_int_equal(page[RIG_OPERATORS - 1].number, after);
 }
 
 static void test_change_sequence_grows_with_everything_a_server_must_notice(void **state)
@@ -678,6 +695,7 @@ int main(void)
 		FILLED(test_command_higher_serial_supersedes_until_its_receipt),
 		FILLED(test_command_for_somebody_elses_subscription_is_not_found),
 		FILLED(test_trust_is_by_role_and_key),
+		FILLED(test_operators_are_read_in_pages),
 		FILLED(test_change_sequence_grows_with_everything_a_server_must_notice),
 	};
 

@@ -356,6 +356,33 @@ static void test_spooled_is_idempotent_and_refuses_anything_else(void **state)
 	assert_int_equal(number, 1);
 }
 
+/* A page is what is above a number, however many wait below; what is acknowledged is in none. */
+static void test_open_files_are_read_in_pages(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_key_id id = rig_operator(0);
+	struct smr_ack_record ack = ack_of(3, SMR_ACK_ACCEPTED);
+	uint64_t numbers[4];
+	size_t count = 2;
+
+	provision(rig, 1, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(spool(rig, 1), 1);
+	assert_int_equal(acknowledge(rig, 3, &ack, 1), SMR_OK);
+	assert_int_equal(smr_store_relay_open_files(rig->store, &id, 0, numbers, &count), SMR_OK);
+	assert_int_equal(count, 2);
+	assert_int_equal(numbers[0], 1);
+	assert_int_equal(numbers[1], 2);
+	count = 4;
+	assert_int_equal(smr_store_relay_open_files(rig->store, &id, numbers[1], numbers, &count), SMR_OK);
+	assert_int_equal(count, 2);
+	assert_int_equal(numbers[0], 4);
+	assert_int_equal(numbers[1], 5);
+	count = 4;
+	assert_int_equal(smr_store_relay_open_files(rig->store, &id, 5, numbers, &count), SMR_OK);
+	assert_int_equal(count, 0);
+}
+
 /* ---- acknowledgements ---- */
 
 static void test_acknowledge_accepted_clears_only_its_file(void **state)
@@ -511,6 +538,7 @@ int main(void)
 		FILLED(test_files_hold_each_record_once_in_order),
 		FILLED(test_file_not_noted_is_written_again_with_the_same_records),
 		FILLED(test_spooled_is_idempotent_and_refuses_anything_else),
+		FILLED(test_open_files_are_read_in_pages),
 		FILLED(test_acknowledge_accepted_clears_only_its_file),
 		FILLED(test_acknowledge_in_parts_keeps_the_rest),
 		FILLED(test_acknowledge_before_the_file_is_noted_is_not_found),

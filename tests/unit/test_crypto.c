@@ -162,6 +162,47 @@ static void test_hmac_rfc4231_vectors_match_in_any_split(void **state)
 }
 
 /* The well-known values of an empty key and message, and the two sides of the block's length. */
+/* RFC 2104 word for word: H(K ^ opad | H(K ^ ipad | text)). */
+static void hmac_by_definition(struct smr_bytes key, struct smr_bytes text, uint8_t out[SMR_HASH_LEN])
+{
+	uint8_t masked[64] = {0};
+	struct smr_bytes parts[2] = {SMR_ARRAY(masked), text};
+
+	memcpy(masked, key.ptr, key.len);
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] ^= 0x36;
+	assert_int_equal(smr_sha256(parts, 2, out), SMR_OK);
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] ^= 0x36 ^ 0x5c;
+	parts[1] = smr_bytes_of(out, SMR_HASH_LEN);
+	assert_int_equal(smr_sha256(parts, 2, out), SMR_OK);
+}
+
+/* A text of up to 55 octets ends in the block that it begins in. */
+static void test_hmac_of_every_length_around_the_block_is_that_of_the_definition(void **state)
+{
+	uint8_t text[3 * 64];
+	uint8_t key[32];
+	uint8_t out[SMR_HASH_LEN];
+	uint8_t same[SMR_HASH_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(7 * i + 1);
+	memset(key, 0xa5, sizeof(key));
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		const struct smr_bytes whole = smr_bytes_of(text, len);
+		const struct smr_bytes parts[2] = {smr_bytes_of(text, len / 3),
+						   smr_bytes_of(text + len / 3, len - len / 3)};
+
+		hmac_by_definition(SMR_ARRAY(key), whole, out);
+		assert_int_equal(smr_hmac_sha256(SMR_ARRAY(key), &whole, 1, same), SMR_OK);
+		assert_memory_equal(out, same, sizeof(out));
+		assert_int_equal(smr_hmac_sha256(SMR_ARRAY(key), parts, 2, same), SMR_OK);
+		assert_memory_equal(out, same, sizeof(out));
+	}
+}
+
 static void test_hmac_key_at_the_limits_matches(void **state)
 {
 	uint8_t key[65];
@@ -426,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_sha256_copied_state_forks_the_hash),
 		cmocka_unit_test(test_sha256_final_leaves_nothing_of_the_input),
 		cmocka_unit_test(test_hmac_rfc4231_vectors_match_in_any_split),
+		cmocka_unit_test(test_hmac_of_every_length_around_the_block_is_that_of_the_definition),
 		cmocka_unit_test(test_hmac_key_at_the_limits_matches),
 		cmocka_unit_test(test_aead_published_vectors_match_both_ways),
 		cmocka_unit_test(test_aead_in_place_matches_both_ways),

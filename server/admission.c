@@ -52,6 +52,7 @@ enum smr_err smr_admission_new(const struct smr_server_config *config, struct sm
 	a->later.min_us = config->later_min_s * 1000000;
 	a->later.max_us = config->later_max_s * 1000000;
 	a->gates.max = (size_t)config->gate_keys;
+	a->gates.slow_us = 2 * a->later.max_us;
 	a->budget.key = a->key;
 	a->budget.rate = config->prefix_rate;
 	a->recent = smr_recent_new((size_t)config->answers, a->key);
@@ -156,7 +157,7 @@ static bool passes_gate(struct smr_admission *a, const struct smr_steps *steps, 
 {
 	uint8_t hash[SMR_HASH_LEN];
 	bool pass = mac.len == SMR_GATE_MAC_LEN && smr_sha256(&m1, 1, hash) == SMR_OK &&
-		    smr_gates_pass(&a->gates, steps->ring, hash, mac.ptr);
+		    smr_gates_pass(&a->gates, steps->ring, a->now_us, hash, mac.ptr);
 
 	SMR_COUNT_UP(a->metrics, gate_accepted, pass ? 1 : 0);
 	SMR_COUNT_UP(a->metrics, gate_refused, !pass && mac.len ? 1 : 0);

@@ -530,6 +530,11 @@ const struct smr_keyring_shipment *smr_keyring_shipment(const struct smr_keyring
 	return bsearch(shipment, ring->shipments, ring->shipment_count, sizeof(*ring->shipments), compare_shipments);
 }
 
+size_t smr_keyring_gate_count(const struct smr_keyring *ring)
+{
+	return ring->gate_count;
+}
+
 const struct smr_keyring_gate *smr_keyring_gate_at(const struct smr_keyring *ring, size_t i)
 {
 	return i < ring->gate_count ? &ring->gates[i] : NULL;

@@ -92,6 +92,7 @@ struct smr_keyring_gate {
 	struct smr_shipment_id shipment;
 	struct smr_gate_key key;
 };
+size_t smr_keyring_gate_count(const struct smr_keyring *ring);
 /** Gate keys one after the other, @p i from 0; NULL: no more. */
 const struct smr_keyring_gate *smr_keyring_gate_at(const struct smr_keyring *ring, size_t i);
 /** Gate key of a shipment; NULL: it has none. */

@@ -311,12 +311,18 @@ static void test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one(void
 
 /* ---- the search for the key ---- */
 
-static const struct smr_shipment_id other_shipment = {"AAAAAAA"};
+#define SLOW_US UINT64_C(1800000000)
 
-static void load_other_shipment(struct world *w)
+static struct smr_shipment_id shipment_of(uint64_t n)
 {
-	struct smr_store_shipment shipment = {.about = {.id = other_shipment, .has_gate = true, .gate = {1}}};
-	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 2);
+	return (struct smr_shipment_id){{0, (uint8_t)n}};
+}
+
+static void load_shipment(struct world *w, uint64_t n)
+{
+	struct smr_store_shipment shipment = {
+		.about = {.id = shipment_of(n), .has_gate = true, .gate = {1, (uint8_t)n}}};
+	struct smr_file_info info = rig_info(SMR_FILE_SHIPMENT, 2 + n);
 
 	world_sender(w, &info);
 	memcpy(shipment.supplier, info.sender, sizeof(shipment.supplier));
@@ -325,28 +331,116 @@ static void load_other_shipment(struct world *w)
 	assert_int_equal(smr_store_load_end(w->store->store, true), SMR_OK);
 }
 
+/** Shipments besides the one that is there: this many are known then. */
+static void load_shipments(struct world *w, uint64_t count)
+{
+	for (uint64_t n = 1; n < count; n++)
+		load_shipment(w, n);
+	world_reload(w, WORLD_NOW);
+	assert_int_equal(smr_keyring_gate_count(w->ring), count);
+}
+
+static const uint8_t any_hash[SMR_HASH_LEN] = {5};
+
+/** A device of this shipment asks. */
+static bool passes(struct smr_gates *gates, const struct world *w, uint64_t now_us, size_t shipment)
+{
+	uint8_t mac[SMR_GATE_MAC_LEN];
+
+	assert_int_equal(smr_gate_mac(&smr_keyring_gate_at(w->ring, shipment)->key, any_hash, mac), SMR_OK);
+	return smr_gates_pass(gates, w->ring, now_us, any_hash, mac);
+}
+
+static void assert_no_more_tries_than_allowed(const struct world *w, const struct smr_gates *gates, uint64_t now_us)
+{
+	size_t passed = 0;
+
+	for (size_t i = 0; i < smr_keyring_gate_count(w->ring); i++) {
+		struct smr_gates as_it_is = *gates;
+
+		passed += passes(&as_it_is, w, now_us, i);
+	}
+	assert_in_range(passed, 1, gates->max);
+}
+
+static void test_gates_are_all_tried_while_there_are_no_more_than_allowed(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
+	struct smr_gates gates = {.max = 8, .slow_us = SLOW_US};
+
+	load_shipments(w, 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_true(passes(&gates, w, 0, i));
+	smr_gates_wipe(&gates);
+	end(w);
+}
+
 static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **state)
 {
 	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
-	struct smr_gates gates = {.max = 1};
-	uint8_t hash[SMR_HASH_LEN] = {5};
-	uint8_t mac[2][SMR_GATE_MAC_LEN];
+	struct smr_gates gates = {.max = 8, .slow_us = SLOW_US};
 
-	load_other_shipment(w);
-	world_reload(w, WORLD_NOW);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(smr_gate_mac(&smr_keyring_gate_at(w->ring, i)->key, hash, mac[i]), SMR_OK);
-	assert_null(smr_keyring_gate_at(w->ring, 2));
-	assert_true(smr_gates_pass(&gates, w->ring, hash, mac[0]));
-	assert_false(smr_gates_pass(&gates, w->ring, hash, mac[1]));
-	smr_gates_seen(&gates, w->ring, &smr_keyring_gate_at(w->ring, 1)->shipment);
-	assert_true(smr_gates_pass(&gates, w->ring, hash, mac[1]));
-	assert_false(smr_gates_pass(&gates, w->ring, hash, mac[0]));
-	gates.max = 2;
-	smr_gates_seen(&gates, w->ring, &other_shipment);
+	load_shipments(w, 20);
+	/* Six that were seen last; at time 0 it is the first one's turn, in both rounds. */
+	for (size_t i = 10; i < 16; i++)
+		smr_gates_seen(&gates, w->ring, &smr_keyring_gate_at(w->ring, i)->shipment);
 	smr_gates_seen(&gates, w->ring, &(struct smr_shipment_id){"UNKNOWN"});
-	assert_true(smr_gates_pass(&gates, w->ring, hash, mac[0]) && smr_gates_pass(&gates, w->ring, hash, mac[1]));
+	assert_no_more_tries_than_allowed(w, &gates, 0);
+	for (size_t i = 10; i < 16; i++)
+		assert_true(passes(&gates, w, 0, i));
+	assert_false(passes(&gates, w, 0, 16));
+	smr_gates_seen(&gates, w->ring, &smr_keyring_gate_at(w->ring, 16)->shipment);
+	assert_true(passes(&gates, w, 0, 16));
+	assert_false(passes(&gates, w, 0, 10)); /* was not seen for longest */
 	smr_gates_wipe(&gates);
+	end(w);
+}
+
+/* The shipment has one device only, which comes again at any time that it may be told; a flood with MACs that are no one's goes on, and others
+ * keep the places of those seen last. */
+static void test_gates_of_every_shipment_get_their_turn(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
+	struct smr_gates before = {.max = 8, .slow_us = SLOW_US};
+	uint64_t later_us = SLOW_US / 2;
+
+	load_shipments(w, 20);
+	for (size_t i = 0; i < 6; i++)
+		smr_gates_seen(&before, w->ring, &smr_keyring_gate_at(w->ring, i)->shipment);
+	for (size_t i = 6; i < 20; i++) {
+		struct smr_gates gates = before;
+		uint64_t now_us = NOW_US;
+
+		/* as far as the quick round is concerned always at the wrong time */
+		while (now_us / SMR_GATES_QUICK_US % 20 == i)
+			now_us += SMR_GATES_QUICK_US;
+		while (now_us < NOW_US + 20 * SLOW_US && !passes(&gates, w, now_us, i)) {
+			assert_no_more_tries_than_allowed(w, &gates, now_us);
+			now_us += later_us;
+		}
+		assert_true(now_us < NOW_US + 20 * SLOW_US);
+		assert_true(passes(&gates, w, now_us + SLOW_US, i)); /* it was seen */
+		smr_gates_wipe(&gates);
+	}
+	smr_gates_wipe(&before);
+	end(w);
+}
+
+/* Many devices wait: one of them is there in the tenth of a second that is theirs. */
+static void test_gates_of_a_shipment_with_many_devices_get_their_turn_within_seconds(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
+
+	load_shipments(w, 20);
+	for (size_t i = 0; i < 20; i++) {
+		struct smr_gates gates = {.max = 8, .slow_us = SLOW_US};
+		uint64_t now_us = NOW_US;
+
+		while (now_us < NOW_US + 20 * SMR_GATES_QUICK_US && !passes(&gates, w, now_us, i))
+			now_us += SMR_GATES_QUICK_US / 2;
+		assert_true(now_us < NOW_US + 20 * SMR_GATES_QUICK_US);
+		smr_gates_wipe(&gates);
+	}
 	end(w);
 }
 
@@ -354,18 +448,40 @@ static void test_gates_try_no_more_keys_than_allowed_and_those_seen_last(void **
 static void test_gates_of_a_new_keyring_are_tried_wherever_it_stands(void **state)
 {
 	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_PREFER);
-	struct smr_gates gates = {.max = 2};
-	uint8_t hash[SMR_HASH_LEN] = {5};
+	struct smr_gates gates = {.max = 8, .slow_us = SLOW_US};
+	struct smr_shipment_id added = shipment_of(1);
 	uint8_t mac[SMR_GATE_MAC_LEN] = {0};
 	uint64_t generation = smr_keyring_generation(w->ring);
 
-	assert_false(smr_gates_pass(&gates, w->ring, hash, mac));
-	load_other_shipment(w);
-	world_reload(w, WORLD_NOW);
+	assert_false(smr_gates_pass(&gates, w->ring, 0, any_hash, mac));
+	load_shipments(w, 2);
 	assert_true(smr_keyring_generation(w->ring) > generation);
-	assert_int_equal(smr_gate_mac(&smr_keyring_gate_of(w->ring, &other_shipment)->key, hash, mac), SMR_OK);
-	assert_true(smr_gates_pass(&gates, w->ring, hash, mac));
+	assert_int_equal(smr_gate_mac(&smr_keyring_gate_of(w->ring, &added)->key, any_hash, mac), SMR_OK);
+	assert_true(smr_gates_pass(&gates, w->ring, 0, any_hash, mac));
 	smr_gates_wipe(&gates);
+	end(w);
+}
+
+/* The words of decision 12 where the MAC is required: served later, not never. */
+static void test_shipment_beyond_the_keys_that_are_tried_is_served_in_its_turn_where_the_mac_is_required(void **state)
+{
+	struct world *w = begin(state, WORLD_ALL | WORLD_GATE, SMR_DEMAND_ALWAYS, SMR_GATE_REQUIRE);
+	uint8_t echo[SMR_ECHO_LEN];
+	uint8_t code = SMR_COAP_UNAVAILABLE;
+	unsigned asked = 0;
+
+	smr_admission_free(w->admission);
+	config.gate_keys = 8;
+	assert_int_equal(smr_admission_new(&config, &w->metrics, &w->admission), SMR_OK);
+	w->steps.admission = w->admission;
+	load_shipments(w, 20); /* the scene's is the last one of them */
+	get_echo(w, echo);
+	for (; code == SMR_COAP_UNAVAILABLE && asked < 40; asked++) {
+		smr_admission_note(w->admission, NOW_US + asked * SMR_GATES_QUICK_US, 0);
+		code = code_of(w, with_mac(world_gate), echo);
+	}
+	assert_int_equal(code, SMR_COAP_CHANGED);
+	assert_in_range(asked, 2, 20);
 	end(w);
 }
 
@@ -384,8 +500,13 @@ int main(void)
 		cmocka_unit_test(test_unknown_flight_key_is_hinted_whatever_is_demanded),
 		cmocka_unit_test(test_something_else_behind_m1_is_silence),
 		cmocka_unit_test(test_echo_key_is_every_front_ends_and_outlives_its_epoch_by_one),
+		cmocka_unit_test(test_gates_are_all_tried_while_there_are_no_more_than_allowed),
 		cmocka_unit_test(test_gates_try_no_more_keys_than_allowed_and_those_seen_last),
+		cmocka_unit_test(test_gates_of_every_shipment_get_their_turn),
+		cmocka_unit_test(test_gates_of_a_shipment_with_many_devices_get_their_turn_within_seconds),
 		cmocka_unit_test(test_gates_of_a_new_keyring_are_tried_wherever_it_stands),
+		cmocka_unit_test(
+			test_shipment_beyond_the_keys_that_are_tried_is_served_in_its_turn_where_the_mac_is_required),
 	};
 
 	return cmocka_run_group_tests(tests, setup, scene_teardown);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* samara ro rotate: new flight keys, signed by the root; the next epoch of package keys. Ticket keys rotate by themselves. */
+#include <poll.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
@@ -8,6 +9,7 @@
 #include "sys/clock.h"
 #include "sys/fsio.h"
 #include "sys/keyfile.h"
+#include "sys/progress.h"
 
 /* Enough for a year of weekly keys made ahead. */
 #define COUNT_MAX 60u
@@ -126,16 +128,42 @@ static enum smr_err lose_packages(struct rotating *r)
 	return SMR_OK;
 }
 
-static enum smr_err next_epoch(struct rotating *r)
+/* Others may hold what is left, or be at it themselves: samarad. */
+#define WAIT_MS 200
+
+static void wait_for_others(uint64_t wait_s)
 {
-	uint64_t wait_s;
+	if (wait_s > 0)
+		(void)poll(NULL, 0, WAIT_MS);
+}
+
+static enum smr_err take_steps(struct rotating *r, struct smr_progress *progress)
+{
+	struct smr_store_rotation rotation;
+	uint32_t shown = 0;
 	bool now = true;
-	enum smr_err err;
 
 	do {
-		err = smr_store_rotate_packages(r->store, now, &wait_s);
+		SMR_TRY(smr_store_rotate_packages(r->store, now, &rotation));
 		now = false;
-	} while (err == SMR_OK && wait_s == 0);
+		if (rotation.part > shown) {
+			smr_progress_add(progress, rotation.part - shown);
+			shown = rotation.part;
+		}
+		if (!rotation.done)
+			wait_for_others(rotation.wait_s);
+	} while (!rotation.done);
+	return SMR_OK;
+}
+
+static enum smr_err next_epoch(struct rotating *r)
+{
+	struct smr_progress progress;
+	enum smr_err err;
+
+	smr_progress_start(&progress, "encrypting packages anew, part", SMR_STORE_ROTATION_PARTS, r->args->quiet);
+	err = take_steps(r, &progress);
+	smr_progress_end(&progress);
 	return err == SMR_OK ? SMR_OK : smr_ro_store_fail(r->store, err, r->problem);
 }
 

@@ -12,6 +12,8 @@
 #define LOG_MAX (256u << 20) /* octets; it is truncated then in any case */
 #define WARN_EVERY_MS 3600000u
 #define PACKAGES_AGAIN_MS 10000u
+/* After a step of encrypting packages anew: contacts and other duties are to have the store most of the time. */
+#define PACKAGES_REST_MS(took_ms) (3 * (took_ms) + 5)
 #define REMNANTS_MS 60000u /* older ones are worth a word */
 
 struct smr_keeper {
@@ -153,14 +155,17 @@ static bool is_right(const struct smr_keeper *k, uint64_t now)
 
 static enum smr_err care_for_packages(struct smr_keeper *k)
 {
-	uint64_t now_ms = smr_clock_ms();
-	uint64_t wait_s;
+	uint64_t began_ms = smr_clock_ms();
+	struct smr_store_rotation rotation;
+	uint64_t now_ms;
 
-	if (k->server->packages == NULL || now_ms < k->packages_at_ms)
+	if (k->server->packages == NULL || began_ms < k->packages_at_ms)
 		return SMR_OK;
-	k->packages_at_ms = now_ms + PACKAGES_AGAIN_MS; /* when it fails */
-	SMR_TRY(smr_store_rotate_packages(k->store, false, &wait_s));
-	k->packages_at_ms = now_ms + 1000 * wait_s;
+	k->packages_at_ms = began_ms + PACKAGES_AGAIN_MS; /* when it fails */
+	SMR_TRY(smr_store_rotate_packages(k->store, false, &rotation));
+	now_ms = smr_clock_ms();
+	k->packages_at_ms =
+		now_ms + (rotation.wait_s != 0 ? 1000 * rotation.wait_s : PACKAGES_REST_MS(now_ms - began_ms));
 	return SMR_OK;
 }
 
@@ -196,9 +201,19 @@ static enum smr_err look(struct smr_keeper *k, bool woken)
 	return log != SMR_OK ? log : packages;
 }
 
+/** Until the next look: sooner while packages are being encrypted anew, one step a look. */
+static uint64_t pause_ms(const struct smr_keeper *k)
+{
+	uint64_t now_ms = smr_clock_ms();
+
+	if (k->server->packages == NULL || k->packages_at_ms >= now_ms + LOOK_EVERY_MS)
+		return LOOK_EVERY_MS;
+	return k->packages_at_ms > now_ms ? k->packages_at_ms - now_ms : 0;
+}
+
 static bool wait_a_little(struct smr_keeper *k, bool *woken)
 {
-	struct timespec until = smr_clock_after_ms(LOOK_EVERY_MS);
+	struct timespec until = smr_clock_after_ms(pause_ms(k));
 	bool stopping;
 
 	pthread_mutex_lock(&k->lock);

@@ -239,7 +239,7 @@ struct smr_driver {
 
 	/** The ring is there: can it read what the store holds? */
 	enum smr_err (*use_ring)(struct smr_store *store);
-	enum smr_err (*rotate_packages)(struct smr_store *store, bool now, uint64_t *wait_s);
+	enum smr_err (*rotate_packages)(struct smr_store *store, bool now, struct smr_store_rotation *out);
 	enum smr_err (*lose_packages)(struct smr_store *store, uint64_t *count);
 
 	/** Amid a load: what smr_store_look_ahead says. @p operator_number 0: its ICCIDs are not asked for. */

@@ -49,9 +49,9 @@ enum smr_err smr_store_use_ring(struct smr_store *store, struct smr_package_ring
 	return store->driver->use_ring(store);
 }
 
-enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s)
+enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, struct smr_store_rotation *out)
 {
-	return store->driver->rotate_packages(store, now, wait_s);
+	return store->driver->rotate_packages(store, now, out);
 }
 
 enum smr_err smr_store_lose_packages(struct smr_store *store, uint64_t *count)

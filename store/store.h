@@ -206,14 +206,22 @@ enum smr_err smr_store_put_ticket_class(struct smr_store *store, struct smr_stor
 enum smr_err smr_store_ticket_keys(struct smr_store *store, uint64_t now, struct smr_ticket_key *keys,
 				   size_t *count) SMR_MUST_USE;
 
+/** Progress is counted in so many parts. */
+#define SMR_STORE_ROTATION_PARTS 4096u
+struct smr_store_rotation {
+	bool done;	 /* every package is under the newest key, and the keys that no package needs are forgotten */
+	uint32_t part;	 /* of SMR_STORE_ROTATION_PARTS: how far encrypting anew has come, in all front ends together */
+	uint64_t wait_s; /* 0: there is more to do at once; else seconds until there is */
+};
 /**
- * A step of the life of package keys: begin the next epoch when the present one is a day old, encrypt some hundred packages
- * anew, end old epochs, forget their keys. Any number of front ends may do it at once, and any may be killed meanwhile.
- * @param now     begin the next epoch in any case.
- * @param wait_s  [out] 0: there is more to do at once; else seconds until there is.
+ * A step of the life of package keys: begin the next epoch when the present one is a day old and nothing is left to do for it,
+ * encrypt at most 256 packages anew in one transaction, end old epochs, forget their keys. It takes milliseconds, however many
+ * packages there are. How far encrypting has come is in the store: any number of front ends may take steps at once, any may be
+ * killed meanwhile, and whoever takes the next step goes on where the last one ended.
+ * @param now  begin the next epoch in any case.
  * @return also the errors of smr_store_use_ring. A load that is under way is waited for only with @p now.
  */
-enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s) SMR_MUST_USE;
+enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, struct smr_store_rotation *out) SMR_MUST_USE;
 /** Package keys are lost for good: begin with new ones, and make the rows of all packages that cannot be read RESEAL.
  * Nothing happens to what can be read. @param count  [out] rows that were given up. */
 enum smr_err smr_store_lose_packages(struct smr_store *store, uint64_t *count) SMR_MUST_USE;

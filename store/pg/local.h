@@ -79,14 +79,6 @@ struct smr_pg_names {
 };
 #define SMR_PG_UNCERTAIN_MAX 128u
 
-/** The walk over all buckets after a new epoch of package keys (packages.c). */
-struct smr_pg_walk {
-	uint64_t epoch; /* that all is encrypted under */
-	unsigned range; /* of buckets, the next */
-	bool found;	/* something in this round that may have to be looked at again */
-	bool done;
-};
-
 enum smr_pg_state { SMR_PG_DOWN, SMR_PG_CONNECTING, SMR_PG_READY };
 
 struct smr_pg {
@@ -108,7 +100,7 @@ struct smr_pg {
 	struct smr_pg_gathered *gathered[SMR_PG_GATHERED]; /* NULL: none yet */
 	struct smr_pg_ahead *ahead;
 	uint64_t load_epoch; /* that packages are encrypted under in this transaction; 0: not read yet */
-	struct smr_pg_walk walk;
+	unsigned walk_width; /* buckets that the next step of the walk looks at (rotate.c); 0: none was made yet */
 };
 
 struct smr_pg *smr_pg_of(struct smr_store *store);
@@ -202,7 +194,7 @@ struct smr_bytes smr_pg_bytes(const PGresult *result, int row, int column);
 /* ---- the driver's operations ---- */
 
 enum smr_err smr_pg_use_ring(struct smr_store *store) SMR_MUST_USE;
-enum smr_err smr_pg_rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s) SMR_MUST_USE;
+enum smr_err smr_pg_rotate_packages(struct smr_store *store, bool now, struct smr_store_rotation *out) SMR_MUST_USE;
 enum smr_err smr_pg_lose_packages(struct smr_store *store, uint64_t *count) SMR_MUST_USE;
 enum smr_err smr_pg_put_package(struct smr_store *store, const struct smr_eid *eid, const struct smr_held *held,
 				const struct smr_package *package, uint64_t *number) SMR_MUST_USE;

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Package keys that are lost: a new ring, and devices whose packages cannot be read wait for new ones (packages.c). */
-#include <stdlib.h>
-
 #include "store/pg/packages.h"
+
+#define RANGES 64u /* of buckets, each looked through by one statement */
+#define RANGE_BUCKETS (SMR_PG_BUCKETS / RANGES)
+#define ROWS 256u /* of one transaction */
+
+/* Buckets of one range in which something is lost. */
+struct buckets {
+	uint32_t list[RANGE_BUCKETS];
+	size_t count;
+};
 
 /* A newer file than the store knows was there before the store fell back, or is of an earlier attempt. */
 static enum smr_err begin_anew(struct smr_store *store, const struct smr_pg_epochs *epochs)
@@ -30,68 +38,77 @@ static enum smr_err begin_anew_if_lost(struct smr_store *store)
 	return begin_anew(store, &epochs);
 }
 
-static enum smr_err read_lost(struct smr_store *store, struct smr_pg_bucket *w)
+static enum smr_err find_buckets(struct smr_store *store, uint64_t oldest, unsigned range, struct buckets *out)
 {
-	struct smr_query q = smr_pg_bucket_query(store, SMR_SQL_PACKAGES_LOST, w);
+	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_BUCKETS);
 
-	w->count = 0;
-	while (smr_query_step(&q) && w->count < SMR_PG_PACKAGE_ROWS)
-		smr_column_fixed(&q, 0, w->rows[w->count++].eid.octets, SMR_EID_LEN);
+	out->count = 0;
+	smr_query_int(&q, range * RANGE_BUCKETS);
+	smr_query_int(&q, (range + 1) * RANGE_BUCKETS);
+	smr_query_int(&q, oldest);
+	while (smr_query_step(&q) && out->count < RANGE_BUCKETS)
+		out->list[out->count++] = (uint32_t)smr_column_int(&q, 0);
 	return smr_query_end(&q);
 }
 
-static enum smr_err give_up_rows(struct smr_store *store, struct smr_pg_bucket *w)
+static enum smr_err read_lost(struct smr_store *store, uint32_t bucket, uint64_t oldest, struct smr_eid eids[ROWS],
+			      size_t *count)
 {
+	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGES_LOST);
+
+	smr_query_int(&q, bucket);
+	smr_query_int(&q, oldest);
+	*count = 0;
+	while (smr_query_step(&q) && *count < ROWS)
+		smr_column_fixed(&q, 0, eids[(*count)++].octets, SMR_EID_LEN);
+	return smr_query_end(&q);
+}
+
+static enum smr_err give_up_rows(struct smr_store *store, uint32_t bucket, uint64_t oldest, size_t *count)
+{
+	struct smr_eid eids[ROWS];
 	struct smr_held held;
 
-	SMR_TRY(read_lost(store, w));
-	for (size_t i = 0; i < w->count; i++) {
-		SMR_TRY(smr_held_get(store, &w->rows[i].eid, &held));
+	SMR_TRY(read_lost(store, bucket, oldest, eids, count));
+	for (size_t i = 0; i < *count; i++) {
+		SMR_TRY(smr_held_get(store, &eids[i], &held));
 		if (held.found)
-			SMR_TRY(smr_held_reseal(store, &w->rows[i].eid, &held));
+			SMR_TRY(smr_held_reseal(store, &eids[i], &held));
 	}
 	return SMR_OK;
 }
 
-static enum smr_err give_up_bucket(struct smr_store *store, struct smr_pg_bucket *w, uint64_t *count)
+static enum smr_err give_up_bucket(struct smr_store *store, uint32_t bucket, uint64_t oldest, uint64_t *count)
 {
+	size_t some = 0;
+
 	do {
 		SMR_TRY(smr_write_begin(store));
-		SMR_TRY(smr_write_end(store, give_up_rows(store, w)));
-		*count += w->count;
-	} while (w->count == SMR_PG_PACKAGE_ROWS);
+		SMR_TRY(smr_write_end(store, give_up_rows(store, bucket, oldest, &some)));
+		*count += some;
+	} while (some == ROWS);
 	return SMR_OK;
 }
 
-static enum smr_err give_up_lost(struct smr_store *store, struct smr_pg_again *room, uint64_t oldest, uint64_t *count)
+static enum smr_err give_up_lost(struct smr_store *store, uint64_t oldest, uint64_t *count)
 {
-	struct smr_pg_bucket w = {.epoch = oldest, .rows = room};
-	struct smr_pg_left left;
+	struct buckets some = {.count = 0};
 
-	for (unsigned range = 0; range < SMR_PG_RANGES; range++) {
-		SMR_TRY(smr_pg_find_left(store, oldest, range, &left));
-		for (size_t i = 0; i < left.count; i++) {
-			w.bucket = left.list[i];
-			SMR_TRY(give_up_bucket(store, &w, count));
-		}
+	for (unsigned range = 0; range < RANGES; range++) {
+		SMR_TRY(find_buckets(store, oldest, range, &some));
+		for (size_t i = 0; i < some.count; i++)
+			SMR_TRY(give_up_bucket(store, some.list[i], oldest, count));
 	}
 	return SMR_OK;
 }
 
 enum smr_err smr_pg_lose_packages(struct smr_store *store, uint64_t *count)
 {
-	struct smr_pg_again *room;
 	struct smr_pg_epochs epochs;
-	enum smr_err err;
 
 	*count = 0;
 	SMR_TRY(smr_write_begin(store));
 	SMR_TRY(smr_write_end(store, begin_anew_if_lost(store)));
 	SMR_TRY(smr_pg_epochs_follow(store, &epochs));
-	room = calloc(SMR_PG_PACKAGE_ROWS, sizeof(*room));
-	if (room == NULL)
-		return SMR_E_NO_MEMORY;
-	err = give_up_lost(store, room, epochs.oldest, count);
-	free(room);
-	return err;
+	return give_up_lost(store, epochs.oldest, count);
 }

@@ -2,16 +2,20 @@
 /*
  * Packages, each X encrypted under the present epoch of the ring (store/ring.h), and how the epochs follow each other:
  *
- * 1. When an epoch is a day old, whoever notices first puts the next one into `package_key`, with the tag of its seed. From
- *    then on loads encrypt under that. They read which one it is while they hold the lock of writers, which this takes too.
- * 2. All front ends walk over the buckets, and encrypt anew what is of an earlier epoch, in short transactions, passing over
- *    rows that somebody holds. Nobody waits for them, and if all are killed the next one walks again.
- * 3. Who has walked over all buckets and found nothing left ends the epochs but for the last two. One is kept so that a
- *    store that has fallen back by some minutes, to a replica or a copy, can still be read.
+ * 1. When an epoch is a day old, and nothing is left to do for it, whoever notices first puts the next one into `package_key`,
+ *    with the tag of its seed. From then on loads encrypt under that. They read which one it is while they hold the lock of
+ *    writers, which this takes too.
+ * 2. One walk goes through all packages in the order of bucket, epoch and EID, and encrypts anew what is of an earlier epoch
+ *    (rotate.c). How far it has come stands in the row of the new epoch in `package_key`. Each step is one transaction over at
+ *    most 256 packages: it locks that row, so all front ends carry the one walk on by turns, and whoever is killed leaves it
+ *    where the last step ended. Rows that somebody holds are passed over, and it is noted that there were some.
+ * 3. A walk that has come to the end and had to pass over something begins again; else it has ended: whoever sees that ends the
+ *    epochs but for the last two. One is kept so that a store that has fallen back by some minutes, to a replica or a copy, can
+ *    still be read.
  * 4. Each front end sees that, in the first two steps as well, and forgets what was before the oldest epoch that is left.
  *
  * So at any time a ring has to be able to go from the oldest epoch of `package_key` on. Epoch 0 is X in clear: packages of a
- * store of schema version 1, until the first walk has passed.
+ * store of schema version 1, until the first walk has ended.
  */
 #include "store/pg/packages.h"
 
@@ -27,6 +31,7 @@ enum smr_err smr_pg_epochs_read(struct smr_store *store, struct smr_pg_epochs *o
 		out->oldest = out->count++ == 0 ? out->newest : out->oldest;
 		smr_column_fixed(&q, 1, out->tag, sizeof(out->tag));
 		out->age_s = smr_column_int(&q, 2);
+		out->walk = (uint32_t)smr_column_int(&q, 3);
 	}
 	return smr_query_end(&q);
 }
@@ -95,31 +100,6 @@ enum smr_err smr_pg_epochs_follow(struct smr_store *store, struct smr_pg_epochs 
 		return smr_store_say(store, SMR_E_IO, "the store is damaged: it has no package keys");
 	SMR_TRY(smr_pg_epochs_check(store, epochs));
 	return forget(store, epochs->oldest);
-}
-
-/* ---- buckets ---- */
-
-struct smr_query smr_pg_bucket_query(struct smr_store *store, enum smr_sql which, const struct smr_pg_bucket *w)
-{
-	struct smr_query q = smr_query_begin(store, which);
-
-	smr_query_int(&q, w->bucket);
-	smr_query_int(&q, w->epoch);
-	smr_query_blob(&q, w->after.octets, sizeof(w->after.octets));
-	return q;
-}
-
-enum smr_err smr_pg_find_left(struct smr_store *store, uint64_t epoch, unsigned range, struct smr_pg_left *left)
-{
-	struct smr_query q = smr_query_begin(store, SMR_SQL_PACKAGE_BUCKETS);
-
-	left->count = 0;
-	smr_query_int(&q, range * SMR_PG_RANGE_BUCKETS);
-	smr_query_int(&q, (range + 1) * SMR_PG_RANGE_BUCKETS);
-	smr_query_int(&q, epoch);
-	while (smr_query_step(&q) && left->count < SMR_PG_RANGE_BUCKETS)
-		left->list[left->count++] = (uint32_t)smr_column_int(&q, 0);
-	return smr_query_end(&q);
 }
 
 /* ---- the first ring of a store ---- */

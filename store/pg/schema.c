@@ -12,7 +12,7 @@
 
 #include "store/pg/local.h"
 
-#define PRESENT_VERSION 5u
+#define PRESENT_VERSION 6u
 #define APPLICATION_ID 1397576257u /* «SMRA» */
 #define UPGRADE_MS 3600000u	   /* for one statement: an index over all devices takes minutes */
 #define LOCK_NUMBER "1397576257"   /* of the advisory lock against two upgrades at once */
@@ -96,8 +96,17 @@ static const char *const version_5[] = {"ALTER TABLE package ADD COLUMN waits in
 					"CREATE INDEX device_revoked ON device (eid) WHERE revoked <> 0",
 					NULL};
 
+/* How far the walk under an epoch has come (packages.c), and what it goes along. */
+static const char *const version_6[] = {"ALTER TABLE package_key ADD COLUMN walk_bucket int4 NOT NULL DEFAULT 0, "
+					"ADD COLUMN walk_epoch int8 NOT NULL DEFAULT 0, "
+					"ADD COLUMN walk_eid bytea NOT NULL DEFAULT '', "
+					"ADD COLUMN walk_left int2 NOT NULL DEFAULT 0",
+					"DROP INDEX package_epoch",
+					"CREATE INDEX package_epoch ON package (bucket, epoch, eid)", NULL};
+
 /* upgrades[n] takes a store from version n to n + 1, inside one transaction with those that follow. */
-static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3, version_4, version_5};
+static const char *const *const upgrades[PRESENT_VERSION] = {version_1, version_2, version_3,
+							     version_4, version_5, version_6};
 
 static enum smr_err take_number(void *context, PGresult **result)
 {

@@ -56,19 +56,26 @@
 	X(EVIDENCE_DELETE, "bi", 1, "DELETE FROM evidence WHERE bucket = $3 AND eid = $1 AND number = $2")             \
 	/* packages */                                                                                                 \
 	X(PACKAGE_KEYS, "", 0,                                                                                         \
-	  "SELECT epoch, tag, abs(extract(epoch FROM now())::int8 - since) FROM package_key ORDER BY epoch")           \
+	  "SELECT epoch, tag, abs(extract(epoch FROM now())::int8 - since), walk_bucket FROM package_key "             \
+	  "ORDER BY epoch")                                                                                            \
 	X(PACKAGE_KEY_PUT, "ib", 0,                                                                                    \
 	  "INSERT INTO package_key (epoch, tag, since) VALUES ($1, $2, extract(epoch FROM now())::int8)")              \
 	X(PACKAGE_KEY_END, "i", 0, "DELETE FROM package_key WHERE epoch < $1")                                         \
 	X(PACKAGE_BUCKETS, "44i", 0,                                                                                   \
 	  "SELECT DISTINCT bucket FROM package WHERE bucket >= $1 AND bucket < $2 AND epoch < $3 ORDER BY bucket")     \
-	X(PACKAGES_OLD, "4ib", 0,                                                                                      \
-	  "SELECT eid, sealed_x, epoch FROM package WHERE bucket = $1 AND epoch < $2 AND eid > $3 ORDER BY eid LIMIT " \
-	  "256 "                                                                                                       \
+	X(PACKAGE_WALK, "i", 0,                                                                                        \
+	  "SELECT walk_bucket, walk_epoch, walk_eid, walk_left FROM package_key WHERE epoch = $1 "                     \
 	  "FOR UPDATE SKIP LOCKED")                                                                                    \
-	X(PACKAGES_LOST, "4ib", 0,                                                                                     \
-	  "SELECT eid FROM package WHERE bucket = $1 AND epoch > 0 AND epoch < $2 AND eid > $3 ORDER BY eid LIMIT "    \
-	  "256")                                                                                                       \
+	X(PACKAGE_WALK_SET, "i4ib4", 0,                                                                                \
+	  "UPDATE package_key SET walk_bucket = $2, walk_epoch = $3, walk_eid = $4, walk_left = $5 WHERE epoch = $1")  \
+	X(PACKAGES_OLD, "4iibi", 0,                                                                                    \
+	  "SELECT eid, epoch, sealed_x FROM package WHERE bucket = $1 AND epoch < $2 AND (epoch, eid) > ($3, $4) "     \
+	  "ORDER BY epoch, eid LIMIT $5 FOR UPDATE SKIP LOCKED")                                                       \
+	X(PACKAGES_THERE, "4iibi", 0,                                                                                  \
+	  "SELECT eid, epoch FROM package WHERE bucket = $1 AND epoch < $2 AND (epoch, eid) > ($3, $4) "               \
+	  "ORDER BY epoch, eid LIMIT $5")                                                                              \
+	X(PACKAGES_LOST, "4i", 0,                                                                                      \
+	  "SELECT eid FROM package WHERE bucket = $1 AND epoch > 0 AND epoch < $2 ORDER BY epoch, eid LIMIT 256")      \
 	X(PACKAGE_PURGE, "b", 1, "DELETE FROM package WHERE bucket = $2 AND eid = $1")                                 \
 	X(ICCID_GET, "bi", 1, "SELECT eid FROM iccid WHERE bucket = $3 AND operator = $2 AND iccid = $1")              \
 	/* commands */                                                                                                 \

@@ -27,11 +27,11 @@ static enum smr_err use_ring(struct smr_store *store)
 	return SMR_OK;
 }
 
-static enum smr_err rotate_packages(struct smr_store *store, bool now, uint64_t *wait_s)
+static enum smr_err rotate_packages(struct smr_store *store, bool now, struct smr_store_rotation *out)
 {
 	(void)store;
 	(void)now;
-	*wait_s = UINT32_MAX;
+	*out = (struct smr_store_rotation){.done = true, .part = SMR_STORE_ROTATION_PARTS, .wait_s = UINT32_MAX};
 	return SMR_OK;
 }
 

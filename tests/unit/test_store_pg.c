@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -93,10 +94,10 @@ static void test_open_newer_schema_is_refused_in_every_mode(void **state)
 {
 	struct rig *rig = *state;
 
-	rig_sql(rig->path, "UPDATE meta SET value = 6 WHERE name = 'schema'");
+	rig_sql(rig->path, "UPDATE meta SET value = 7 WHERE name = 'schema'");
 	for (int mode = SMR_STORE_READ; mode <= SMR_STORE_CREATE; mode++)
 		assert_int_equal(rig_open_says(rig->path, (enum smr_store_mode)mode,
-					       "schema version 6, this program knows up to 5"),
+					       "schema version 7, this program knows up to 6"),
 				 SMR_E_UNSUPPORTED);
 }
 
@@ -125,14 +126,32 @@ static void test_open_by_many_at_once_makes_one_schema(void **state)
 	assert_int_equal(ask(rig, "SELECT count(*) FROM ticket_class"), 4);
 }
 
+static struct smr_store_rotation take_step(struct smr_store *store, bool now)
+{
+	struct smr_store_rotation rotation;
+
+	if (smr_store_rotate_packages(store, now, &rotation) != SMR_OK)
+		fail_msg("%s", smr_store_problem(store));
+	assert_in_range(rotation.part, 0, SMR_STORE_ROTATION_PARTS);
+	return rotation;
+}
+
 /* The next epoch, to its end. */
 static void rotate(struct smr_store *store)
 {
-	uint64_t wait_s = 0;
+	for (bool now = true; !take_step(store, now).done; now = false)
+		;
+}
 
-	for (bool now = true; wait_s == 0; now = false)
-		if (smr_store_rotate_packages(store, now, &wait_s) != SMR_OK)
-			fail_msg("%s", smr_store_problem(store));
+static void assert_has_x(struct smr_store *store, uint64_t n, uint64_t serial)
+{
+	struct smr_store_device device = rig_get(store, n);
+	uint8_t x[RIG_X_LEN];
+
+	rig_x(n, serial, x, sizeof(x));
+	assert_false(device.x_lost);
+	assert_int_equal(device.x_len, sizeof(x));
+	assert_memory_equal(device.x, x, sizeof(x));
 }
 
 /* What version 1 looked like, whatever the present one does: stores in the field have to open for ever. */
@@ -241,6 +260,27 @@ static void test_open_version_1_keeps_its_data_and_works_on(void **state)
 	assert_int_equal(rig_get(rig->store, 1).row.state, SMR_ROW_INSTALLED);
 }
 
+/* A rotation was under way, on a program that did not note how far: the walk begins once more, and ends. */
+static void test_open_version_5_amid_a_rotation_goes_on(void **state)
+{
+	struct rig *rig = *state;
+
+	(void)take_step(rig->store, true);
+	smr_store_close(rig->store);
+	rig_sql(rig->path, "ALTER TABLE package_key DROP COLUMN walk_bucket, DROP COLUMN walk_epoch, "
+			   "DROP COLUMN walk_eid, DROP COLUMN walk_left;"
+			   "DROP INDEX package_epoch; CREATE INDEX package_epoch ON package (bucket, epoch);"
+			   "UPDATE meta SET value = 5 WHERE name = 'schema'");
+	assert_int_equal(rig_open_says(rig->path, SMR_STORE_READ, "older schema version 5"), SMR_E_UNSUPPORTED);
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+	assert_int_equal(ask(rig, "SELECT value FROM meta WHERE name = 'schema'"), 6);
+	while (!take_step(rig->store, false).done)
+		;
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 2"), DEVICES);
+	for (uint64_t n = 1; n <= DEVICES; n++)
+		assert_has_x(rig->store, n, 1000 + n);
+}
+
 /* ---- what is asked about all devices ---- */
 
 /* The plan of a statement of sql.h; @p types and @p values of its parameters in SQL, NULL: it has none. */
@@ -288,6 +328,34 @@ static void test_what_waits_is_found_without_reading_all_devices(void **state)
 	PQfinish(conn);
 }
 
+/* However many packages a bucket has, a step reads those that it takes, in the order of the index. */
+static void test_step_of_the_walk_reads_no_more_than_it_takes(void **state)
+{
+	static const enum smr_sql both[] = {SMR_SQL_PACKAGES_OLD, SMR_SQL_PACKAGES_THERE};
+	struct rig *rig = *state;
+	PGconn *conn = session(rig);
+	char plan[4000];
+
+	(void)run(conn, "INSERT INTO package (bucket, eid, sealed_x, w, epoch, waits) "
+			"SELECT n % 4, decode(lpad(n::text, 32, '0'), 'hex'), '\\x00', '\\x00', 2 + n / 110000, 0 "
+			"FROM generate_series(100000, 120000) n");
+	(void)run(conn, "ANALYZE package");
+	for (size_t i = 0; i < 2; i++) {
+		for (const char *mode = "custom"; mode != NULL; mode = *mode == 'c' ? "generic" : NULL) {
+			char set[60];
+
+			snprintf(set, sizeof(set), "SET plan_cache_mode = force_%s_plan", mode);
+			(void)run(conn, set);
+			plan_of(conn, both[i], "(int4, int8, int8, bytea, int8)",
+				"(1, 3, 2, '\\x00000000000000000000000000105000', 256)", plan, sizeof(plan));
+			if (strstr(plan, "using package_epoch") == NULL || strstr(plan, "Sort") != NULL ||
+			    strstr(plan, "ROW(epoch, eid) >") == NULL || strstr(plan, "Filter") != NULL)
+				fail_msg("%s plan: %s", mode, plan);
+		}
+	}
+	PQfinish(conn);
+}
+
 static void test_what_waits_is_each_command_each_revocation_and_each_new_package(void **state)
 {
 	struct rig *rig = *state;
@@ -313,17 +381,6 @@ static void test_what_waits_is_each_command_each_revocation_and_each_new_package
 }
 
 /* ---- package keys ---- */
-
-static void assert_has_x(struct smr_store *store, uint64_t n, uint64_t serial)
-{
-	struct smr_store_device device = rig_get(store, n);
-	uint8_t x[RIG_X_LEN];
-
-	rig_x(n, serial, x, sizeof(x));
-	assert_false(device.x_lost);
-	assert_int_equal(device.x_len, sizeof(x));
-	assert_memory_equal(device.x, x, sizeof(x));
-}
 
 static void test_rotation_takes_along_what_waits_and_nothing_else(void **state)
 {
@@ -351,21 +408,211 @@ static void test_rotation_comes_back_for_what_was_held(void **state)
 {
 	struct rig *rig = *state;
 	PGconn *other = session(rig);
-	uint64_t wait_s;
+	unsigned came_back = 0;
 
+	rotate(rig->store);
 	(void)run(other, "BEGIN");
 	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000002' FOR UPDATE");
-	for (int i = 0; i < 40; i++) {
-		assert_int_equal(smr_store_rotate_packages(rig->store, i == 0, &wait_s), SMR_OK);
-		assert_int_equal(wait_s, 0);
+	for (bool now = true; came_back < 2; now = false) {
+		struct smr_store_rotation rotation = take_step(rig->store, now);
+
+		assert_false(rotation.done);
+		came_back += rotation.wait_s > 0;
 	}
-	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 2"), 1);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package_key"), 3);
 	(void)run(other, "COMMIT");
 	PQfinish(other);
-	while (wait_s == 0)
-		assert_int_equal(smr_store_rotate_packages(rig->store, false, &wait_s), SMR_OK);
-	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 0);
+	while (!take_step(rig->store, false).done)
+		;
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 2"), 0);
 	assert_has_x(rig->store, 2, 1002);
+}
+
+/* A contact has deleted it, and not committed yet: it is there until it has, and needs its key if it rolls back. */
+static void test_rotation_waits_for_what_may_yet_come_back(void **state)
+{
+	struct rig *rig = *state;
+	PGconn *other = session(rig);
+
+	(void)run(other, "BEGIN");
+	(void)run(other, "DELETE FROM package WHERE eid = '\\x89049032000000000000000000000002'");
+	for (bool now = true; take_step(rig->store, now).wait_s == 0; now = false)
+		;
+	(void)run(other, "ROLLBACK");
+	PQfinish(other);
+	while (!take_step(rig->store, false).done)
+		;
+	assert_has_x(rig->store, 2, 1002);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 2"), DEVICES);
+}
+
+/* What cannot be read is damaged for good: nothing waits for it, and it stays where it is, beside one that is held. */
+static void test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_held(void **state)
+{
+	struct rig *rig = *state;
+	PGconn *other = session(rig);
+
+	rig_sql(rig->path, "UPDATE package SET bucket = 7, sealed_x = CASE WHEN eid = "
+			   "'\\x89049032000000000000000000000003' THEN '\\x00' ELSE sealed_x END");
+	(void)run(other, "BEGIN");
+	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000002' FOR UPDATE");
+	for (int turn = 0; turn < 2; turn++)
+		for (bool now = turn == 0; take_step(rig->store, now).wait_s == 0; now = false)
+			;
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 2);
+	(void)run(other, "COMMIT");
+	PQfinish(other);
+	while (!take_step(rig->store, false).done)
+		;
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
+	rotate(rig->store);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
+}
+
+/* How often each package was written anew; an UPDATE counts it. */
+static void count_updates(const struct rig *rig)
+{
+	rig_sql(rig->path, "ALTER TABLE package ADD COLUMN times int4 NOT NULL DEFAULT 0;"
+			   "CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS "
+			   "$$ BEGIN NEW.times := OLD.times + 1; RETURN NEW; END $$;"
+			   "CREATE TRIGGER count_updates BEFORE UPDATE ON package "
+			   "FOR EACH ROW EXECUTE FUNCTION one_more()");
+}
+
+#define MANY 700u
+
+static int setup_many(void **state)
+{
+	rig_setup(state);
+	rig_fill(*state, 1, MANY);
+	return 0;
+}
+
+static uint64_t moved(const struct rig *rig)
+{
+	return ask(rig, "SELECT count(*) FROM package WHERE epoch = 2");
+}
+
+/* All are in one bucket, as in a store of millions: a step takes 256 at most, another handle goes on where it stood, and nothing
+ * is done twice. */
+static void test_step_of_the_rotation_is_bounded_and_the_next_front_end_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_rotation rotation = {0};
+	uint64_t before = 0;
+
+	rig_sql(rig->path, "UPDATE package SET bucket = 7");
+	count_updates(rig);
+	for (bool now = true; before < MANY; now = false) {
+		struct smr_store *store = rig_another(rig, SMR_STORE_WRITE); /* each step is another front end's */
+
+		rotation = take_step(store, now);
+		assert_false(rotation.done);
+		assert_in_range(moved(rig), before, before + 256);
+		before = moved(rig);
+		if (before > 0 && before < MANY)
+			assert_int_equal(rotation.part, 7); /* that is where it stands */
+		smr_store_close(store);
+	}
+	while (!take_step(rig->store, false).done)
+		;
+	assert_int_equal(before, MANY);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE times = 1"), MANY);
+	rig_sql(rig->path, "UPDATE package p SET bucket = d.bucket FROM device d WHERE d.eid = p.eid");
+	for (uint64_t n = 1; n <= MANY; n += 99)
+		assert_has_x(rig->store, n, 1000 + n);
+}
+
+/* A front end is stopped amid a step, and killed: the others do not wait, and what it had done is as if it had not begun. */
+static void test_front_end_that_dies_within_a_step_is_not_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	PGconn *dying = session(rig);
+	uint64_t before;
+
+	(void)take_step(rig->store, true);
+	before = moved(rig);
+	(void)run(dying, "BEGIN");
+	(void)run(dying, "SELECT 1 FROM package_key WHERE epoch = 2 FOR UPDATE");
+	(void)run(dying, "UPDATE package SET epoch = 2, sealed_x = '\\x00' WHERE epoch = 1");
+	(void)run(dying, "UPDATE package_key SET walk_bucket = 4096 WHERE epoch = 2");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(take_step(rig->store, false).wait_s, 1);
+	assert_int_equal(moved(rig), before);
+	for (uint64_t n = 1; n <= MANY; n += 99)
+		assert_has_x(rig->store, n, 1000 + n);
+	PQfinish(dying);
+	while (!take_step(rig->store, false).done)
+		;
+	assert_int_equal(moved(rig), MANY);
+	for (uint64_t n = 1; n <= MANY; n += 99)
+		assert_has_x(rig->store, n, 1000 + n);
+}
+
+static void rotate_in_child(const struct rig *rig)
+{
+	struct smr_store_rotation rotation = {0};
+	struct smr_package_ring *ring;
+	struct smr_store *store;
+
+	if (smr_store_open(rig->path, SMR_STORE_WRITE, &store) != SMR_OK ||
+	    smr_package_ring_open(rig->dir, &ring) != SMR_OK || smr_store_use_ring(store, ring) != SMR_OK)
+		_exit(2);
+	while (!rotation.done)
+		if (smr_store_rotate_packages(store, false, &rotation) != SMR_OK)
+			_exit(3);
+	_exit(0);
+}
+
+/* Three front ends at once, of which one is killed: each package is encrypted anew once, and all can be read at every moment. */
+static void test_front_ends_that_race_share_one_walk(void **state)
+{
+	struct rig *rig = *state;
+	pid_t children[3];
+	int status;
+
+	count_updates(rig);
+	(void)take_step(rig->store, true);
+	for (size_t i = 0; i < SMR_COUNT(children); i++) {
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0)
+			rotate_in_child(rig);
+	}
+	assert_int_equal(kill(children[0], SIGKILL), 0);
+	for (uint64_t n = 1; n <= MANY; n += 7)
+		assert_has_x(rig->store, n, 1000 + n);
+	for (size_t i = 0; i < SMR_COUNT(children); i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		if (i > 0)
+			assert_int_equal(status, 0);
+	}
+	assert_true(take_step(rig->store, false).done);
+	assert_int_equal(moved(rig), MANY);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE times = 1"), MANY);
+	for (uint64_t n = 1; n <= MANY; n += 7)
+		assert_has_x(rig->store, n, 1000 + n);
+}
+
+/* A day has passed, and the walk has not come to its end: it goes on where it is, instead of beginning anew under the next epoch. */
+static void test_walk_that_takes_longer_than_a_day_ends_before_the_next_epoch(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store_rotation rotation;
+	uint32_t part = 0;
+
+	rotation = take_step(rig->store, true);
+	while (!rotation.done) {
+		assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 2);
+		assert_true(rotation.part >= part);
+		part = rotation.part;
+		rig_sql(rig->path, "UPDATE package_key SET since = since - 90000 WHERE since > 1700000000");
+		rotation = take_step(rig->store, false);
+	}
+	(void)take_step(rig->store, false);
+	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 3);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 0);
 }
 
 /* A day has passed: one of them begins the next epoch, and a load that goes on is not waited for. */
@@ -373,23 +620,46 @@ static void test_rotation_by_time_happens_once_and_waits_for_no_load(void **stat
 {
 	struct rig *rig = *state;
 	struct smr_store *keeper = rig_another(rig, SMR_STORE_WRITE);
-	uint64_t wait_s = 0;
+	struct smr_store_rotation rotation = {0};
 
-	while (wait_s == 0)
-		assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
-	assert_in_range(wait_s, 80000, 86400);
+	while (rotation.wait_s == 0)
+		rotation = take_step(keeper, false);
+	assert_true(rotation.done);
+	assert_in_range(rotation.wait_s, 80000, 86400);
 	rig_sql(rig->path, "UPDATE package_key SET since = since - 90000");
 	rig_load_begin(rig, SMR_FILE_BATCH);
 	assert_int_equal(rig_put_package(rig, 0, 2, 5000, RIG_X_LEN, SMR_NONE), SMR_OK);
-	assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
-	assert_in_range(wait_s, 1, 60);
+	rotation = take_step(keeper, false);
+	assert_in_range(rotation.wait_s, 1, 60);
 	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 1);
 	rig_load_keep(rig);
-	for (wait_s = 0; wait_s == 0;)
-		assert_int_equal(smr_store_rotate_packages(keeper, false, &wait_s), SMR_OK);
-	assert_int_equal(smr_store_rotate_packages(rig->store, false, &wait_s), SMR_OK);
+	do
+		rotation = take_step(keeper, false);
+	while (!rotation.done);
+	(void)take_step(rig->store, false);
 	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 2);
 	assert_has_x(rig->store, 2, 5000);
+	smr_store_close(keeper);
+}
+
+/* Nor when old epochs end. */
+static void test_rotation_waits_for_no_load_when_old_epochs_end(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *keeper = rig_another(rig, SMR_STORE_WRITE);
+	struct smr_store_rotation rotation;
+
+	rotate(keeper);
+	rotation = take_step(keeper, true);
+	rig_load_begin(rig, SMR_FILE_BATCH);
+	while (rotation.wait_s == 0)
+		rotation = take_step(keeper, false);
+	assert_false(rotation.done);
+	assert_int_equal(rotation.part, SMR_STORE_ROTATION_PARTS);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package_key"), 3);
+	rig_load_keep(rig);
+	assert_true(take_step(keeper, false).done);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package_key"), 2);
 	smr_store_close(keeper);
 }
 
@@ -667,6 +937,7 @@ static void test_relay_files_hold_all_that_is_committed_meanwhile(void **state)
 }
 
 #define FILLED(test) cmocka_unit_test_setup_teardown(test, setup_filled, rig_teardown)
+#define WITH_MANY(test) cmocka_unit_test_setup_teardown(test, setup_many, rig_teardown)
 
 int main(void)
 {
@@ -676,11 +947,20 @@ int main(void)
 		FILLED(test_open_newer_schema_is_refused_in_every_mode),
 		FILLED(test_open_by_many_at_once_makes_one_schema),
 		FILLED(test_open_version_1_keeps_its_data_and_works_on),
+		FILLED(test_open_version_5_amid_a_rotation_goes_on),
 		FILLED(test_what_waits_is_found_without_reading_all_devices),
+		FILLED(test_step_of_the_walk_reads_no_more_than_it_takes),
 		FILLED(test_what_waits_is_each_command_each_revocation_and_each_new_package),
 		FILLED(test_rotation_takes_along_what_waits_and_nothing_else),
 		FILLED(test_rotation_comes_back_for_what_was_held),
+		FILLED(test_rotation_waits_for_what_may_yet_come_back),
+		FILLED(test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_held),
+		WITH_MANY(test_step_of_the_rotation_is_bounded_and_the_next_front_end_goes_on),
+		WITH_MANY(test_front_end_that_dies_within_a_step_is_not_waited_for),
+		WITH_MANY(test_front_ends_that_race_share_one_walk),
+		FILLED(test_walk_that_takes_longer_than_a_day_ends_before_the_next_epoch),
 		FILLED(test_rotation_by_time_happens_once_and_waits_for_no_load),
+		FILLED(test_rotation_waits_for_no_load_when_old_epochs_end),
 		FILLED(test_lost_keys_are_named_and_what_they_opened_is_sealed_anew),
 		FILLED(test_every_key_of_a_distributed_table_has_the_bucket),
 		FILLED(test_connection_lost_comes_back_by_itself),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real samarad while first contacts have to prove themselves (Echo, gate MAC), and while it is flooded: nobody gets public-key work who has not
 proved what is demanded, honest devices are served, and no clear answer is longer than three times its request."""
+import contextlib
 import os
 import random
 import signal
@@ -27,6 +28,21 @@ FLOOD = 6000  # datagrams
 def proved(device, gate):
     """The device's last M1 with its gate MAC behind it, as a payload."""
     return device.request + wire.dumps(flight.gate_mac(gate, device.hash_m1))
+
+
+@contextlib.contextmanager
+def standing_still(pid):
+    """What is sent meanwhile is all in the socket when the program goes on."""
+    def state():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until("it stands still", lambda: state() == "T")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Case(unittest.TestCase):
@@ -240,18 +256,9 @@ class Loaded(unittest.TestCase):
 
     def at_once(self, datagrams):
         """All of them are in the worker's socket when it looks."""
-        pid = self.o.server.pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            wait_until("it stands still", lambda: self.state(pid) == "T")
+        with standing_still(self.o.server.pid):
             for datagram in datagrams:
                 self.udp.socket.send(datagram)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-
-    def state(self, pid):
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
 
     def counters(self):
         return wait_until("the server's counters", self.o.world.counters)
@@ -288,6 +295,103 @@ class Loaded(unittest.TestCase):
         self.assertEqual(self.lookups(devices[self.BATCH:]), self.BATCH)
 
 
+class Overloaded(Case):
+    """First contacts have filled the socket until it counted as loaded, and so it stays. From there on a batch is as old as a test lets it grow."""
+    TARGET = 0.25  # seconds
+    LATER = 100, 160
+    DEMAND = {"listen__threads": 1, "listen__batch": 16, "overload__demand": "always", "overload__target_ms": int(TARGET * 1000), "overload__hold": "1h",
+              "overload__prefix_rate": 1, "overload__later_min": f"{LATER[0]}s", "overload__later_max": f"{LATER[1]}s"}
+    BUDGET = 2  # first contacts: what a prefix has saved up in two seconds
+
+    def echo_at(self, udp):
+        """The Echo of this address, as if it had been demanded before the load came."""
+        return echo.echo(disk.echo_key(self.o.ro), time.time(), *udp.socket.getsockname())
+
+    def first_contact(self, udp):
+        """A device's first request, with all that a server can demand, and the device."""
+        device = next(self.fresh)
+        self.ask(device)
+        return device, coap.request("f", proved(device, self.gate), echo=self.echo_at(udp))
+
+    def burst(self, sends, targets):
+        """@sends: (socket, datagram). All of them are in the worker's socket, in this order, and at least so many targets old when it looks.
+        Returns how many octets wait then."""
+        with standing_still(self.o.server.pid):
+            for udp, datagram in sends:
+                udp.socket.send(datagram)
+            time.sleep(targets * self.TARGET)
+            return self.o.world.waiting()
+
+    def overload(self):
+        """What opens under no key costs public-key work: the queue is there for a while, and it stands still amid it for as long as counts."""
+        udp = self.client()
+        junk = coap.request("f", wire.dumps([1, self.o.number, wire.Key().point, os.urandom(180)]), echo=self.echo_at(udp))
+
+        def amid():
+            full = self.burst([(udp, junk)] * 250, 1)
+            wait_until("it to begin", lambda: self.o.world.waiting() < full, every=0)
+            self.burst([], 1)
+            return self.counters()["batches_loaded"]
+        wait_until("load", amid, timeout=60)
+        wait_until("the rest to be done", lambda: self.o.world.waiting() == 0)
+        self.before = self.counters()
+
+    def assert_later(self, datagram, answer):
+        """Sent away; returns for how long."""
+        code, options, _ = coap.check_answer(datagram, answer)
+        self.assertEqual(code, "5.03")
+        seconds = int.from_bytes(options[coap.MAX_AGE], "big")
+        self.assertTrue(self.LATER[0] <= seconds <= self.LATER[1], seconds)
+        return seconds
+
+    def test_check_ins_receipts_and_repetitions_are_answered_while_all_new_work_is_sent_away(self):
+        idle, reporting, answered = (next(self.fresh) for _ in range(3))
+        self.fly(idle)
+        receipt = self.o.install(reporting, self.fly(reporting))
+        self.ask(answered)
+        repetition = coap.request("f", proved(answered, self.gate), echo=self.echo_at(self.udp))
+        m2 = self.udp.exchange(repetition)
+        self.assertIn(1, answered.open_m2(wire.coap_answer(m2)[1]))
+        self.overload()
+        places = [self.client(f"127.0.{i}.1") for i in range(1, 9)]
+        new = [(udp, self.first_contact(udp)[1]) for udp in places]
+        new += [(udp, coap.request("f", self.ask(next(self.fresh)))) for udp in (self.client(), self.client())]
+        report = coap.request("c", reporting.c1(report={1: [receipt], 2: 1}))
+        check_in = coap.request("c", idle.c1())
+        self.burst([*new, *((self.udp, datagram) for datagram in (repetition, report, check_in))], 5)
+        answers = [self.udp.socket.recv(2048) for _ in range(3)]
+        self.assertIn(2, idle.open_c2(coap.check_answer(check_in, answers[0])[2]))
+        self.assertEqual(answers[1], m2)
+        self.assertIn(2, reporting.open_c2(coap.check_answer(report, answers[2])[2]))
+        waits = [self.assert_later(datagram, udp.socket.recv(2048)) for udp, datagram in new]
+        self.assertGreater(len(set(waits)), 1, "all of them are told to come back at once")
+        self.assertEqual([self.spent(name) for name in ("flights_opened", "told_later", "answers_repeated", "receipts", "checkins_answered")],
+                         [0, len(new), 1, 1, 2])
+
+    def test_prefix_that_has_used_up_its_budget_is_sent_away_and_another_is_served(self):
+        self.overload()
+
+        def is_other_served():
+            """Where the machine stood still for so long that the queue was too old for everybody, it is not: then once more."""
+            hog = [self.client(f"127.0.101.{i}") for i in range(1, self.BUDGET + 3)]
+            other = self.client("127.0.102.1")
+            sends = [(udp, *self.first_contact(udp)) for udp in (*hog, other)]
+            self.burst([(udp, datagram) for udp, _, datagram in sends], 2.2)
+            served = []
+            for udp, device, datagram in sends:
+                answer = udp.socket.recv(2048)
+                served.append(coap.check_answer(datagram, answer)[0] == "2.04")
+                if served[-1]:
+                    self.assertIn(1, device.open_m2(wire.coap_answer(answer)[1]))
+                else:
+                    self.assert_later(datagram, answer)
+            self.assertLessEqual(sum(served[:-1]), self.BUDGET)
+            self.assertFalse(any(served[self.BUDGET:-1]))
+            return served[-1]
+        wait_until("the other prefix to be served", is_other_served)
+        self.assertGreaterEqual(self.spent("over_budget"), 2)
+
+
 class Agents(unittest.TestCase):
     """Real devices: TRE and agent."""
 
@@ -314,9 +418,12 @@ class Agents(unittest.TestCase):
         self.assertEqual(live.world.counters()["gate_accepted"], 1)
 
     def test_agent_without_gate_key_is_served_by_its_address_or_told_to_come_back(self):
-        live = self.powered(False, overload__demand="always", overload__gate="require")
+        live = self.powered(False, overload__demand="always", overload__gate="require", overload__later_min="100s", overload__later_max="160s")
+        begin = time.time()
         result = self.once(live, "provision", 4)
         self.assertEqual((result["result"], result["datagrams_up"]), ("later", 2))
+        due = live.devices[0].status()["next_due"]  # a tenth more is the agent's own
+        self.assertTrue(begin + 99 <= due <= time.time() + 160 * 1.1 + 1, due - begin)
         self.assertEqual(live.world.counters()["flights_opened"], 0)
         live.server.stop()
         live.start(overload__demand="always", overload__gate="prefer")

@@ -57,8 +57,7 @@ static const struct smr_ini_key keys[] = {
 	    "first"),
 	KEY("overload", "gate-keys", UINT, gate_keys, "64", SMR_GATES_MIN, SMR_GATES_MAX,
 	    "gate keys that are tried at most; a try costs 0.3 microseconds. Of more shipments than that, those seen "
-	    "last "
-	    "and, with a quarter of the tries, all in turn"),
+	    "last and, with a quarter of the tries, all in turn"),
 	KEY("overload", "answers", UINT, answers, "16384", 0, 1048576,
 	    "answers that each worker remembers while loaded, for requests whose answer was lost; 750 octets each"),
 	KEY("overload", "later-min", DURATION, later_min_s, "10s", 1, 86400, "shortest time to come back after"),

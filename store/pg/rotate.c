@@ -166,12 +166,13 @@ static enum smr_err look(struct step *s)
 
 /* ---- one step of the walk ---- */
 
-/* Without the lock of writers: a load may go on meanwhile, and what it holds is passed over. */
+/* Without the lock of writers: a load may go on meanwhile, and what it holds is passed over. Whoever stops amid it, or falls off the
+ * network, is not to hold for hours what he has locked. */
 static enum smr_err begin_short(struct smr_pg *pg)
 {
 	SMR_TRY(smr_pg_queue_plain(pg, SMR_SQL_BEGIN_WRITE));
 	pg->in_transaction = true;
-	return SMR_OK;
+	return smr_pg_queue_plain(pg, SMR_SQL_PROMPTNESS);
 }
 
 /* @p is_free  nobody else is making a step. */

@@ -18,6 +18,7 @@
 	X(COMMIT, "", 0, "COMMIT")                                                                                     \
 	X(ROLLBACK, "", 0, "ROLLBACK")                                                                                 \
 	X(PATIENCE, "", 0, "SET LOCAL lock_timeout = '5s'")                                                            \
+	X(PROMPTNESS, "", 0, "SET LOCAL idle_in_transaction_session_timeout = '10s'")                                  \
 	X(WRITER_LOCK, "", 0, "SELECT value FROM meta WHERE name = 'writer' FOR UPDATE")                               \
 	/* meta */                                                                                                     \
 	X(META_GET, "t", 0, "SELECT value FROM meta WHERE name = $1")                                                  \

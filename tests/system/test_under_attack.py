@@ -113,6 +113,23 @@ class Demanded(Case):
         self.assertEqual((self.spent(), self.spent("gate_accepted"), self.spent("told_later")), (0, 0, 5))
         self.assertEqual(self.udp.ask("f", m1 + mac, echo=value)[0], "2.04")
 
+    def test_shipment_beyond_the_keys_that_are_tried_gets_its_turn(self):
+        """201 shipments, of which 64 are tried; this one is the last of all, and the server has seen none of its devices."""
+        disk.put(self.o.ro, *(("INSERT INTO shipment (number, id, supplier, gate) SELECT ?, ?, supplier, ? FROM shipment WHERE number = 1",
+                               (1000 + n, n.to_bytes(8, "big"), os.urandom(16))) for n in range(200)))
+        self.addCleanup(disk.put, self.o.ro, ("DELETE FROM shipment WHERE number >= 1000", ()))
+        self.o.server.stop()
+        self.o.start(**self.DEMAND)
+        device, udp = next(self.fresh), self.client()
+        value, _ = udp.ask_echo("f", self.ask(device))
+
+        def asked():
+            code, m2 = udp.ask("f", proved(device, self.gate), echo=value)
+            self.assertIn(code, ("2.04", "5.03"))
+            return m2
+        self.assertIn(1, device.open_m2(wait_until("its turn", asked)))
+        self.assertIn(1, self.fly(next(self.fresh), udp))  # and with it all
+
     def test_echo_serves_at_its_own_address_and_port_alone(self):
         device = next(self.fresh)
         value, _ = self.udp.ask_echo("f", self.ask(device))

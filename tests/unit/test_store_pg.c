@@ -456,10 +456,14 @@ static void test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_hel
 	rig_sql(rig->path, "UPDATE package SET bucket = 7, sealed_x = CASE WHEN eid = "
 			   "'\\x89049032000000000000000000000003' THEN '\\x00' ELSE sealed_x END");
 	(void)run(other, "BEGIN");
-	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000002' FOR UPDATE");
-	for (int turn = 0; turn < 2; turn++)
-		for (bool now = turn == 0; take_step(rig->store, now).wait_s == 0; now = false)
+	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000004' FOR UPDATE");
+	for (int turn = 0; turn < 2; turn++) { /* each by a front end that has just begun, and looks at both at once */
+		struct smr_store *store = rig_another(rig, SMR_STORE_WRITE);
+
+		for (bool now = turn == 0; take_step(store, now).wait_s == 0; now = false)
 			;
+		smr_store_close(store);
+	}
 	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 2);
 	(void)run(other, "COMMIT");
 	PQfinish(other);
@@ -470,12 +474,13 @@ static void test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_hel
 	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
 }
 
-/* How often each package was written anew; an UPDATE counts it. */
+/* How often each package was written anew, by somebody whom PostgreSQL would not let stop for longer than seconds amid it. */
 static void count_updates(const struct rig *rig)
 {
 	rig_sql(rig->path, "ALTER TABLE package ADD COLUMN times int4 NOT NULL DEFAULT 0;"
 			   "CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS "
-			   "$$ BEGIN NEW.times := OLD.times + 1; RETURN NEW; END $$;"
+			   "$$ BEGIN NEW.times := OLD.times + (current_setting('idle_in_transaction_session_timeout') "
+			   "= '10s')::int; RETURN NEW; END $$;"
 			   "CREATE TRIGGER count_updates BEFORE UPDATE ON package "
 			   "FOR EACH ROW EXECUTE FUNCTION one_more()");
 }

@@ -254,6 +254,7 @@ const struct smr_subcommand smr_cmd_ro_rotate = {
 	.details = "samarad notices by itself. flight-keys.smr is written anew for the suppliers. Ticket\n"
 		   "keys rotate by themselves.\n"
 		   "packages: with a store in PostgreSQL, begin the next epoch of package keys now; samarad does it\n"
-		   "once a day. What was purged is unreadable after the second time.",
+		   "once a day. It may be broken off, samarad goes on from there. What was purged is unreadable after\n"
+		   "the second time.",
 	.example = "samara ro rotate --dir ro flight --count 4",
 };

@@ -138,6 +138,24 @@ class PurgedPackages(unittest.TestCase):
         for which in (0, 1):
             self.install(next(self.fresh), which)
 
+    def test_front_end_killed_amid_the_walk_goes_on_where_it_was(self):
+        self.postgres.sql("INSERT INTO package (bucket, eid, sealed_x, w, epoch, waits) SELECT n % 5, decode(lpad(n::text, 32, '0'), 'hex'), '\\xcafe', "
+                          "decode(repeat('00', 64), 'hex'), 0, 0 FROM generate_series(1, 10000) n; ALTER TABLE package ADD COLUMN times int4 NOT NULL DEFAULT 0; "
+                          "CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.times := OLD.times + 1; RETURN NEW; END'; "
+                          "CREATE TRIGGER one_more BEFORE UPDATE ON package FOR EACH ROW EXECUTE FUNCTION one_more()")
+
+        def moved():
+            return int(self.postgres.sql("SELECT count(*) FROM package WHERE epoch = 1 AND sealed_x <> '\\xcafe'"))
+        waiting = moved()  # sealed, they are under epoch 1 already
+        self.o.start()
+        wait_until("the walk to have begun", lambda: moved() > waiting, timeout=60)
+        self.o.server.kill()
+        self.o.start()
+        self.port = None
+        wait_until("the walk to have ended", lambda: moved() == waiting + 10000, timeout=60)
+        self.assertEqual(self.postgres.sql("SELECT max(times) FROM package"), "1", "something was done twice")
+        self.install(next(self.fresh))
+
     def test_front_end_that_was_off_for_epochs_catches_up(self):
         for _ in range(4):
             self.o.ro.run("rotate", "packages")

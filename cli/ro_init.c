@@ -19,6 +19,7 @@ static const char ini[] =
 	"# threads = 0          ; one per core\n"
 	"\n"
 	"[relay]\n"
+	"# active = yes         ; no: another samarad on this store has the operators' spool\n"
 	"# spool = spool        ; shared with the operators' authentication centres\n"
 	"# interval = 1s\n"
 	"\n"

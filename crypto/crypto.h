@@ -103,7 +103,7 @@ enum smr_err smr_hmac_sha256(struct smr_bytes key, const struct smr_bytes *parts
 
 /** An HMAC key made ready for several MACs: half of the work of a short one is the key's. Secret like the key: SMR_WIPE. */
 struct smr_hmac_key {
-	uint64_t opaque[8];
+	uint64_t opaque[28];
 };
 enum smr_err smr_hmac_key_init(struct smr_hmac_key *ready, struct smr_bytes key) SMR_MUST_USE;
 /** As smr_hmac_sha256. */

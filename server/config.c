@@ -30,6 +30,10 @@ static const struct smr_ini_key keys[] = {
 	    "octets that wait in each worker's socket: 13,000 first contacts or 20,000 check-ins, what arrives at full "
 	    "rate during a slow commit"),
 	SMR_STORE_INI_KEY(struct smr_server_config, store),
+	CHOICE("relay", "active", relay, "yes", "yes|no",
+	       "whether this samarad relays; of several on one store only the one that has the operators' spool "
+	       "should: others "
+	       "write a copy of each file that waits"),
 	KEY("relay", "spool", TEXT, spool, "spool", 1, 400, "directory shared with the operators' AuCs"),
 	KEY("relay", "interval", DURATION, relay_interval_s, "1s", 1, 86400,
 	    "how often evidence is put into files, as many as it fills"),

@@ -156,7 +156,8 @@ static enum smr_err start_on_store(struct daemon *d, const char **doing)
 	*doing = "beginning to commit";
 	SMR_TRY(smr_committer_start(d->config.store, &smr_clock_system, server->metrics, &server->committer));
 	*doing = "beginning to relay";
-	SMR_TRY(smr_relay_start(server, &d->ro.sign, &d->relay));
+	if (d->config.relay == SMR_RELAY_YES)
+		SMR_TRY(smr_relay_start(server, &d->ro.sign, &d->relay));
 	*doing = "beginning to tell the status";
 	return smr_status_start(server, &d->status);
 }

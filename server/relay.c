@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread of the relay (design section 3): round after round (spool.h), with an interval between them while nothing is known to wait. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "server/spool.h"
 #include "sys/clock.h"

@@ -15,6 +15,8 @@
 
 /** When first contacts have to prove their address; values of `demand`, in the order of its choices. */
 enum smr_demand { SMR_DEMAND_AUTO, SMR_DEMAND_ALWAYS, SMR_DEMAND_NEVER };
+/** Does this one relay? Of several on one store, one with the operators' spool is enough. */
+enum smr_relay_use { SMR_RELAY_YES, SMR_RELAY_NO };
 /** What becomes of those without a gate MAC then. */
 enum smr_gate_use { SMR_GATE_PREFER, SMR_GATE_REQUIRE };
 /** Which devices get spare tickets: those that check in less often than once a day, all, none. */
@@ -30,6 +32,7 @@ struct smr_server_config {
 	/* [store] */
 	char *store;
 	/* [relay] */
+	unsigned relay; /* enum smr_relay_use */
 	char *spool;
 	uint64_t relay_interval_s;
 	uint64_t relay_batch;

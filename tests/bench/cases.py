@@ -382,13 +382,15 @@ def attack(b):
                 under = honest(b, server)
                 flood.stop()
             alone = flood_alone(b, server, datagrams)
+        if not alone["taken"]:
+            raise Failed(f"nothing of the flood was measured: {alone}")
         b.figures.samples["attack." + name] = [alone, calm, flood.result, under]
         b.figures.set(f"attack.{name}.per_second", alone["rate"])
         b.figures.set(f"attack.{name}.us_per_datagram", alone["us_per_datagram"])
         b.figures.set(f"attack.{name}.share", alone["share"])
         goodput = ratio(under["rate"], calm["rate"])
         b.figures.set(f"attack.{name}.goodput_ratio", goodput)
-        b.figures.set(f"attack.{name}.loss_over_share", ratio(1 - goodput, alone["share"]))
+        b.figures.set(f"attack.{name}.loss_over_share", (1 - goodput) / alone["share"])
 
 
 def ratio(a, b):

@@ -14,7 +14,7 @@ BUILD = os.environ.get("SAMARA_BUILD", "build")
 
 class FrontEnds:
     """Two front ends, «samarad» and «second»; to be mixed into a TestCase."""
-    DEVICES = 13
+    DEVICES = 14
     PROGRAMS = None  # in the place of others, as World(replace=…) takes them
     FAULTS = (None, None)  # what is special about each, as Process takes it
     OPTIONS = {}

@@ -81,6 +81,20 @@ class Shared(FrontEnds):
         row = self.status(device)
         self.assertEqual((row["state"], row["relay_waiting"]), ("installed", 1))
 
+    def test_one_that_is_not_to_relay_copies_no_file_that_waits(self):
+        """Nobody acknowledges here. The second front end, which relays too, takes the first one's file for lost and writes it again."""
+        world = self.o.world
+        silent = world.start_samarad(self.second_directory("silent"), None, "silent", listen__port=free_udp_port(), relay__active="no",
+                                     store__path=self.o.store.get("store__path", self.o.ro.path("samara.db")))
+        self.addCleanup(silent.stop)
+        device = self.new()
+        self.report(device, 0, self.o.install(device, self.subscribe(device)))
+
+        def evidence(spool):
+            return {file for _, _, files in os.walk(os.path.join(world.root, spool)) for file in files if file.startswith("evidence-")}
+        wait_until("the file and its copy", lambda: evidence("spool") and evidence("spool") <= evidence("spool-second"), timeout=60)
+        self.assertEqual(os.listdir(os.path.join(world.root, "spool-silent")), [])
+
     def test_ticket_of_one_is_good_at_the_other(self):
         device = self.new()
         receipt = self.o.install(device, self.subscribe(device, 0))
@@ -94,7 +108,7 @@ class OnSqlite(Shared, unittest.TestCase):
 
 
 class OnPostgres(Shared, unittest.TestCase):
-    DEVICES = 65
+    DEVICES = 66
 
     @classmethod
     def make_store(cls):

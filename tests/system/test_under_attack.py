@@ -332,7 +332,7 @@ class Overloaded(Case):
 
     def burst(self, sends, targets):
         """@sends: (socket, datagram). All of them are in the worker's socket, in this order, and at least so many targets old when it looks.
-        Returns how many octets wait then."""
+        Returns how many octets wait then. The age is what is tested; it may be any amount more."""
         with standing_still(self.o.server.pid):
             for udp, datagram in sends:
                 udp.socket.send(datagram)
@@ -350,7 +350,9 @@ class Overloaded(Case):
             self.burst([], 1)
             return self.counters()["batches_loaded"]
         wait_until("load", amid, timeout=60)
-        wait_until("the rest to be done", lambda: self.o.world.waiting() == 0)
+        wait_until("the rest to be taken", lambda: self.o.world.waiting() == 0)
+        # There is one worker: what is answered now comes after all that was taken.
+        self.assertEqual(self.udp.ask("c", wire.dumps([bytes(101), bytes(4), bytes(19)]))[0], "4.04")
         self.before = self.counters()
 
     def assert_later(self, datagram, answer):

@@ -161,7 +161,6 @@ static void test_hmac_rfc4231_vectors_match_in_any_split(void **state)
 	}
 }
 
-/* The well-known values of an empty key and message, and the two sides of the block's length. */
 /* RFC 2104 word for word: H(K ^ opad | H(K ^ ipad | text)). */
 static void hmac_by_definition(struct smr_bytes key, struct smr_bytes text, uint8_t out[SMR_HASH_LEN])
 {
@@ -203,6 +202,7 @@ static void test_hmac_of_every_length_around_the_block_is_that_of_the_definition
 	}
 }
 
+/* The well-known values of an empty key and message, and the two sides of the block's length. */
 static void test_hmac_key_at_the_limits_matches(void **state)
 {
 	uint8_t key[65];

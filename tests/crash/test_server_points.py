@@ -59,7 +59,8 @@ class Place(Offline):
                 self.note(name, process)
                 again(self.fault(name))
                 process = self.server if name == "samarad" else self.auc_process
-            hold(process.alive(), f"{process.name} ended with {process.child.returncode}: {process.tail()}")
+            # It may die where it should between the two looks; the next one finds that.
+            hold(process.alive() or process.died(), f"{process.name} ended with {process.child.returncode}: {process.tail()}")
 
     def note(self, name, process):
         """The end of a process."""

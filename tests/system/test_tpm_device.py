@@ -1,61 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real samara-tre with its TPM behind a device, as behind /dev/tpmrm0: a terminal of the test's stands for that, with a software TPM behind it."""
+"""The real samara-tre, and the real samara-boot with what it starts, with their TPM behind a device: the form that a TPM of the machine has."""
 import os
-import pty
-import socket
 import sys
 import tempfile
-import threading
-import tty
-import types
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import lone_tre  # noqa: E402
+from boot_rig import CODES, TRE_GID, TRE_UID, ZERO, Case, read, registers, write  # noqa: E402
+from device_tpm import DeviceTpm  # noqa: E402
 from lone_tre import OK  # noqa: E402
-from swtpm import SoftwareTpm, read_frame  # noqa: E402
-
-
-class DeviceTpm:
-    """The kernel's driver: a command is written to it, its answer is read from it."""
-
-    def __init__(self, tpm):
-        self.driver, self.device = pty.openpty()
-        for end in (self.driver, self.device):
-            tty.setraw(end)
-        path = os.ttyname(self.device)
-        os.chown(path, lone_tre.UID, lone_tre.GID)
-        self.tcti = f"device:{path}"
-        self.upstream = socket.create_connection(("127.0.0.1", tpm.port))
-        self.thread = threading.Thread(target=self._serve)
-        self.thread.start()
-
-    def _serve(self):
-        """Until the device is taken away."""
-        commands = types.SimpleNamespace(recv=lambda room: os.read(self.driver, room))
-        while True:
-            try:
-                self.upstream.sendall(read_frame(commands))
-                os.write(self.driver, read_frame(self.upstream))
-            except (EOFError, OSError):
-                return
-
-    def close(self):
-        os.close(self.device)
-        self.thread.join(20)
-        self.upstream.close()
-        os.close(self.driver)
+from oracle import objects  # noqa: E402
+from oracle.cbor import decode  # noqa: E402
+from swtpm import SoftwareTpm  # noqa: E402
 
 
 class Device(unittest.TestCase):
     def test_installs_and_checks_in(self):
         with tempfile.TemporaryDirectory() as base, SoftwareTpm(os.path.join(base, "tpm")) as tpm:
-            device = DeviceTpm(tpm)
+            device = DeviceTpm(tpm, lone_tre.UID, lone_tre.GID)
             self.addCleanup(device.close)
             with lone_tre.Tre(tpm=device) as tre:
                 self.assertEqual(tre.fly(tre.package()), OK)
                 tre.check_in()
                 self.assertEqual(len(tre.mcims()), 1)
+
+
+class Boot(Case):
+    def over_device(self, wanted):
+        """It boots, and @wanted looks at what comes of it; then it is switched off, and the TPM has no user any more."""
+        device = DeviceTpm(self.tpm, TRE_UID, TRE_GID)
+        try:
+            running = self.boot(device.tcti)
+            wanted(running)
+        finally:
+            running.end()
+            device.close()
+
+    def test_boots_what_was_released(self):
+        def runs(running):
+            self.assertTrue(running.wait_for("agent ready"), running.lines)
+            self.assertEqual(running.end(), 0, running.lines)
+        self.over_device(runs)
+        self.assertEqual(objects.replay(decode(read(self.path("boot.log")))), registers(self.tpm, 8, 9))
+
+    def test_refuses_what_was_altered(self):
+        write(self.path("bin", "samara-m2me"), read(self.path("bin", "samara-m2me")) + b"\0")
+
+        def is_refused(running):
+            self.assertEqual(running.ended(), CODES["STAGE_ALTERED"], running.lines)
+            self.assertIsNone(running.wait_for("child.started|agent ready"), running.lines)
+        self.over_device(is_refused)
+        self.spoilt({8: ZERO, 9: ZERO})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's side of the check-in (design section 3, docs/protocol.md section 4). */
 #include "server/item.h"
+#include "server/tell.h"
 
 static void hint(struct smr_item *item, const struct smr_steps *steps)
 {
@@ -43,6 +44,7 @@ void smr_checkin_open(struct smr_item *item, const struct smr_steps *steps)
 		return;
 	}
 	SMR_COUNT_UP(steps->metrics, tamper_reports, item->c1.report.tamper ? 1 : 0);
+	smr_tell_tamper(&item->ticket.eid, item->c1.report.tamper);
 	item->verdict = (struct smr_verdict){.counted = true};
 	item->ticket_class = smr_tk_class(tk_id);
 	item->verdict.refusal =

@@ -3,6 +3,7 @@
 #include "core/gate.h"
 #include "server/admission.h"
 #include "server/shown_log.h"
+#include "server/tell.h"
 
 static void drop(struct smr_item *item)
 {
@@ -123,6 +124,14 @@ static void tell_log(const struct smr_item *item, const struct smr_steps *steps,
 	smr_shown_log_tell(&item->m1, steps->ring, supplier);
 }
 
+static void tell_tamper(const struct smr_item *item, const struct smr_steps *steps)
+{
+	if (!item->verdict.counted)
+		return;
+	SMR_COUNT_UP(steps->metrics, tamper_reports, item->m1.evidence.tamper ? 1 : 0);
+	smr_tell_tamper(&item->m1.evidence.eid, item->m1.evidence.tamper);
+}
+
 /** Verified evidence is a quote if, and only if, the device has a TPM. */
 static const struct smr_tpm_quote *quote_of(const struct smr_item *item)
 {
@@ -164,6 +173,7 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 	}
 	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, quote_of(item), item->m1.hash_m1);
 	tell_log(item, steps, supplier);
+	tell_tamper(item, steps);
 	/* Our keys are at fault, not the row: nothing is changed by that. The keeper has said what to do. */
 	if (item->verdict.send_package && item->device->x_lost)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};

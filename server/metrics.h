@@ -46,7 +46,7 @@
 	X(checkins_refused, "check-ins refused, with a reason, encrypted")                        \
 	X(resends_answered, "repeated requests answered afresh")                                  \
 	X(receipts, "receipts taken over for the operators")                                      \
-	X(tamper_reports, "check-ins that report tampering")                                      \
+	X(tamper_reports, "check-ins and flights that report tampering")                          \
 	X(commits, "group commits")                                                               \
 	X(changes, "rows changed by them")                                                        \
 	X(purges, "subscriptions overwritten in the store after a receipt or a refusal")          \

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/shown_log.h"
 
-#include <stdatomic.h>
-
-#include "sys/clock.h"
+#include "server/tell.h"
 #include "sys/log.h"
 #include "sys/text.h"
 
@@ -27,22 +25,6 @@ bool smr_shown_log_replays(const struct smr_m1 *m1)
 	       memcmp(digest, m1->evidence.measurement, sizeof(digest)) == 0;
 }
 
-/** All workers share the budget of a second. */
-static bool may_tell(void)
-{
-	static atomic_ullong second_and_lines; /* second · 2^8 + lines in it */
-	unsigned long long second = smr_clock_ms() / 1000;
-	unsigned long long seen = atomic_load(&second_and_lines);
-	unsigned long long next;
-
-	do {
-		next = seen >> 8 == second ? seen + 1 : second << 8 | 1;
-		if ((next & 0xff) > SMR_SHOWN_LOGS_PER_S)
-			return false;
-	} while (!atomic_compare_exchange_weak(&second_and_lines, &seen, next));
-	return true;
-}
-
 static void tell_event(const char *eid, const struct smr_tpm_event *event)
 {
 	char digest[SMR_HEX_TEXT(SMR_HASH_LEN)];
@@ -63,7 +45,7 @@ void smr_shown_log_tell(const struct smr_m1 *m1, const struct smr_keyring *ring,
 	const struct smr_boot_log log = read_log(m1);
 	char eid[SMR_EID_TEXT];
 
-	if (!may_tell())
+	if (!smr_may_tell())
 		return;
 	smr_eid_text(&m1->evidence.eid, eid);
 	for (size_t i = 0; i < log.count; i++) {

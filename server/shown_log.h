@@ -10,12 +10,9 @@
 #include "core/flight.h"
 #include "server/keyring.h"
 
-/** Lines per second at most: whoever has a device can ask as often as he likes. */
-#define SMR_SHOWN_LOGS_PER_S 10u
-
 /** Does it replay to the digest and the PCRs of the quote beside it? @param m1  with a log, verified. */
 bool smr_shown_log_replays(const struct smr_m1 *m1);
-/** Log, as «boot-log.unknown», the first event that is in no boot log of the supplier's list; with none such, that their combination is.
+/** Log, as «boot-log.unknown», the first event that is in no boot log of the supplier's list; with none such, that their combination is (tell.h says how often).
  * @param m1  with a log that replays. */
 void smr_shown_log_tell(const struct smr_m1 *m1, const struct smr_keyring *ring,
 			const uint8_t supplier[SMR_POINT_COMPRESSED_LEN]);

@@ -97,6 +97,9 @@ class NotInstalled(unittest.TestCase):
         told = self.live.fly(self.device)
         self.assertEqual((told["result"], told["refusal"]), ("refused", TAMPER))
         self.assertIn("ask the supplier", told["detail"])
+        for count in (1, 2):  # the check-in, then the flight
+            wait_until("samarad's word", lambda n=count: self.live.server.count_logged(f"event=device.tampered eid={self.device.eid} events=0x1 ") >= n)
+        self.assertEqual(self.live.world.counters()["tamper_reports"], before + 2)
         self.assertEqual(self.live.mcims(self.device), [])
         self.assertEqual(self.live.row(self.device)["state"], "installed")  # what the operator has is his to end
 

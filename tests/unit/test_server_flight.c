@@ -312,6 +312,7 @@ static void test_flight_refusals_are_encrypted_and_commit_the_counter(void **sta
 	scene->evidence.ctr = 8;
 	scene->evidence.tamper = 1;
 	assert_int_equal(fly_refused(w), SMR_REFUSAL_TAMPER);
+	assert_int_equal(w->metrics.tamper_reports, 1);
 	scene->evidence.tamper = 0;
 	scene->evidence.ctr = 9;
 	assert_int_equal(smr_store_revoke(w->store->store, &scene->evidence.eid, true), SMR_OK);

@@ -115,11 +115,13 @@ class Demanded(Case):
 
     def test_shipment_beyond_the_keys_that_are_tried_gets_its_turn(self):
         """201 shipments, of which 64 are tried; this one is the last of all, and the server has seen none of its devices."""
-        disk.put(self.o.ro, *(("INSERT INTO shipment (number, id, supplier, gate) SELECT ?, ?, supplier, ? FROM shipment WHERE number = 1",
-                               (1000 + n, n.to_bytes(8, "big"), os.urandom(16))) for n in range(200)))
-        self.addCleanup(disk.put, self.o.ro, ("DELETE FROM shipment WHERE number >= 1000", ()))
-        self.o.server.stop()
-        self.o.start(**self.DEMAND)
+        def put(*statements):
+            disk.put(self.o.ro, *statements)
+            self.o.server.stop()
+            self.o.start(**self.DEMAND)
+        self.addCleanup(put, ("DELETE FROM shipment WHERE number >= 1000", ()))
+        put(*(("INSERT INTO shipment (number, id, supplier, gate) SELECT ?, ?, supplier, ? FROM shipment WHERE number = 1",
+                (1000 + n, n.to_bytes(8, "big"), os.urandom(16))) for n in range(200)))
         device, udp = next(self.fresh), self.client()
         value, _ = udp.ask_echo("f", self.ask(device))
 

@@ -6,6 +6,10 @@
  * A step looks at some buckets behind where the walk stands, at as many packages of each as make STEP_ROWS together: at one bucket of
  * a large store, at many of a small one. It asks what is there, then locks what it can of it; what it cannot lock is passed over.
  * Four round trips in all: lock the walk, ask, lock, and write, note where the walk stands and commit.
+ *
+ * The order is (bucket, epoch, EID), that of the index package_epoch: what is to be done in a bucket stands together, and what has been
+ * written anew comes after it. With the epoch behind the EID each step would read, and leave out, all that others have done. And
+ * should a package ever come from one earlier epoch to another while the walk goes, it moves forward: never behind the walk.
  */
 #include <stdlib.h>
 
@@ -94,25 +98,33 @@ static enum smr_err lock_some(struct step *s)
 
 /* ---- what was answered ---- */
 
-/* What cannot be read stays: smr_store_lose_packages. */
-static void take_row(struct step *s, uint32_t bucket, const PGresult *locked, int i)
+/* What cannot be read stays: smr_store_lose_packages. Whatever else fails may succeed the next time, and fails the step: a package that
+ * was left out is never looked at again, and its key is forgotten. */
+static enum smr_err take_row(struct step *s, uint32_t bucket, const PGresult *locked, int i)
 {
 	struct smr_package_ring *ring = s->store->ring;
 	struct smr_bytes eid = smr_pg_bytes(locked, i, 0);
 	struct row *row = &s->rows[s->count];
 	uint8_t x[SMR_X_MAX];
-	size_t len;
+	size_t len = 0;
+	enum smr_err err;
 
 	if (s->count == STEP_ROWS || eid.len != sizeof(row->eid.octets))
-		return;
+		return SMR_OK;
 	row->bucket = bucket;
 	memcpy(row->eid.octets, eid.ptr, eid.len);
-	if (smr_pg_open_x(ring, smr_pg_int(locked, i, 1), &row->eid, smr_pg_bytes(locked, i, 2), x, &len) == SMR_OK &&
-	    smr_package_ring_seal(ring, s->epoch, &row->eid, smr_bytes_of(x, len), row->sealed) == SMR_OK) {
-		row->len = len + SMR_RING_OVERHEAD;
-		s->count++;
-	}
+	err = smr_pg_open_x(ring, smr_pg_int(locked, i, 1), &row->eid, smr_pg_bytes(locked, i, 2), x, &len);
+	if (err == SMR_E_UNOPENED || err == SMR_E_NOT_FOUND)
+		return SMR_OK;
+	if (err == SMR_OK)
+		err = smr_package_ring_seal(ring, s->epoch, &row->eid, smr_bytes_of(x, len), row->sealed);
 	SMR_WIPE(x);
+	if (err != SMR_OK)
+		return smr_store_say(s->store, err, "a package cannot be encrypted anew, and is tried again: %s",
+				     smr_err_text(err));
+	row->len = len + SMR_RING_OVERHEAD;
+	s->count++;
+	return SMR_OK;
 }
 
 /* Both are in the same order, from the same place on. */
@@ -137,31 +149,32 @@ static struct place last_of(uint32_t bucket, const PGresult *there)
 	return place;
 }
 
-static void take_bucket(struct step *s, uint32_t bucket, const PGresult *there, const PGresult *locked)
+static enum smr_err take_bucket(struct step *s, uint32_t bucket, const PGresult *there, const PGresult *locked)
 {
 	for (int i = 0; i < PQntuples(locked); i++)
-		take_row(s, bucket, locked, i);
+		SMR_TRY(take_row(s, bucket, locked, i));
 	if (s->stopped)
-		return;
+		return SMR_OK;
 	s->left = s->left || !has_all(locked, there);
 	s->stopped = (unsigned)PQntuples(there) == s->limit;
 	s->next = s->stopped ? last_of(bucket, there) : (struct place){.bucket = bucket + 1};
+	return SMR_OK;
 }
 
-static void take_all(struct step *s)
+static enum smr_err take_all(struct step *s)
 {
 	PGresult *const *locked = s->locked;
 
 	for (unsigned i = 0; i < s->width; i++)
-		take_bucket(s, s->at.bucket + i, s->there[i], PQntuples(s->there[i]) > 0 ? *locked++ : NULL);
+		SMR_TRY(take_bucket(s, s->at.bucket + i, s->there[i], PQntuples(s->there[i]) > 0 ? *locked++ : NULL));
+	return SMR_OK;
 }
 
 static enum smr_err look(struct step *s)
 {
 	SMR_TRY(find_some(s));
 	SMR_TRY(lock_some(s));
-	take_all(s);
-	return SMR_OK;
+	return take_all(s);
 }
 
 /* ---- one step of the walk ---- */

@@ -18,11 +18,79 @@
 
 #define DEVICES 20u
 
+/* ---- between the store and what it calls ---- */
+
+/* The call of this number (1: the next) fails, as for want of memory. 0: none. */
+static unsigned seal_fails_at;
+static unsigned open_fails_at;
+
+enum smr_err __real_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
+				  uint8_t *out);
+enum smr_err __wrap_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
+				  uint8_t *out);
+enum smr_err __real_smr_aead_open(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad,
+				  struct smr_bytes sealed, uint8_t *out);
+enum smr_err __wrap_smr_aead_open(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad,
+				  struct smr_bytes sealed, uint8_t *out);
+
+static bool is_turn(unsigned *fails_at)
+{
+	return *fails_at > 0 && --*fails_at == 0;
+}
+
+enum smr_err __wrap_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
+				  uint8_t *out)
+{
+	return is_turn(&seal_fails_at) ? SMR_E_CRYPTO : __real_smr_aead_seal(key, nonce, ad, plain, out);
+}
+
+enum smr_err __wrap_smr_aead_open(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad,
+				  struct smr_bytes sealed, uint8_t *out)
+{
+	return is_turn(&open_fails_at) ? SMR_E_CRYPTO : __real_smr_aead_open(key, nonce, ad, sealed, out);
+}
+
+/* ---- steps ---- */
+
+static struct smr_store_rotation take_step(struct smr_store *store, bool now)
+{
+	struct smr_store_rotation rotation;
+
+	if (smr_store_rotate_packages(store, now, &rotation) != SMR_OK)
+		fail_msg("%s", smr_store_problem(store));
+	assert_in_range(rotation.part, 0, SMR_STORE_ROTATION_PARTS);
+	return rotation;
+}
+
+/* What is under way, to its end. */
+static void settle(struct smr_store *store)
+{
+	while (!take_step(store, false).done)
+		;
+}
+
+/* The next epoch, to its end. */
+static void rotate(struct smr_store *store)
+{
+	settle(store);
+	for (bool now = true; !take_step(store, now).done; now = false)
+		;
+}
+
+static int setup_with(void **state, uint64_t count)
+{
+	struct rig *rig;
+
+	rig_setup(state);
+	rig = *state;
+	rig_fill(rig, 1, count);
+	settle(rig->store);
+	return 0;
+}
+
 static int setup_filled(void **state)
 {
-	rig_setup(state);
-	rig_fill(*state, 1, DEVICES);
-	return 0;
+	return setup_with(state, DEVICES);
 }
 
 /* Somebody else's session in the same schema. */
@@ -124,23 +192,6 @@ static void test_open_by_many_at_once_makes_one_schema(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_int_equal(ask(rig, "SELECT count(*) FROM ticket_class"), 4);
-}
-
-static struct smr_store_rotation take_step(struct smr_store *store, bool now)
-{
-	struct smr_store_rotation rotation;
-
-	if (smr_store_rotate_packages(store, now, &rotation) != SMR_OK)
-		fail_msg("%s", smr_store_problem(store));
-	assert_in_range(rotation.part, 0, SMR_STORE_ROTATION_PARTS);
-	return rotation;
-}
-
-/* The next epoch, to its end. */
-static void rotate(struct smr_store *store)
-{
-	for (bool now = true; !take_step(store, now).done; now = false)
-		;
 }
 
 static void assert_has_x(struct smr_store *store, uint64_t n, uint64_t serial)
@@ -453,8 +504,11 @@ static void test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_hel
 	struct rig *rig = *state;
 	PGconn *other = session(rig);
 
-	rig_sql(rig->path, "UPDATE package SET bucket = 7, sealed_x = CASE WHEN eid = "
-			   "'\\x89049032000000000000000000000003' THEN '\\x00' ELSE sealed_x END");
+	rig_sql(rig->path,
+		"UPDATE package SET bucket = 7, sealed_x = CASE eid "
+		"WHEN '\\x89049032000000000000000000000003' THEN '\\x00' "
+		"WHEN '\\x89049032000000000000000000000005' THEN set_byte(sealed_x, 20, 255 - get_byte(sealed_x, 20)) "
+		"ELSE sealed_x END");
 	(void)run(other, "BEGIN");
 	(void)run(other, "SELECT 1 FROM package WHERE eid = '\\x89049032000000000000000000000004' FOR UPDATE");
 	for (int turn = 0; turn < 2; turn++) { /* each by a front end that has just begun, and looks at both at once */
@@ -464,14 +518,57 @@ static void test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_hel
 			;
 		smr_store_close(store);
 	}
-	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 2);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 3);
 	(void)run(other, "COMMIT");
 	PQfinish(other);
 	while (!take_step(rig->store, false).done)
 		;
-	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
-	rotate(rig->store);
-	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 1);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 2);
+	for (int turn = 0; turn < 2; turn++) /* the second time its key is not known any more */
+		rotate(rig->store);
+	assert_int_equal(ask(rig, "SELECT min(epoch) FROM package_key"), 3);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 2);
+}
+
+/* Back into the buckets of their devices. */
+static void assert_all_have_x(const struct rig *rig, uint64_t count)
+{
+	rig_sql(rig->path, "UPDATE package p SET bucket = d.bucket FROM device d WHERE d.eid = p.eid");
+	for (uint64_t n = 1; n <= count; n++)
+		assert_has_x(rig->store, n, 1000 + n);
+}
+
+/* Steps until one fails. */
+static enum smr_err begin_and_fail(struct smr_store *store)
+{
+	struct smr_store_rotation rotation = {0};
+	enum smr_err err = SMR_OK;
+
+	for (bool now = true; err == SMR_OK && !rotation.done; now = false)
+		err = smr_store_rotate_packages(store, now, &rotation);
+	return err;
+}
+
+/* It could be read, and could not at this moment: unlike what is damaged it is not left behind, for its key would be forgotten. */
+static void test_rotation_leaves_nothing_behind_that_failed_for_a_moment(void **state)
+{
+	static unsigned *const failing[] = {&seal_fails_at, &open_fails_at};
+	static const unsigned calls[] = {1, 3, DEVICES};
+	struct rig *rig = *state;
+
+	rig_sql(rig->path, "UPDATE package SET bucket = 7");
+	for (unsigned i = 0; i < SMR_COUNT(failing) * SMR_COUNT(calls); i++) {
+		*failing[i % 2] = calls[i / 2];
+		assert_int_equal(begin_and_fail(rig->store), SMR_E_CRYPTO);
+		assert_non_null(strstr(smr_store_problem(rig->store), "is tried again"));
+		assert_in_range(
+			ask(rig, "SELECT count(*) FROM package WHERE epoch = (SELECT max(epoch) FROM package_key)"), 0,
+			calls[i / 2] - 1);
+		settle(rig->store);
+		assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 2 + i);
+		assert_int_equal(ask(rig, "SELECT min(epoch) FROM package"), 2 + i);
+	}
+	assert_all_have_x(rig, DEVICES);
 }
 
 /* How often each package was written anew, by somebody whom PostgreSQL would not let stop for longer than seconds amid it. */
@@ -489,9 +586,7 @@ static void count_updates(const struct rig *rig)
 
 static int setup_many(void **state)
 {
-	rig_setup(state);
-	rig_fill(*state, 1, MANY);
-	return 0;
+	return setup_with(state, MANY);
 }
 
 static uint64_t moved(const struct rig *rig)
@@ -555,7 +650,8 @@ static void test_front_end_that_dies_within_a_step_is_not_waited_for(void **stat
 		assert_has_x(rig->store, n, 1000 + n);
 }
 
-static void rotate_in_child(const struct rig *rig)
+/* @param tell  where to say that a step was made; -1: to nobody. Who does goes on until he is killed. */
+static void rotate_in_child(const struct rig *rig, int tell)
 {
 	struct smr_store_rotation rotation = {0};
 	struct smr_package_ring *ring;
@@ -564,9 +660,12 @@ static void rotate_in_child(const struct rig *rig)
 	if (smr_store_open(rig->path, SMR_STORE_WRITE, &store) != SMR_OK ||
 	    smr_package_ring_open(rig->dir, &ring) != SMR_OK || smr_store_use_ring(store, ring) != SMR_OK)
 		_exit(2);
-	while (!rotation.done)
+	for (bool first = true; tell >= 0 || !rotation.done; first = false) {
 		if (smr_store_rotate_packages(store, false, &rotation) != SMR_OK)
 			_exit(3);
+		if (first && tell >= 0 && write(tell, "", 1) != 1)
+			_exit(4);
+	}
 	_exit(0);
 }
 
@@ -575,23 +674,28 @@ static void test_front_ends_that_race_share_one_walk(void **state)
 {
 	struct rig *rig = *state;
 	pid_t children[3];
+	int steps[2];
 	int status;
+	char step;
 
 	count_updates(rig);
+	assert_int_equal(pipe(steps), 0);
 	(void)take_step(rig->store, true);
 	for (size_t i = 0; i < SMR_COUNT(children); i++) {
 		children[i] = fork();
 		assert_true(children[i] >= 0);
 		if (children[i] == 0)
-			rotate_in_child(rig);
+			rotate_in_child(rig, i == 0 ? steps[1] : -1);
 	}
+	close(steps[1]);
+	assert_int_equal(read(steps[0], &step, 1), 1);
+	close(steps[0]);
 	assert_int_equal(kill(children[0], SIGKILL), 0);
 	for (uint64_t n = 1; n <= MANY; n += 7)
 		assert_has_x(rig->store, n, 1000 + n);
 	for (size_t i = 0; i < SMR_COUNT(children); i++) {
 		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-		if (i > 0)
-			assert_int_equal(status, 0);
+		assert_int_equal(status, i > 0 ? 0 : SIGKILL);
 	}
 	assert_true(take_step(rig->store, false).done);
 	assert_int_equal(moved(rig), MANY);
@@ -960,6 +1064,7 @@ int main(void)
 		FILLED(test_rotation_comes_back_for_what_was_held),
 		FILLED(test_rotation_waits_for_what_may_yet_come_back),
 		FILLED(test_rotation_goes_past_what_cannot_be_read_but_not_past_what_is_held),
+		FILLED(test_rotation_leaves_nothing_behind_that_failed_for_a_moment),
 		WITH_MANY(test_step_of_the_rotation_is_bounded_and_the_next_front_end_goes_on),
 		WITH_MANY(test_front_end_that_dies_within_a_step_is_not_waited_for),
 		WITH_MANY(test_front_ends_that_race_share_one_walk),

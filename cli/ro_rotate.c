@@ -137,11 +137,10 @@ static void wait_for_others(uint64_t wait_s)
 		(void)poll(NULL, 0, WAIT_MS);
 }
 
-static enum smr_err take_steps(struct rotating *r, struct smr_progress *progress)
+static enum smr_err take_steps(struct rotating *r, bool now, struct smr_progress *progress)
 {
 	struct smr_store_rotation rotation;
 	uint32_t shown = 0;
-	bool now = true;
 
 	do {
 		SMR_TRY(smr_store_rotate_packages(r->store, now, &rotation));
@@ -156,15 +155,23 @@ static enum smr_err take_steps(struct rotating *r, struct smr_progress *progress
 	return SMR_OK;
 }
 
-static enum smr_err next_epoch(struct rotating *r)
+static enum smr_err to_the_end(struct rotating *r, bool now, const char *label)
 {
 	struct smr_progress progress;
 	enum smr_err err;
 
-	smr_progress_start(&progress, "encrypting packages anew, part", SMR_STORE_ROTATION_PARTS, r->args->quiet);
-	err = take_steps(r, &progress);
+	smr_progress_start(&progress, label, SMR_STORE_ROTATION_PARTS, r->args->quiet);
+	err = take_steps(r, now, &progress);
 	smr_progress_end(&progress);
 	return err == SMR_OK ? SMR_OK : smr_ro_store_fail(r->store, err, r->problem);
+}
+
+/* First what is under way, begun by samarad or by a run that was broken off. To end only that would not do: what was purged may have
+ * been under the very key that it goes to, and «twice» would forget too little. */
+static enum smr_err next_epoch(struct rotating *r)
+{
+	SMR_TRY(to_the_end(r, false, "ending what is under way, part"));
+	return to_the_end(r, true, "encrypting packages anew, part");
 }
 
 /* Without the keys nothing but --lost is possible, which does not ask for them. */
@@ -253,8 +260,8 @@ const struct smr_subcommand smr_cmd_ro_rotate = {
 	.summary = "Make the next epoch key (flight) or a new shelf key, signed by the root; or encrypt packages anew.",
 	.details = "samarad notices by itself. flight-keys.smr is written anew for the suppliers. Ticket\n"
 		   "keys rotate by themselves.\n"
-		   "packages: with a store in PostgreSQL, begin the next epoch of package keys now; samarad does it\n"
-		   "once a day. It may be broken off, samarad goes on from there. What was purged is unreadable after\n"
-		   "the second time.",
+		   "packages: with a store in PostgreSQL, end what is under way, then begin the next epoch of package\n"
+		   "keys and end that; samarad does it once a day. It may be broken off: samarad, or this once more,\n"
+		   "goes on from there. What was purged is unreadable after the second time.",
 	.example = "samara ro rotate --dir ro flight --count 4",
 };

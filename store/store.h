@@ -218,7 +218,7 @@ struct smr_store_rotation {
  * encrypt at most 256 packages anew in one transaction, end old epochs, forget their keys. It takes milliseconds, however many
  * packages there are. How far encrypting has come is in the store: any number of front ends may take steps at once, any may be
  * killed meanwhile, and whoever takes the next step goes on where the last one ended.
- * @param now  begin the next epoch in any case.
+ * @param now  begin the next epoch whatever the present one's age is, if nothing is left to do for that (it was done).
  * @return also the errors of smr_store_use_ring. A load that is under way is waited for only with @p now.
  */
 enum smr_err smr_store_rotate_packages(struct smr_store *store, bool now, struct smr_store_rotation *out) SMR_MUST_USE;

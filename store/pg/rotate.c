@@ -345,7 +345,9 @@ static bool is_over(const struct smr_pg_epochs *epochs)
 static enum smr_err rotate(struct smr_store *store, bool now, struct smr_pg_epochs *epochs,
 			   struct smr_store_rotation *out)
 {
-	if (now || (is_over(epochs) && epochs->age_s >= EPOCH_S)) {
+	/* No epoch begins before the walk of the last one has ended: who has read that one, and comes late with his step, finds nothing to
+	 * do, and what has been walked is never begun anew. */
+	if (is_over(epochs) && (now || epochs->age_s >= EPOCH_S)) {
 		SMR_TRY(change_epochs(store, now, next_epoch, epochs->newest));
 		SMR_TRY(smr_pg_epochs_read(store, epochs));
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rotation of package keys dies before and after every transaction and file, and is repeated: in its course, at the beginning of a store that has X
-in clear, and when keys are lost. At no moment is there a package that waits and that a front end cannot read, its own directory or another one."""
+in clear, and when keys are lost. At no moment is there a package that waits and that a front end cannot read, its own directory or another one. Whoever
+repeats it ends the walk that was begun, before he begins another."""
 import os
 import shutil
 import sys
@@ -37,6 +38,9 @@ class EveryPoint(unittest.TestCase):
         os.makedirs(os.path.join(cls.another, "keys"))
         cls.x = {eid: package_keys.opened([cls.o.ro.dir], eid, sealed) for eid, sealed, _ in cls.rows()}
         assert len(cls.x) == DEVICES and None not in cls.x.values()
+        cls.postgres.sql("ALTER TABLE package ADD COLUMN times int4 NOT NULL DEFAULT 0; CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS "
+                         "'BEGIN NEW.times := OLD.times + (NEW.epoch > OLD.epoch)::int4; RETURN NEW; END'; "
+                         "CREATE TRIGGER one_more BEFORE UPDATE ON package FOR EACH ROW EXECUTE FUNCTION one_more()")
 
     @classmethod
     def rows(cls):
@@ -90,9 +94,11 @@ class EveryPoint(unittest.TestCase):
         return {name for name, _ in places}
 
     def moved_on(self):
-        """All is under the newest epoch, and the directory has no key but that of the one before."""
+        """All is under the newest epoch, and the directory has no key but that of the one before. All was written equally often: each walk that was
+        begun has been ended."""
         epochs = [int(n) for n in self.postgres.sql("SELECT epoch FROM package_key ORDER BY epoch").split()]
         self.assertEqual({epoch for _, _, epoch in self.rows()}, {epochs[-1]})
+        self.assertEqual(self.postgres.sql("SELECT count(DISTINCT times) FROM package"), "1", "a walk was begun and not ended")
         self.assertLessEqual(len(epochs), 2)
         self.assertEqual([epoch for epoch, _ in package_keys.files(self.o.ro.dir).values()], [epochs[0]])
         self.readable(self.o.ro.dir)

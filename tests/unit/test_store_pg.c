@@ -23,6 +23,8 @@
 /* The call of this number (1: the next) fails, as for want of memory. 0: none. */
 static unsigned seal_fails_at;
 static unsigned open_fails_at;
+/* Done once when the epochs have been read, before anything follows from them. */
+static void (*meanwhile)(void);
 
 enum smr_err __real_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
 				  uint8_t *out);
@@ -32,6 +34,10 @@ enum smr_err __real_smr_aead_open(const uint8_t *key, const uint8_t *nonce, stru
 				  struct smr_bytes sealed, uint8_t *out);
 enum smr_err __wrap_smr_aead_open(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad,
 				  struct smr_bytes sealed, uint8_t *out);
+enum smr_err __real_smr_package_ring_forget_before(struct smr_package_ring *ring, uint64_t epoch,
+						   struct smr_problem *problem);
+enum smr_err __wrap_smr_package_ring_forget_before(struct smr_package_ring *ring, uint64_t epoch,
+						   struct smr_problem *problem);
 
 static bool is_turn(unsigned *fails_at)
 {
@@ -48,6 +54,17 @@ enum smr_err __wrap_smr_aead_open(const uint8_t *key, const uint8_t *nonce, stru
 				  struct smr_bytes sealed, uint8_t *out)
 {
 	return is_turn(&open_fails_at) ? SMR_E_CRYPTO : __real_smr_aead_open(key, nonce, ad, sealed, out);
+}
+
+enum smr_err __wrap_smr_package_ring_forget_before(struct smr_package_ring *ring, uint64_t epoch,
+						   struct smr_problem *problem)
+{
+	void (*todo)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (todo != NULL)
+		todo();
+	return __real_smr_package_ring_forget_before(ring, epoch, problem);
 }
 
 /* ---- steps ---- */
@@ -724,6 +741,51 @@ static void test_walk_that_takes_longer_than_a_day_ends_before_the_next_epoch(vo
 	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 1"), 0);
 }
 
+/* Somebody does not want to wait for the day to pass, and is broken off again and again: what was done is not begun anew. */
+static void test_next_epoch_begins_when_the_walk_has_ended_and_not_before(void **state)
+{
+	struct rig *rig = *state;
+
+	count_updates(rig);
+	while (!take_step(rig->store, true).done) /* at the step that ends it, it is over */
+		assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 2);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch = 2 AND times = 1"), MANY);
+	(void)take_step(rig->store, true);
+	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 3);
+}
+
+static struct smr_store *quick;
+
+static void end_the_walk_and_begin_the_next(void)
+{
+	rotate(quick);
+	(void)take_step(quick, true);
+}
+
+/* A front end has read which epoch is the newest, and stands still, while another ends that one's walk, and the next, and is amid
+ * the one after that: its step finds nothing to do, instead of taking packages to an epoch of before. */
+static void test_step_of_a_walk_that_is_over_does_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *slow = rig_another(rig, SMR_STORE_WRITE);
+
+	quick = rig->store;
+	rig_sql(rig->path, "UPDATE package SET bucket = 7");
+	(void)take_step(quick, true);
+	assert_in_range(moved(rig), 1, MANY - 1);
+	meanwhile = end_the_walk_and_begin_the_next;
+	assert_false(take_step(slow, false).done);
+	assert_null(meanwhile);
+	assert_int_equal(ask(rig, "SELECT max(epoch) FROM package_key"), 4);
+	assert_int_equal(ask(rig, "SELECT walk_bucket FROM package_key WHERE epoch = 2"), SMR_STORE_ROTATION_PARTS);
+	assert_in_range(ask(rig, "SELECT count(*) FROM package WHERE epoch = 3"), 1, MANY - 1);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM package WHERE epoch < 3"), 0);
+	for (int turn = 0; turn < 2; turn++)
+		rotate(slow);
+	smr_store_close(slow);
+	assert_all_have_x(rig, MANY);
+}
+
 /* A day has passed: one of them begins the next epoch, and a load that goes on is not waited for. */
 static void test_rotation_by_time_happens_once_and_waits_for_no_load(void **state)
 {
@@ -1069,6 +1131,8 @@ int main(void)
 		WITH_MANY(test_front_end_that_dies_within_a_step_is_not_waited_for),
 		WITH_MANY(test_front_ends_that_race_share_one_walk),
 		FILLED(test_walk_that_takes_longer_than_a_day_ends_before_the_next_epoch),
+		WITH_MANY(test_next_epoch_begins_when_the_walk_has_ended_and_not_before),
+		WITH_MANY(test_step_of_a_walk_that_is_over_does_nothing),
 		FILLED(test_rotation_by_time_happens_once_and_waits_for_no_load),
 		FILLED(test_rotation_waits_for_no_load_when_old_epochs_end),
 		FILLED(test_lost_keys_are_named_and_what_they_opened_is_sealed_anew),

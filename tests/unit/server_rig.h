@@ -139,11 +139,10 @@ static inline void world_put_trust(struct world *w)
 
 static inline struct world *world_make(struct scene *s, unsigned content)
 {
-	struct world *w = aligned_alloc(_Alignof(struct world), sizeof(*w));
+	struct world *w = calloc(1, sizeof(*w));
 	void *store = NULL;
 
 	assert_non_null(w);
-	memset(w, 0, sizeof(*w));
 	w->s = s;
 	rig_setup(&store);
 	w->store = store;

@@ -22,12 +22,13 @@ ROUNDS, PER_ROUND = 4, 30
 class Case(unittest.TestCase):
     DEVICES = 8
     DISK = None  # octets of the RO's disk, when it is to be a small one
+    OPTIONS = {}  # of samarad
 
     @classmethod
     def setUpClass(cls):
         cls.o = Offline(BUILD, devices=cls.DEVICES, by_certificate=0, ro_disk=cls.DISK)
         cls.addClassCleanup(cls.o.stop)
-        cls.o.start()
+        cls.o.start(**cls.OPTIONS)
         cls.fresh = iter(cls.o.devices)
 
     def ask(self, path, payload, timeout=1.0):
@@ -195,6 +196,7 @@ class Full(Case):
     """The RO's directory is a disk of its own, which gets full and is made free again."""
     DEVICES = 12
     DISK = 24 << 20
+    OPTIONS = {"relay__interval": "1h"}  # what the relay writes would begin a log that was truncated a moment ago
 
     def empty_log(self):
         """A purge makes samarad truncate the store's log; until then the log's own room would serve on a full disk too."""

@@ -190,35 +190,49 @@ struct search {
 	uint64_t found; /* the oldest file that fits; 0: none */
 	bool others;	/* there are files, and they do not fit */
 	uint8_t seed[SEED_LEN];
+	enum smr_err err; /* of a file that could not be read, though it may be the one */
+	struct smr_problem why;
 };
 
-static bool fits(const uint8_t start[SEED_LEN], uint64_t steps, const uint8_t tag[SMR_RING_TAG_LEN])
+static enum smr_err compare(const uint8_t start[SEED_LEN], uint64_t steps, const uint8_t tag[SMR_RING_TAG_LEN],
+			    bool *fits)
 {
 	uint8_t seed[SEED_LEN];
 	uint8_t own[SMR_RING_TAG_LEN];
-	bool same;
+	enum smr_err err;
 
 	memcpy(seed, start, sizeof(seed));
-	same = walk(seed, steps) == SMR_OK && derive(seed, "package-tag", own, sizeof(own)) == SMR_OK &&
-	       smr_equal_ct(own, tag, sizeof(own));
+	err = walk(seed, steps);
+	if (err == SMR_OK)
+		err = derive(seed, "package-tag", own, sizeof(own));
+	*fits = err == SMR_OK && smr_equal_ct(own, tag, sizeof(own));
 	SMR_WIPE(seed);
-	return same;
+	return err;
 }
 
-/* A file that was being overwritten when somebody was killed cannot be read, and is not needed. */
+/* A file that was being overwritten when somebody was killed holds no key any more, and is not needed. One that cannot be read for another
+ * reason may be the one that is: whoever took it for lost would give up what it opens. */
 static enum smr_err try_file(void *context, const struct smr_package_ring *ring, uint64_t epoch)
 {
 	struct search *s = context;
 	uint8_t seed[SEED_LEN];
+	bool fits = false;
+	struct smr_problem why = {{0}};
+	enum smr_err err;
 
 	if (epoch > s->epoch || (s->found != 0 && epoch > s->found))
 		return SMR_OK;
 	s->others = true;
-	if (read_seed(ring, epoch, seed, NULL) == SMR_OK && fits(seed, s->epoch - epoch, s->tag)) {
+	err = read_seed(ring, epoch, seed, &why);
+	if (err == SMR_OK)
+		err = compare(seed, s->epoch - epoch, s->tag, &fits);
+	if (fits) {
 		s->found = epoch;
 		memcpy(s->seed, seed, sizeof(seed));
 	}
 	SMR_WIPE(seed);
+	if (err != SMR_OK && err != SMR_E_MALFORMED && err != SMR_E_TOO_MANY)
+		s->err = smr_problem(&s->why, err, "%s", smr_problem_text(&why, err));
 	return SMR_OK;
 }
 
@@ -229,6 +243,8 @@ static enum smr_err search_files(struct smr_package_ring *ring, struct search *s
 		keep(ring, s->found, s->seed);
 		return SMR_OK;
 	}
+	if (s->err != SMR_OK)
+		return smr_problem(problem, s->err, "%s", smr_problem_text(&s->why, s->err));
 	return smr_problem(problem, s->others ? SMR_E_UNTRUSTED_KEY : SMR_E_NOT_FOUND,
 			   s->others ? "the package keys in %s are not those of this store (epoch %llu)"
 				     : "%s holds no package key of epoch %llu",

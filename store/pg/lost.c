@@ -31,11 +31,12 @@ static enum smr_err begin_anew(struct smr_store *store, const struct smr_pg_epoc
 static enum smr_err begin_anew_if_lost(struct smr_store *store)
 {
 	struct smr_pg_epochs epochs;
+	enum smr_err err;
 
 	SMR_TRY(smr_pg_epochs_read(store, &epochs));
-	if (epochs.count != 0 && smr_pg_epochs_check(store, &epochs) == SMR_OK)
-		return SMR_OK;
-	return begin_anew(store, &epochs);
+	err = epochs.count == 0 ? SMR_E_NOT_FOUND : smr_pg_epochs_check(store, &epochs);
+	/* Keys that cannot be read at this moment, or by this user, are not lost. */
+	return err == SMR_E_NOT_FOUND || err == SMR_E_UNTRUSTED_KEY ? begin_anew(store, &epochs) : err;
 }
 
 static enum smr_err find_buckets(struct smr_store *store, uint64_t oldest, unsigned range, struct buckets *out)

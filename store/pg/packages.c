@@ -51,10 +51,14 @@ enum smr_err smr_pg_epochs_check(struct smr_store *store, const struct smr_pg_ep
 	if (store->ring == NULL)
 		return smr_store_say(store, SMR_E_INVALID, "package keys are needed for this");
 	err = smr_package_ring_fit(store->ring, epochs->newest, epochs->tag, &why);
-	if (err == SMR_OK && smr_package_ring_tag(store->ring, epochs->oldest, tag) != SMR_OK)
-		err = smr_problem(&why, SMR_E_NOT_FOUND,
-				  "the package key of epoch %llu was overwritten already: the data base is an old copy",
-				  (unsigned long long)epochs->oldest);
+	if (err == SMR_OK) {
+		err = smr_package_ring_tag(store->ring, epochs->oldest, tag);
+		if (err == SMR_E_NOT_FOUND)
+			(void)smr_problem(&why, err,
+					  "the package key of epoch %llu was overwritten already: the data base is an "
+					  "old copy",
+					  (unsigned long long)epochs->oldest);
+	}
 	if (err != SMR_OK)
 		(void)smr_store_say(store, err, "%s; " WHAT_TO_DO, smr_problem_text(&why, err));
 	return err;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -877,6 +878,27 @@ static void test_lost_keys_are_named_and_what_they_opened_is_sealed_anew(void **
 	assert_has_x(rig->store, 2, 5000);
 }
 
+/* Copied back with a mode under which it is not read: it is there all the same. */
+static void test_keys_that_cannot_be_read_now_are_not_given_up_for_lost(void **state)
+{
+	struct rig *rig = *state;
+	struct smr_store *store;
+	uint64_t count;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/keys/package-1.key", rig->dir);
+	assert_int_equal(chmod(path, 0644), 0);
+	store = open_with_keys_of(rig, rig->dir, SMR_E_REFUSED);
+	assert_non_null(strstr(smr_store_problem(store), path));
+	assert_int_equal(smr_store_lose_packages(store, &count), SMR_E_REFUSED);
+	smr_store_close(store);
+	assert_int_equal(chmod(path, 0600), 0);
+	store = open_with_keys_of(rig, rig->dir, SMR_OK);
+	assert_int_equal(rig_get(store, 2).row.state, SMR_ROW_SEALED);
+	assert_false(rig_get(store, 2).x_lost);
+	smr_store_close(store);
+}
+
 /* The rules that a cluster asks for (docs/decisions/0016-postgresql.md). */
 static void test_every_key_of_a_distributed_table_has_the_bucket(void **state)
 {
@@ -1136,6 +1158,7 @@ int main(void)
 		FILLED(test_rotation_by_time_happens_once_and_waits_for_no_load),
 		FILLED(test_rotation_waits_for_no_load_when_old_epochs_end),
 		FILLED(test_lost_keys_are_named_and_what_they_opened_is_sealed_anew),
+		FILLED(test_keys_that_cannot_be_read_now_are_not_given_up_for_lost),
 		FILLED(test_every_key_of_a_distributed_table_has_the_bucket),
 		FILLED(test_connection_lost_comes_back_by_itself),
 		FILLED(test_connection_lost_amid_a_load_keeps_nothing_of_it),

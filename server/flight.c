@@ -172,8 +172,10 @@ void smr_flight_judge(struct smr_item *item, const struct smr_steps *steps)
 		return;
 	}
 	item->verdict = smr_rules_flight(&item->device->row, &item->m1.evidence, quote_of(item), item->m1.hash_m1);
-	tell_log(item, steps, supplier);
-	tell_tamper(item, steps);
+	if (item->tries == 0) { /* a row that had moved makes it no second contact */
+		tell_log(item, steps, supplier);
+		tell_tamper(item, steps);
+	}
 	/* Our keys are at fault, not the row: nothing is changed by that. The keeper has said what to do. */
 	if (item->verdict.send_package && item->device->x_lost)
 		item->verdict = (struct smr_verdict){.refusal = SMR_REFUSAL_STORE};

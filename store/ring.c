@@ -190,7 +190,8 @@ struct search {
 	uint64_t found; /* the oldest file that fits; 0: none */
 	bool others;	/* there are files, and they do not fit */
 	uint8_t seed[SEED_LEN];
-	enum smr_err err; /* of a file that could not be read, though it may be the one */
+	uint64_t unread;  /* the oldest file that could not be read; 0: none */
+	enum smr_err err; /* why */
 	struct smr_problem why;
 };
 
@@ -231,20 +232,23 @@ static enum smr_err try_file(void *context, const struct smr_package_ring *ring,
 		memcpy(s->seed, seed, sizeof(seed));
 	}
 	SMR_WIPE(seed);
-	if (err != SMR_OK && err != SMR_E_MALFORMED && err != SMR_E_TOO_MANY)
+	if (err != SMR_OK && err != SMR_E_MALFORMED && err != SMR_E_TOO_MANY && (s->unread == 0 || epoch < s->unread)) {
+		s->unread = epoch;
 		s->err = smr_problem(&s->why, err, "%s", smr_problem_text(&why, err));
+	}
 	return SMR_OK;
 }
 
 static enum smr_err search_files(struct smr_package_ring *ring, struct search *s, struct smr_problem *problem)
 {
 	SMR_TRY(for_each_file(ring, try_file, s, problem));
+	/* What only the unread one opens would count as lost. */
+	if (s->unread != 0 && (s->found == 0 || s->unread < s->found))
+		return smr_problem(problem, s->err, "%s", smr_problem_text(&s->why, s->err));
 	if (s->found != 0) {
 		keep(ring, s->found, s->seed);
 		return SMR_OK;
 	}
-	if (s->err != SMR_OK)
-		return smr_problem(problem, s->err, "%s", smr_problem_text(&s->why, s->err));
 	return smr_problem(problem, s->others ? SMR_E_UNTRUSTED_KEY : SMR_E_NOT_FOUND,
 			   s->others ? "the package keys in %s are not those of this store (epoch %llu)"
 				     : "%s holds no package key of epoch %llu",

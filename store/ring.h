@@ -41,7 +41,7 @@ void smr_package_ring_close(struct smr_package_ring *ring);
 /**
  * Take the seed that the store's tag of @p epoch fits, from memory or from the files.
  * @return SMR_E_NOT_FOUND: there is no file of @p epoch or one before; SMR_E_UNTRUSTED_KEY: there is, and it is of another store.
- *         The problem names the file.
+ *         The problem names the file. Another error: a file that may be needed cannot be read, by this user or at this moment.
  */
 enum smr_err smr_package_ring_fit(struct smr_package_ring *ring, uint64_t epoch, const uint8_t tag[SMR_RING_TAG_LEN],
 				  struct smr_problem *problem) SMR_MUST_USE;

@@ -2,9 +2,9 @@
 /*
  * Packages, each X encrypted under the present epoch of the ring (store/ring.h), and how the epochs follow each other:
  *
- * 1. When an epoch is a day old (or somebody does not want to wait), and nothing is left to do for it, whoever notices first puts the next one into `package_key`,
- *    with the tag of its seed. From then on loads encrypt under that. They read which one it is while they hold the lock of
- *    writers, which this takes too.
+ * 1. When an epoch is a day old (or somebody does not want to wait), and nothing is left to do for it, whoever notices first puts
+ *    the next one into `package_key`, with the tag of its seed. From then on loads encrypt under that. They read which one it is
+ *    while they hold the lock of writers, which this takes too.
  * 2. One walk goes through all packages in the order of bucket, epoch and EID, and encrypts anew what is of an earlier epoch
  *    (rotate.c). How far it has come stands in the row of the new epoch in `package_key`. Each step is one transaction over at
  *    most 256 packages: it locks that row, so all front ends carry the one walk on by turns, and whoever is killed leaves it

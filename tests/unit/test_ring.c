@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include "store/ring.h"
 #include "sys/fsio.h"
 #include "tests/unit/scratch.h"
@@ -200,6 +202,29 @@ static void test_two_files_of_one_that_was_killed_are_read_and_brought_to_an_end
 	smr_blob_wipe(&old);
 }
 
+/* Two files are there: the older one may be needed for what is of its epoch, the newer one is not missed beside it. */
+static void test_file_that_may_be_needed_and_cannot_be_read_now_is_not_passed_over(void **state)
+{
+	struct place *place = *state;
+	struct smr_package_ring *fresh = open_ring(place->dir);
+	struct smr_problem problem = {{0}};
+	struct smr_blob old;
+	uint8_t tag[SMR_RING_TAG_LEN];
+
+	assert_int_equal(smr_fs_read(path_of(place, 3), 1000, &old), SMR_OK);
+	tag_of(place->ring, 6, tag);
+	assert_int_equal(smr_package_ring_forget_before(place->ring, 5, NULL), SMR_OK);
+	assert_int_equal(smr_fs_write(path_of(place, 3), smr_bytes_of(old.ptr, old.len), 0644), SMR_OK);
+	assert_int_equal(smr_package_ring_fit(fresh, 6, tag, &problem), SMR_E_REFUSED);
+	assert_non_null(strstr(problem.text, path_of(place, 3)));
+	assert_int_equal(chmod(path_of(place, 3), 0600), 0);
+	assert_int_equal(chmod(path_of(place, 5), 0644), 0);
+	assert_int_equal(smr_package_ring_fit(fresh, 6, tag, &problem), SMR_OK);
+	tag_of(fresh, 3, tag);
+	smr_package_ring_close(fresh);
+	smr_blob_wipe(&old);
+}
+
 static void test_keys_that_are_missing_or_of_another_store_are_named(void **state)
 {
 	struct place *place = *state;
@@ -247,6 +272,7 @@ int main(void)
 		RING(test_what_is_forgotten_is_in_no_file_and_no_memory),
 		RING(test_two_processes_forget_in_one_directory),
 		RING(test_two_files_of_one_that_was_killed_are_read_and_brought_to_an_end),
+		RING(test_file_that_may_be_needed_and_cannot_be_read_now_is_not_passed_over),
 		RING(test_keys_that_are_missing_or_of_another_store_are_named),
 		RING(test_make_takes_the_file_that_is_there),
 	};

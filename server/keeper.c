@@ -261,6 +261,8 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	k->sequence = position.sequence;
 	if (err == SMR_OK)
 		err = renew(k, smr_clock_unix());
+	if (err == SMR_OK)
+		smr_store_warm_up(k->store);
 	if (err == SMR_OK && pthread_create(&k->thread, NULL, run, k) != 0)
 		err = SMR_E_NO_MEMORY;
 	if (err != SMR_OK) {

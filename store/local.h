@@ -201,7 +201,8 @@ struct smr_driver {
 	/* The hot path; counts are within limits. */
 	enum smr_err (*lookup)(struct smr_store *store, struct smr_store_device *devices, size_t count);
 	enum smr_err (*commit)(struct smr_store *store, struct smr_store_change *changes, size_t count);
-	/** NULL: whoever has the pages reads ahead by himself. */
+	/** These two, NULL: whoever has the pages reads ahead by himself. */
+	void (*warm_up)(struct smr_store *store);
 	void (*expect)(struct smr_store *store, const struct smr_eid *eid);
 	enum smr_err (*copy_log)(struct smr_store *store, uint64_t *octets);
 	enum smr_err (*checkpoint)(struct smr_store *store);

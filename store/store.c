@@ -36,6 +36,12 @@ void smr_store_close(struct smr_store *store)
 	free(store);
 }
 
+void smr_store_warm_up(struct smr_store *store)
+{
+	if (store->driver->warm_up != NULL)
+		store->driver->warm_up(store);
+}
+
 void smr_store_expect(struct smr_store *store, const struct smr_eid *eid)
 {
 	if (store->driver->expect != NULL)

@@ -117,6 +117,9 @@ struct smr_store_device {
 	size_t object_len[SMR_OBJECTS_MAX];
 	size_t object_count;
 };
+/** Devices will be looked up by this process: what all look-ups go through is read from the disk meanwhile, by threads of the handle, with
+ * processor time that nobody else wants. A hint, for one handle of a process; PostgreSQL has a cache and tools of its own. */
+void smr_store_warm_up(struct smr_store *store);
 /** This device will be looked up in a moment. While look-ups wait for the disk its pages are read meanwhile, by threads of the handle; otherwise
  * this costs next to nothing. A hint: it cannot fail, and changes nothing but how long the look-up takes. */
 void smr_store_expect(struct smr_store *store, const struct smr_eid *eid);

@@ -75,6 +75,7 @@ const struct smr_driver smr_driver_sqlite = {
 	.close = smr_sqlite_close,
 	.lookup = smr_sqlite_lookup,
 	.commit = smr_sqlite_commit,
+	.warm_up = smr_sqlite_warm_up,
 	.expect = smr_sqlite_expect,
 	.copy_log = smr_sqlite_copy_log,
 	.checkpoint = smr_sqlite_checkpoint,

@@ -10,6 +10,7 @@
 
 #include "store/local.h"
 #include "store/sqlite/ahead.h"
+#include "store/sqlite/upper.h"
 
 #define SMR_SQLITE_PAGE 2048u	/* octets; of a new store */
 #define SMR_SQLITE_BUSY_MS 5000 /* that others who write are waited for */
@@ -32,6 +33,7 @@ struct smr_sqlite {
 	sqlite3_stmt *statements[SMR_SQL_COUNT];
 	struct smr_sqlite_prefix prefixes[SMR_SQLITE_PREFIXES];
 	struct smr_ahead *ahead; /* NULL until something is expected */
+	struct smr_upper *upper; /* NULL unless it was told to warm up */
 	uint64_t restart_at_ms;	 /* the log; not earlier */
 };
 
@@ -55,6 +57,7 @@ void smr_sqlite_forget_prefixes(void *sqlite);
 /* The driver's operations that stand in files of their own. */
 enum smr_err smr_sqlite_lookup(struct smr_store *store, struct smr_store_device *devices, size_t count) SMR_MUST_USE;
 enum smr_err smr_sqlite_commit(struct smr_store *store, struct smr_store_change *changes, size_t count) SMR_MUST_USE;
+void smr_sqlite_warm_up(struct smr_store *store);
 void smr_sqlite_expect(struct smr_store *store, const struct smr_eid *eid);
 enum smr_err smr_sqlite_copy_log(struct smr_store *store, uint64_t *octets) SMR_MUST_USE;
 enum smr_err smr_sqlite_checkpoint(struct smr_store *store) SMR_MUST_USE;

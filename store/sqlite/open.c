@@ -64,10 +64,20 @@ static enum smr_err configure(struct smr_store *store, const char *where)
 	return SMR_OK;
 }
 
+void smr_sqlite_warm_up(struct smr_store *store)
+{
+	struct smr_sqlite *sqlite = smr_sqlite_of(store);
+
+	if (sqlite->upper == NULL)
+		sqlite->upper = smr_upper_start(sqlite3_db_filename(sqlite->db, "main"));
+}
+
 void smr_sqlite_close(struct smr_store *store)
 {
 	struct smr_sqlite *sqlite = smr_sqlite_of(store);
 
+	(void)smr_upper_stop(sqlite->upper);
+	sqlite->upper = NULL;
 	smr_ahead_free(sqlite->ahead);
 	sqlite->ahead = NULL;
 	smr_sqlite_finalize(sqlite);

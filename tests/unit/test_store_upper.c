@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The upper levels of the SQLite store's large tables are read when a server starts: all of them, nothing else to speak of, and nobody is harmed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/sqlite/upper.h"
+#include "store_rig.h"
+
+#define PAGE 512		       /* octets: three interior levels with some thousand rows */
+#define SQLITE_SHARED_FIRST 0x40000002 /* of SQLite's file format: where a connection holds its lock */
+#define SQLITE_SHARED_SIZE 510
+#define PAGES_MAX 65536u
+
+/* Two tables of the names that count, and one that does not. */
+static const char filling[] = "PRAGMA page_size = 512; PRAGMA journal_mode = WAL;"
+			      "CREATE TABLE device (place INTEGER PRIMARY KEY, octets BLOB);"
+			      "CREATE TABLE package (slot INTEGER PRIMARY KEY, octets BLOB);"
+			      "CREATE TABLE other (seq INTEGER PRIMARY KEY, octets BLOB);"
+			      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 15000) "
+			      "INSERT INTO device SELECT 1 << 40 | i, zeroblob(100) FROM n;"
+			      "INSERT INTO package SELECT place, octets FROM device WHERE place & 1;"
+			      "INSERT INTO other SELECT place, octets FROM device;"
+			      "PRAGMA wal_checkpoint(TRUNCATE);";
+static const char interior_pages[] =
+	"SELECT pageno FROM dbstat WHERE name IN ('device', 'package') AND pagetype = 'internal'";
+
+/* ---- what is read ---- */
+
+static pid_t main_thread;
+static atomic_uint reads;
+static atomic_bool was_read[PAGES_MAX]; /* by number, by others than the main thread */
+static atomic_bool reads_fail;
+static atomic_bool reads_held; /* until somebody posts */
+static sem_t release;
+static sem_t has_come;
+
+/* Under a name of its own in C: <unistd.h> may have an inline pread64 for checked buffers. */
+ssize_t read_in_place_of_sqlite(int fd, void *buf, size_t nbytes, off_t offset) __asm__("pread64");
+
+ssize_t read_in_place_of_sqlite(int fd, void *buf, size_t nbytes, off_t offset)
+{
+	if (gettid() == main_thread)
+		return syscall(SYS_pread64, fd, buf, nbytes, offset);
+	reads++;
+	if (offset / PAGE < PAGES_MAX)
+		was_read[offset / PAGE] = true;
+	(void)sem_post(&has_come);
+	if (reads_held)
+		(void)sem_wait(&release);
+	if (!reads_fail)
+		return syscall(SYS_pread64, fd, buf, nbytes, offset);
+	errno = EIO;
+	return -1;
+}
+
+/* Who waits for a thread has told it to stop before; only then does what is held go on. */
+extern int __real_pthread_join(pthread_t thread, void **result);
+extern int __wrap_pthread_join(pthread_t thread, void **result);
+
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+	reads_held = false;
+	for (unsigned i = 0; i < SMR_UPPER_WALKERS; i++)
+		(void)sem_post(&release);
+	return __real_pthread_join(thread, result);
+}
+
+struct place {
+	char dir[64];
+	char path[80];
+};
+
+static int setup(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	assert_non_null(place);
+	main_thread = gettid();
+	reads = 0;
+	reads_fail = reads_held = false;
+	for (size_t i = 0; i < PAGES_MAX; i++)
+		was_read[i] = false;
+	assert_int_equal(sem_init(&release, 0, 0), 0);
+	assert_int_equal(sem_init(&has_come, 0, 0), 0);
+	snprintf(place->dir, sizeof(place->dir), "/tmp/samara-upper-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	snprintf(place->path, sizeof(place->path), "%s/store.db", place->dir);
+	*state = place;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < SMR_COUNT(ends); i++) {
+		char path[96];
+
+		snprintf(path, sizeof(path), "%s%s", place->path, ends[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(place->dir), 0);
+	free(place);
+	(void)sem_destroy(&release);
+	(void)sem_destroy(&has_come);
+	return 0;
+}
+
+static sqlite3 *fill(const struct place *place, const char *script)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, script, NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+/* Their numbers into @p pages; how many. */
+static size_t find_interior(sqlite3 *db, unsigned *pages, size_t room)
+{
+	sqlite3_stmt *stmt;
+	size_t count = 0;
+
+	assert_int_equal(sqlite3_prepare_v2(db, interior_pages, -1, &stmt, NULL), SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		assert_true(count < room);
+		pages[count++] = (unsigned)sqlite3_column_int(stmt, 0);
+	}
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	return count;
+}
+
+/* As sqlite3 writes to the file: at the page's octet @p at. */
+static void write_at(const struct place *place, unsigned page, unsigned at, const void *octets, size_t len)
+{
+	int fd = open(place->path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, octets, len, (off_t)(page - 1) * PAGE + at), len);
+	close(fd);
+}
+
+/* ---- all of it ---- */
+
+static void test_every_interior_page_of_the_large_tables_is_read_and_hardly_any_other(void **state)
+{
+	const struct place *place = *state;
+	unsigned pages[512];
+	sqlite3 *db = fill(place, filling);
+	size_t interior = find_interior(db, pages, SMR_COUNT(pages));
+	size_t read;
+
+	assert_true(interior > 100);
+	read = smr_upper_finish(smr_upper_start(place->path));
+	for (size_t i = 0; i < interior; i++)
+		assert_true(was_read[pages[i] - 1]);
+	/* Besides: to each leaf on the way that shows how many levels there are, each walker along that way, and what opening takes. */
+	assert_true(read <= interior + SMR_UPPER_WALKERS * 2 * (3 + 1 + 1));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_a_store_of_ours_has_these_tables(void **state)
+{
+	struct rig *rig;
+	void *store = NULL;
+	sqlite3 *db;
+	unsigned pages[64];
+	size_t interior;
+
+	(void)state;
+	rig_setup(&store);
+	rig = store;
+	rig_fill(rig, 1, 1500);
+	assert_int_equal(smr_store_checkpoint(rig->store), SMR_OK);
+	assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+	interior = find_interior(db, pages, SMR_COUNT(pages));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_true(interior >= 2); /* a root of each */
+	assert_true(smr_upper_finish(smr_upper_start(rig->path)) >= interior);
+	assert_int_equal(rig_teardown(&store), 0);
+}
+
+static void test_tables_of_one_page_have_no_upper_levels(void **state)
+{
+	const struct place *place = *state;
+	sqlite3 *db = fill(place, "PRAGMA page_size = 512; CREATE TABLE device (place INTEGER PRIMARY KEY);"
+				  "CREATE TABLE package (slot INTEGER PRIMARY KEY); INSERT INTO device VALUES (1);");
+
+	assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * SMR_UPPER_WALKERS);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---- whatever is there ---- */
+
+static void test_where_there_is_no_store_nothing_begins(void **state)
+{
+	static const char nothing[PAGE] = "no data base, whatever its name is";
+	const struct place *place = *state;
+	int fd;
+
+	assert_null(smr_upper_start(place->path));
+	assert_int_equal(access(place->path, F_OK), -1); /* and none is made */
+	fd = open(place->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_null(smr_upper_start(place->path));
+	write_at(place, 1, 0, nothing, sizeof(nothing));
+	assert_null(smr_upper_start(place->path));
+	assert_int_equal(smr_upper_finish(NULL) + smr_upper_stop(NULL), 0);
+	assert_int_equal(reads, 0);
+}
+
+/* A page that names itself, the first, none, or one behind the end; more cells than it has room for; a cell outside. */
+static void test_damaged_pages_lead_nowhere(void **state)
+{
+	static const struct {
+		unsigned at;
+		uint8_t octets[4];
+		size_t len;
+	} damages[] = {
+		{8, {0, 0, 0, 1}, 4}, {8, {0, 0, 0, 0}, 4},  {8, {0xff, 0xff, 0xff, 0xff}, 4},
+		{3, {0xff, 0xff}, 2}, {12, {0xff, 0xff}, 2}, {12, {0x01, 0xfe}, 2},
+		{0, {0x0d}, 1},
+	};
+	const struct place *place = *state;
+	unsigned pages[512];
+	sqlite3 *db = fill(place, filling);
+	size_t interior = find_interior(db, pages, SMR_COUNT(pages));
+
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	for (size_t d = 0; d < SMR_COUNT(damages); d++) {
+		for (size_t i = 0; i < interior; i += 3)
+			write_at(place, pages[i], damages[d].at, damages[d].octets, damages[d].len);
+		assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * interior + 16 * SMR_UPPER_WALKERS);
+	}
+	for (size_t i = 0; i < interior; i++) {
+		uint8_t self[4] = {0, 0, (uint8_t)(pages[i] >> 8), (uint8_t)pages[i]};
+
+		write_at(place, pages[i], 0, (uint8_t[]){0x05, 0, 0, 0, 0}, 5);
+		write_at(place, pages[i], 8, self, sizeof(self));
+	}
+	assert_true(smr_upper_finish(smr_upper_start(place->path)) < 64 * SMR_UPPER_WALKERS);
+}
+
+static void test_a_disk_that_fails_ends_it(void **state)
+{
+	const struct place *place = *state;
+	sqlite3 *db = fill(place, filling);
+
+	reads_fail = true;
+	assert_int_equal(smr_upper_finish(smr_upper_start(place->path)), 0);
+	assert_true(reads > 0);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---- its end ---- */
+
+static void test_a_stop_waits_for_the_page_under_way_alone(void **state)
+{
+	const struct place *place = *state;
+	sqlite3 *db = fill(place, filling);
+	struct smr_upper *upper;
+
+	reads_held = true;
+	upper = smr_upper_start(place->path);
+	assert_non_null(upper);
+	assert_int_equal(sem_wait(&has_come), 0);
+	assert_true(smr_upper_stop(upper) <= SMR_UPPER_WALKERS);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* What another process sees of our connections' lock; it cannot be asked from within. */
+static bool is_locked(const char *path)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct flock lock = {.l_type = F_WRLCK,
+				     .l_whence = SEEK_SET,
+				     .l_start = SQLITE_SHARED_FIRST,
+				     .l_len = SQLITE_SHARED_SIZE};
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		if (fd < 0 || fcntl(fd, F_GETLK, &lock) != 0)
+			_exit(2);
+		_exit(lock.l_type == F_UNLCK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 2);
+	return WEXITSTATUS(status) == 1;
+}
+
+/* Closing any descriptor of a file gives up the process's locks on it: another program would then take the store for its own. */
+static void test_its_end_takes_no_lock_with_it(void **state)
+{
+	const struct place *place = *state;
+	sqlite3 *db = fill(place, filling);
+
+	assert_true(is_locked(place->path));
+	(void)smr_upper_finish(smr_upper_start(place->path));
+	assert_true(is_locked(place->path));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_false(is_locked(place->path));
+}
+
+/* As samarad does, and closes at once. */
+static void test_a_handle_warms_up_once_and_closes_amid_it(void **state)
+{
+	void *store = NULL;
+	struct rig *rig;
+	struct smr_store *handle;
+
+	(void)state;
+	rig_setup(&store);
+	rig = store;
+	rig_fill(rig, 1, 100);
+	for (int round = 0; round < 20; round++) {
+		assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &handle), SMR_OK);
+		smr_store_warm_up(handle);
+		smr_store_warm_up(handle);
+		smr_store_close(handle);
+	}
+	assert_int_equal(rig_teardown(&store), 0);
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH(test_every_interior_page_of_the_large_tables_is_read_and_hardly_any_other),
+		WITH(test_a_store_of_ours_has_these_tables),
+		WITH(test_tables_of_one_page_have_no_upper_levels),
+		WITH(test_where_there_is_no_store_nothing_begins),
+		WITH(test_damaged_pages_lead_nowhere),
+		WITH(test_a_disk_that_fails_ends_it),
+		WITH(test_a_stop_waits_for_the_page_under_way_alone),
+		WITH(test_its_end_takes_no_lock_with_it),
+		WITH(test_a_handle_warms_up_once_and_closes_amid_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -34,6 +34,7 @@ class Size:
     rounds: int = 3
     pairs: int = 11           # rounds beside a floor: short ones and many, because the machine is faster and slower in turns
     pair_count: int = 6_000
+    pg_rounds: int = 5
     check_ins: int = 50_000   # of one round
     floor_s: float = 2
     echo_s: float = 1
@@ -64,7 +65,7 @@ class Size:
         return closed + round(1.3 * max(rate, self.least_rate) * seconds)
 
 
-QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, pairs=2, pair_count=50, check_ins=40, floor_s=0.4, echo_s=0.2,
+QUICK = Size(devices=8000, small=(50, 200), count=50, rounds=1, pairs=2, pair_count=50, pg_rounds=1, check_ins=40, floor_s=0.4, echo_s=0.2,
              attest_s=0.2, batches=(1, 64), batch_count=40, loads=(50, 70, 100), load_s=0.1, tail_s=0.1, tails=1, tail_count=40, quiet_s=0.1,
              sync_s=0.1, overload_s=0.1, overloads=2, peak_count=50, attack_s=0.1, least_rate=8000,
              config={"overload__demand": "never", "overload__target_ms": 10000})  # however busy the machine is
@@ -309,16 +310,16 @@ def peak(b):
 # ---- PostgreSQL ----
 
 def postgresql(b):
-    """Rounds with the store in a PostgreSQL of this bench's own, on the same two cores and the same disk, between rounds with SQLite; as many
+    """Short rounds with the store in a PostgreSQL of this bench's own, on the same two cores and the same disk, in turns with SQLite; as many
     devices in both."""
     devices = b.size.small[-1]
-    count = min(devices // (b.size.rounds + 1), b.size.count)
+    count = min(devices // (b.size.pg_rounds + 1), b.size.pair_count)
     server = Postgres("/var/tmp", **PG_SETTINGS)  # a disk that PostgreSQL's own user reaches
     stores = {"sqlite": Ro(b.ground, "ro-sqlite"), "pg": Ro(b.ground, "ro-pg", server.address())}
     rates = {name: [] for name in stores}
     for ro in stores.values():
-        ro.stock(devices, count * (b.size.rounds + 1))
-    for _ in range(b.size.rounds + 1):
+        ro.stock(devices, count * (b.size.pg_rounds + 1))
+    for _ in range(b.size.pg_rounds + 1):  # the first does not count
         for name, ro in stores.items():
             with b.server(ro) as samarad:
                 rates[name].append(b.closed(samarad, count)["rate"])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The connection: one per handle, made anew when it is lost, after pauses that grow. Only opening waits for it; later a
- * call that finds none says SMR_E_UNAVAILABLE at once and carries the connecting on, so that a worker without its store
- * still answers what needs none.
+ * The connection: one per handle, made anew when it is lost, after pauses that grow, by a thread of its own (dial.h).
+ * Only opening waits for it; later a call that finds none says SMR_E_UNAVAILABLE at once and sees to it that one is being
+ * made, so that a worker without its store still answers what needs none.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 #include "sys/clock.h"
 
 #define OPEN_MS 10000u	   /* patience when the store is opened */
-#define CONNECT_MS 5000u   /* and with each later try */
 #define BACKOFF_MIN_MS 50u /* doubled with every try in vain */
 #define BACKOFF_MAX_MS 5000u
 #define SESSION_MS 5000u
@@ -95,50 +94,25 @@ static enum smr_err begin_session(struct smr_pg *pg)
 
 static enum smr_err start(struct smr_pg *pg)
 {
-	const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-	const char *const values[] = {pg->where, "samara", "UTF8", NULL};
-
-	pg->conn = PQconnectStartParams(keywords, values, 1);
-	if (pg->conn == NULL)
-		return SMR_E_NO_MEMORY;
-	if (PQstatus(pg->conn) == CONNECTION_BAD)
-		return give_up(pg, "cannot connect");
+	pg->dial = smr_pg_dial_begin(pg->where);
+	if (pg->dial == NULL)
+		return give_up(pg, "no thread, or no memory, to connect with");
 	pg->state = SMR_PG_CONNECTING;
-	pg->connect_by = smr_clock_ms() + CONNECT_MS;
 	return SMR_OK;
 }
 
-/* One step; @p moved: there may be more to do at once. PQconnectPoll may be called only when its socket is ready, but
- * for the first time. */
-static enum smr_err step(struct smr_pg *pg, uint64_t until)
-{
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-	while (pg->state == SMR_PG_CONNECTING) {
-		struct pollfd fd = {PQsocket(pg->conn), status == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
-		uint64_t now = smr_clock_ms();
-
-		if (now >= pg->connect_by)
-			return give_up(pg, "no answer to connecting");
-		fd.events = POLLIN | POLLOUT;
-		if (status == PGRES_POLLING_READING)
-			fd.events = POLLIN;
-		if (poll(&fd, 1, until > now ? (int)(until - now) : 0) <= 0)
-			return smr_pg_unavailable(pg, "still connecting");
-		status = PQconnectPoll(pg->conn);
-		if (status == PGRES_POLLING_FAILED)
-			return give_up(pg, "cannot connect");
-		if (status == PGRES_POLLING_OK)
-			return begin_session(pg);
-	}
-	return SMR_OK;
-}
-
+/* The session's statement is the only thing here that is waited for. */
 static enum smr_err go_on(struct smr_pg *pg, uint64_t until)
 {
+	const char *why;
+
 	if (pg->state == SMR_PG_DOWN)
 		SMR_TRY(start(pg));
-	return step(pg, until);
+	if (!smr_pg_dial_has_ended(pg->dial, until))
+		return smr_pg_unavailable(pg, "still connecting: no answer yet, from the server or from a name server");
+	why = smr_pg_dial_take(pg->dial, &pg->conn);
+	pg->dial = NULL;
+	return why != NULL ? give_up(pg, why) : begin_session(pg);
 }
 
 enum smr_err smr_pg_ready(struct smr_pg *pg)
@@ -188,14 +162,8 @@ static enum smr_err check_address(struct smr_pg *pg, const char *where)
 
 static enum smr_err open_now(struct smr_pg *pg)
 {
-	uint64_t until = smr_clock_ms() + OPEN_MS;
-	enum smr_err err;
-
 	pg->backoff = BACKOFF_MIN_MS;
-	do
-		err = go_on(pg, until);
-	while (err == SMR_E_UNAVAILABLE && pg->state == SMR_PG_CONNECTING && smr_clock_ms() < until);
-	SMR_TRY(err);
+	SMR_TRY(go_on(pg, smr_clock_ms() + OPEN_MS));
 	return smr_pg_settle(pg);
 }
 
@@ -217,12 +185,11 @@ void smr_pg_close(struct smr_store *store)
 {
 	struct smr_pg *pg = smr_pg_of(store);
 
+	smr_pg_dial_leave(pg->dial);
+	pg->dial = NULL;
 	PQfinish(pg->conn);
 	pg->conn = NULL;
 	smr_pg_gather_forget(pg);
 	smr_pg_ahead_forget(pg);
-	if (pg->where != NULL)
-		smr_wipe(pg->where, strlen(pg->where));
-	free(pg->where);
-	pg->where = NULL;
+	smr_pg_forget_address(&pg->where);
 }

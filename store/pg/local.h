@@ -13,6 +13,7 @@
 #include <libpq-fe.h>
 
 #include "store/local.h"
+#include "store/pg/dial.h"
 
 /* Types of parameters by their object ids, which are fixed (pg_type.dat). */
 #define SMR_PG_BYTEA 17u
@@ -86,9 +87,9 @@ struct smr_pg {
 	char *where;
 	PGconn *conn;
 	enum smr_pg_state state;
-	uint64_t connect_by; /* ms: while connecting, the end of patience */
-	uint64_t next_try;   /* ms: while down */
-	uint64_t backoff;    /* ms */
+	struct smr_pg_dial *dial; /* while connecting, else NULL */
+	uint64_t next_try;	  /* ms: while down */
+	uint64_t backoff;	  /* ms */
 	bool in_transaction;
 	size_t queued;	  /* statements whose results have not been read */
 	char sqlstate[6]; /* of that */
@@ -107,7 +108,7 @@ struct smr_pg *smr_pg_of(struct smr_store *store);
 
 /* ---- the connection (connect.c) ---- */
 
-/** Usable now? Goes on connecting, without waiting. SMR_E_UNAVAILABLE. */
+/** Usable now? If not, looks whether one has been made, or has one made, without waiting for it. SMR_E_UNAVAILABLE. */
 enum smr_err smr_pg_ready(struct smr_pg *pg) SMR_MUST_USE;
 /** It is of no use any more: the next try comes after a pause. */
 void smr_pg_drop(struct smr_pg *pg);

@@ -25,8 +25,9 @@ static atomic_uint asked;
 static atomic_bool held; /* it does not answer, until somebody posts */
 static atomic_int answer;
 static sem_t released;
-static atomic_uint threads; /* made so far */
-static atomic_uint ended;   /* of those */
+static char socket_path[108]; /* what the name stands for */
+static atomic_uint threads;   /* made so far */
+static atomic_uint ended;     /* of those */
 static atomic_bool no_threads;
 
 struct found {
@@ -34,16 +35,15 @@ struct found {
 	struct sockaddr_un address;
 };
 
-/* The server's own socket, under a name of the network. */
+/* A socket of this machine, under a name of the network. */
 static struct addrinfo *server(void)
 {
 	struct found *found = calloc(1, sizeof(*found));
-	const char *directory = strstr(getenv("SAMARA_TEST_STORE"), "host=") + strlen("host=");
 
 	if (found == NULL)
 		abort();
 	found->address.sun_family = AF_UNIX;
-	snprintf(found->address.sun_path, sizeof(found->address.sun_path), "%s/.s.PGSQL.5432", directory);
+	memcpy(found->address.sun_path, socket_path, sizeof(socket_path));
 	found->info.ai_family = AF_UNIX;
 	found->info.ai_socktype = SOCK_STREAM;
 	found->info.ai_addr = (struct sockaddr *)&found->address;
@@ -132,6 +132,8 @@ static int setup(void **state)
 	user = pthread_self();
 	user_asked = signals_open = held = no_threads = false;
 	answer = 0;
+	snprintf(socket_path, sizeof(socket_path), "%s/.s.PGSQL.5432",
+		 strstr(getenv("SAMARA_TEST_STORE"), "host=") + strlen("host="));
 	assert_int_equal(sem_init(&released, 0, 0), 0);
 	(void)setup_filled(state);
 	rig = *state;
@@ -275,6 +277,44 @@ static void test_close_amid_connecting_leaves_nothing_behind(void **state)
 	rig->store = rig_another(rig, SMR_STORE_WRITE);
 }
 
+/* Takes connections, and says nothing. */
+static int silent_server(const struct rig *rig)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(socket_path, sizeof(socket_path), "%s/silent", rig->dir);
+	memcpy(address.sun_path, socket_path, sizeof(socket_path));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void test_close_while_the_server_does_not_answer_ends_the_connection(void **state)
+{
+	struct rig *rig = *state;
+	char before[sizeof(socket_path)];
+	char octets[2000];
+	int fd;
+	int peer;
+
+	memcpy(before, socket_path, sizeof(before));
+	fd = silent_server(rig);
+	lose(rig->store);
+	peer = accept(fd, NULL, NULL);
+	assert_true(recv(peer, octets, sizeof(octets), 0) > 0);
+	assert_int_equal(look_up(rig->store), SMR_E_UNAVAILABLE);
+	smr_store_close(rig->store);
+	while (recv(peer, octets, sizeof(octets), 0) > 0)
+		;
+	await(&ended, 1);
+	assert_int_equal(unlink(socket_path), 0);
+	close(peer);
+	close(fd);
+	memcpy(socket_path, before, sizeof(before));
+	rig->store = rig_another(rig, SMR_STORE_WRITE);
+}
+
 static void test_name_that_is_not_known_is_asked_for_again(void **state)
 {
 	struct rig *rig = *state;
@@ -342,6 +382,7 @@ int main(void)
 		WITH(test_calls_while_the_resolver_hangs_fail_at_once_and_have_one_thread),
 		WITH(test_close_while_the_resolver_hangs_does_not_wait_for_it),
 		WITH(test_close_amid_connecting_leaves_nothing_behind),
+		WITH(test_close_while_the_server_does_not_answer_ends_the_connection),
 		WITH(test_name_that_is_not_known_is_asked_for_again),
 		WITH(test_name_that_is_not_known_shows_no_password),
 		WITH(test_no_thread_to_connect_in_is_tried_again),

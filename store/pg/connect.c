@@ -5,7 +5,6 @@
  * made, so that a worker without its store still answers what needs none.
  */
 #include <poll.h>
-#include <stdlib.h>
 
 #include "store/pg/local.h"
 #include "sys/clock.h"

@@ -93,7 +93,7 @@ static enum smr_err verify(struct boot *b)
 	SMR_TRY(smr_boot_release_admit(release, smr_arg(b->args, "product"), floor, &b->refusal));
 	SMR_TRY(smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal));
 	SMR_TRY(check_users(b));
-	return smr_boot_stages_match(&b->stages, &release->log, &b->refusal);
+	return smr_boot_stages_match(&b->stages, release, &b->refusal);
 }
 
 /* ---- committing ---- */
@@ -228,12 +228,12 @@ static int print_stages(struct boot *b)
 		err = smr_boot_stages_load(smr_arg(b->args, "config"), b->programs, &b->stages, &b->refusal);
 	if (err != SMR_OK)
 		return refused(b, err);
-	(void)puts("pcr,digest,name");
+	(void)puts("pcr,digest,octets,name");
 	for (size_t i = 0; i < b->stages.log.count; i++) {
 		char digest[SMR_HEX_TEXT(SMR_HASH_LEN)];
 
 		smr_hex_encode(SMR_ARRAY(b->stages.log.events[i].digest), digest);
-		(void)printf("%u,%s,", b->stages.log.events[i].pcr, digest);
+		(void)printf("%u,%s,%u,", b->stages.log.events[i].pcr, digest, b->stages.lengths[i]);
 		print_name(b->stages.log.events[i].name);
 	}
 	return fflush(stdout) == 0 ? 0 : 1;

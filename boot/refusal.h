@@ -34,7 +34,8 @@
 	X(TPM_PLATFORM, 28,                                                                                         \
 	  "the platform's firmware has to leave it to samara-boot, enabled and with an empty value: docs/boot.md, " \
 	  "«Hardware»; nothing is lost")                                                                            \
-	X(STAGE_CUT, 29, "copy the software of the release again, whole")                                           \
+	X(STAGE_CUT, 29,                                                                                            \
+	  "copy the software of the release again, whole; if no copy broke off, find out who altered it")           \
 	X(RELEASE_KEY, 30, "install a release of this device's own supplier")
 
 enum smr_boot_reason {

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "boot/cut.h"
 #include "sys/fsio.h"
 
 /* ---- one file ---- */
@@ -69,10 +68,12 @@ static enum smr_err load_file(const char *path, struct smr_image *out, bool *swa
 
 /* ---- all of them ---- */
 
-static void add_event(struct smr_boot_stages *s, unsigned pcr, const char *name, const uint8_t digest[SMR_HASH_LEN])
+static void add_event(struct smr_boot_stages *s, unsigned pcr, const char *name, const uint8_t digest[SMR_HASH_LEN],
+		      uint32_t len)
 {
-	struct smr_tpm_event *event = &s->log.events[s->log.count++];
+	struct smr_tpm_event *event = &s->log.events[s->log.count];
 
+	s->lengths[s->log.count++] = len;
 	event->pcr = (uint8_t)pcr;
 	event->name = smr_text_of(name);
 	memcpy(event->digest, digest, SMR_HASH_LEN);
@@ -84,7 +85,7 @@ static enum smr_err add_file(struct smr_boot_stages *s, unsigned pcr, const char
 	size_t i = s->log.count;
 
 	SMR_TRY(load_file(path, &s->images[i], &s->swapped[i], refusal));
-	add_event(s, pcr, name, s->images[i].hash);
+	add_event(s, pcr, name, s->images[i].hash, s->images[i].len);
 	return SMR_OK;
 }
 
@@ -114,7 +115,7 @@ static enum smr_err add_config(struct smr_boot_stages *s, struct smr_boot_refusa
 		err = smr_sha256(&whole, 1, digest);
 	if (err != SMR_OK)
 		return smr_boot_refuse(refusal, SMR_BOOT_CONFIG, err, "configuration: %s", smr_err_text(err));
-	add_event(s, SMR_BOOT_PCR_DATA, SMR_STAGE_NAME_CONFIG, digest);
+	add_event(s, SMR_BOOT_PCR_DATA, SMR_STAGE_NAME_CONFIG, digest, (uint32_t)whole.len);
 	return SMR_OK;
 }
 
@@ -175,33 +176,43 @@ static bool same_stage(const struct smr_tpm_event *a, const struct smr_tpm_event
 	return a->pcr == b->pcr && smr_bytes_equal(a->name, b->name);
 }
 
-static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, struct smr_boot_refusal *refusal)
+/* The canonical configuration is written anew from what the file says and never cut: a shorter one may have a shorter address. */
+static bool is_cut(const struct smr_boot_stages *s, size_t i, uint32_t released)
+{
+	return i != SMR_STAGE_CONFIG && s->lengths[i] < released;
+}
+
+/* @p released: octets that the release says. For who looks for the cause: that it is refused is decided. */
+static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, uint32_t released,
+				   struct smr_boot_refusal *refusal)
 {
 	const struct smr_bytes name = s->log.events[i].name;
 
 	if (s->swapped[i])
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_SWAPPED, SMR_E_TAMPERED,
 				       "stage %.*s: changed while it was read", (int)name.len, (const char *)name.ptr);
-	if (s->images[i].fd >= 0 && smr_boot_is_cut(s->images[i].fd))
-		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_CUT, SMR_E_TRUNCATED, "stage %.*s: ends too early",
-				       (int)name.len, (const char *)name.ptr);
+	if (is_cut(s, i, released))
+		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_CUT, SMR_E_TRUNCATED,
+				       "stage %.*s: ends after %u octets, and the release has %u", (int)name.len,
+				       (const char *)name.ptr, s->lengths[i], released);
 	return smr_boot_refuse(refusal, SMR_BOOT_STAGE_ALTERED, SMR_E_TAMPERED,
 			       "stage %.*s: is not what the release says", (int)name.len, (const char *)name.ptr);
 }
 
-enum smr_err smr_boot_stages_match(const struct smr_boot_stages *stages, const struct smr_boot_log *release,
+enum smr_err smr_boot_stages_match(const struct smr_boot_stages *stages, const struct smr_release *release,
 				   struct smr_boot_refusal *refusal)
 {
 	const struct smr_boot_log *own = &stages->log;
-	bool same = own->count == release->count;
+	const struct smr_boot_log *released = &release->log;
+	bool same = own->count == released->count;
 
 	for (size_t i = 0; same && i < own->count; i++)
-		same = same_stage(&own->events[i], &release->events[i]);
+		same = same_stage(&own->events[i], &released->events[i]);
 	if (!same)
 		return smr_boot_refuse(refusal, SMR_BOOT_RELEASE_STAGES, SMR_E_NOT_ADDRESSEE,
 				       "the release is for other stages than this device has");
 	for (size_t i = 0; i < own->count; i++)
-		if (memcmp(own->events[i].digest, release->events[i].digest, SMR_HASH_LEN) != 0)
-			return refuse_content(stages, i, refusal);
+		if (memcmp(own->events[i].digest, released->events[i].digest, SMR_HASH_LEN) != 0)
+			return refuse_content(stages, i, release->lengths[i], refusal);
 	return SMR_OK;
 }

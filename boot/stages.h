@@ -24,6 +24,7 @@ struct smr_boot_stages {
 	struct smr_m2me_config config;
 	bool has_config;
 	struct smr_boot_log log;		      /* one event per stage; names are the configuration's or static */
+	uint32_t lengths[SMR_BOOT_EVENTS_MAX];	      /* octets that each event's digest is over */
 	struct smr_image images[SMR_BOOT_EVENTS_MAX]; /* of the configuration: none */
 	bool swapped[SMR_BOOT_EVENTS_MAX];	      /* the file changed, or was replaced, while it was read */
 };
@@ -38,8 +39,8 @@ enum smr_err smr_boot_stages_load(const char *config, const char *programs, stru
 				  struct smr_boot_refusal *refusal) SMR_MUST_USE;
 void smr_boot_stages_close(struct smr_boot_stages *stages);
 
-/** Are these exactly the stages of the release, with its digests? */
-enum smr_err smr_boot_stages_match(const struct smr_boot_stages *stages, const struct smr_boot_log *release,
+/** Are these exactly the stages of the release, with its digests? Its lengths are for the reason of a refusal alone. */
+enum smr_err smr_boot_stages_match(const struct smr_boot_stages *stages, const struct smr_release *release,
 				   struct smr_boot_refusal *refusal) SMR_MUST_USE;
 
 #endif

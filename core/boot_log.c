@@ -76,15 +76,17 @@ static void get_event(struct smr_reader *r, struct smr_tpm_event *event, size_t 
 /** @p shortest: octets that a name has at least. */
 static void get_log(struct smr_reader *r, size_t shortest, struct smr_boot_log *out)
 {
-	struct smr_boot_log log = {0};
 	size_t before = r->pos;
 
-	log.count = smr_get_array(r, 1, SMR_BOOT_EVENTS_MAX);
-	for (size_t i = 0; i < log.count && r->err == SMR_OK; i++)
-		get_event(r, &log.events[i], shortest);
+	/* Read in place: a second log on the stack is what a small device has no room for. */
+	*out = (struct smr_boot_log){0};
+	out->count = smr_get_array(r, 1, SMR_BOOT_EVENTS_MAX);
+	for (size_t i = 0; i < out->count && r->err == SMR_OK; i++)
+		get_event(r, &out->events[i], shortest);
 	if (r->err == SMR_OK && r->pos - before > SMR_BOOT_LOG_MAX)
 		smr_reader_fail(r, SMR_E_MALFORMED);
-	*out = r->err == SMR_OK ? log : (struct smr_boot_log){0};
+	if (r->err != SMR_OK)
+		*out = (struct smr_boot_log){0};
 }
 
 void smr_get_boot_log(struct smr_reader *r, struct smr_boot_log *out)

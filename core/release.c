@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/release.h"
 
-#define ITEMS 5u
+#define ITEMS 6u
 
 static bool is_good(const struct smr_release *release)
 {
 	return release->number != 0 && smr_boot_text_is_good(release->product, SMR_RELEASE_PRODUCT_MAX) &&
 	       smr_boot_text_is_good(release->version, SMR_RELEASE_VERSION_MAX);
+}
+
+static void put_lengths(struct smr_writer *w, const struct smr_release *release)
+{
+	smr_put_array(w, release->log.count);
+	for (size_t i = 0; i < release->log.count && w->err == SMR_OK; i++)
+		smr_put_uint(w, release->lengths[i]);
 }
 
 enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *supplier,
@@ -28,6 +35,7 @@ enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *su
 	smr_put_uint(&payload, release->number);
 	smr_put_text(&payload, release->version);
 	smr_put_boot_log(&payload, &release->log);
+	put_lengths(&payload, release);
 	SMR_TRY(smr_writer_done(&payload, &encoded));
 	return smr_cose_sign(w, supplier, SMR_LABEL_RELEASE, SMR_NONE, encoded);
 }
@@ -40,6 +48,14 @@ static struct smr_key_id get_key(struct smr_reader *r)
 	(void)smr_get_array(r, ITEMS, ITEMS);
 	smr_get_fixed(r, key.octets, sizeof(key.octets));
 	return key;
+}
+
+/* One for each event of the log, which is read already. */
+static void get_lengths(struct smr_reader *r, struct smr_release *release)
+{
+	(void)smr_get_array(r, release->log.count, release->log.count);
+	for (size_t i = 0; i < release->log.count; i++)
+		release->lengths[i] = (uint32_t)smr_get_uint(r, UINT32_MAX);
 }
 
 /* One form for each release: the name of its key is not left to who signs it. */
@@ -55,7 +71,7 @@ enum smr_err smr_release_open(struct smr_bytes encoded, const struct smr_pubkey 
 {
 	struct smr_reader r = smr_reader_init(encoded);
 	struct smr_signed object = smr_get_signed(&r);
-	struct smr_release release;
+	struct smr_release release = {0};
 	struct smr_key_id key;
 
 	SMR_TRY(smr_reader_done(&r));
@@ -66,6 +82,7 @@ enum smr_err smr_release_open(struct smr_bytes encoded, const struct smr_pubkey 
 	release.number = (uint32_t)smr_get_uint(&r, UINT32_MAX);
 	release.version = smr_get_text(&r, 1, SMR_RELEASE_VERSION_MAX);
 	smr_get_boot_log(&r, &release.log);
+	get_lengths(&r, &release);
 	SMR_TRY(smr_reader_done(&r));
 	if (!is_good(&release))
 		return SMR_E_MALFORMED;

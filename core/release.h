@@ -15,7 +15,7 @@
 
 #define SMR_RELEASE_PRODUCT_MAX 32u
 #define SMR_RELEASE_VERSION_MAX 64u
-#define SMR_RELEASE_MAX 448u /* octets of the encoding */
+#define SMR_RELEASE_MAX 464u /* octets of the encoding */
 
 /** The stages of a boot that every release has, in this order; further events are files. */
 #define SMR_STAGE_NAME_LAUNCH "launch"
@@ -32,6 +32,9 @@ struct smr_release {
 	uint32_t number;	  /* against roll-back: a device that has booted it never boots a lower one */
 	struct smr_bytes version; /* for people */
 	struct smr_boot_log log;
+	/** Octets that each event's digest is over. They decide nothing, since the digest does: they tell a file that was cut from one that was
+	 * altered. */
+	uint32_t lengths[SMR_BOOT_EVENTS_MAX];
 };
 /** It names the key that signs it. SMR_E_INVALID: a text that smr_release_open would refuse, or number 0; the log's errors. */
 enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *supplier,

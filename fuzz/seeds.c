@@ -134,6 +134,8 @@ static struct smr_bytes sign_release(struct room *room)
 	r.log.count = 2;
 	r.log.events[0] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_PROGRAMS, .name = SMR_TEXT(SMR_STAGE_NAME_TRE)};
 	r.log.events[1] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_DATA, .name = SMR_TEXT(SMR_STAGE_NAME_CONFIG)};
+	r.lengths[0] = 81920;
+	r.lengths[1] = 200;
 	FUZZ_CHECK(smr_release_sign(start(room), &fuzz_key(FUZZ_SIGNER)->own, &r) == SMR_OK);
 	return written(room);
 }

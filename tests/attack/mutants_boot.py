@@ -6,7 +6,7 @@ MUTANTS = [
     Mutant("boot_without_signature", "the supplier's signature under a release", ("samara-boot",),
            (("core/release.c", "\tSMR_TRY(smr_cose_verify(&object, supplier, SMR_LABEL_RELEASE, SMR_NONE));\n", ""),)),
     Mutant("boot_without_digests", "the comparison of what was read with the release", ("samara-boot",),
-           (("boot/stages.c", "if (memcmp(own->events[i].digest, release->events[i].digest, SMR_HASH_LEN) != 0)", "if (own->count == 0)"),)),
+           (("boot/stages.c", "if (memcmp(own->events[i].digest, released->events[i].digest, SMR_HASH_LEN) != 0)", "if (own->count == 0)"),)),
     Mutant("boot_without_product", "the product in a release", ("samara-boot",),
            (("boot/release_file.c", "if (!smr_bytes_equal(release->product, smr_text_of(product)))", "if (*product == '\\0')"),)),
     Mutant("boot_without_number", "the number against roll-back", ("samara-boot",),

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
 import mutants  # noqa: E402
-from boot_rig import EVIL, EVIL_SAYS, Case, Interposer, extend, read, registers, write  # noqa: E402
+from boot_rig import ALTERED_SLOT, EVIL, EVIL_SAYS, Case, Interposer, extend, read, registers, write  # noqa: E402
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key  # noqa: E402
@@ -104,8 +104,8 @@ class Bites(Case):
         """A device that refused to boot leaves a shell: the attacker tells the TPM what the release says, and then runs what he likes."""
         def attack():
             slot = read(self.path("slot.img"))
-            log = [[int(pcr), bytes.fromhex(digest), name] for pcr, digest, name in (line.split(",") for line in self.stages().splitlines()[1:])]
-            write(self.path("slot.img"), b"altered")
+            log = [[int(pcr), bytes.fromhex(digest), name] for pcr, digest, _, name in (line.split(",") for line in self.stages().splitlines()[1:])]
+            write(self.path("slot.img"), ALTERED_SLOT)
             running = self.boot()
             self.assertEqual(running.ended(), 21, running.lines)
             write(self.path("slot.img"), slot)

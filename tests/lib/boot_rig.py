@@ -24,6 +24,8 @@ ZERO = bytes(32)
 # A program that cannot be missed in the place of the agent: it prints its arguments. No script, which does not run from sealed memory.
 EVIL, EVIL_SAYS = "/bin/echo", "^--config /proc/self/fd/"
 PRODUCT = "m2me-1"
+SLOT = b"firmware " * 1000
+ALTERED_SLOT = SLOT.replace(b"f", b"F")  # as long as it was
 CODES = {"CARD": 10, "RELEASE_MISSING": 11, "RELEASE_UNSIGNED": 12, "RELEASE_TRUNCATED": 13, "RELEASE_ALTERED": 14, "RELEASE_PRODUCT": 15,
          "RELEASE_OLDER": 16, "RELEASE_STAGES": 17, "CONFIG": 18, "STAGE_MISSING": 19, "STAGE_NO_FILE": 20, "STAGE_ALTERED": 21, "STAGE_SWAPPED": 22,
          "TPM": 23, "TPM_IN_USE": 24, "LOG": 25, "START": 26, "TRE": 27,
@@ -245,7 +247,7 @@ class Case(unittest.TestCase):
         for source, program in (("boot/samara-boot", "samara-boot"), ("tre/linux/samara-launch", "samara-launch"),
                                 ("tre/linux/samara-tre", "samara-tre"), ("tests/system/stub-agent", "samara-m2me")):
             shutil.copy(os.path.join(BUILD, source), self.path("bin", program))
-        write(self.path("slot.img"), b"firmware " * 1000)
+        write(self.path("slot.img"), SLOT)
         self.configure()
         self.sign(7)
 

@@ -75,8 +75,9 @@ class Messages:
         self.psk = fixed_octets("psk", 32)
         self.package_tpm = objects.package(k.operator, k.t.point, EID, ICCID, 5, self.mcim, e=k.x3, ek=k.ek.point, secret=self.psk)
         self.command = objects.command(k.operator, EID, ICCID, 1, objects.SUSPENDED)
-        self.boot_log = [objects.event(9 if name in ("config", "slot.img") else 8, name.encode(), name) for name in ("launch", "tre", "agent", "config", "slot.img")]
-        self.release = objects.release(k.supplier, "m2me-1", 7, "1.4.2", self.boot_log)
+        names = ("launch", "tre", "agent", "config", "slot.img")
+        self.boot_log = [objects.event(9 if name in ("config", "slot.img") else 8, name.encode(), name) for name in names]
+        self.release = objects.release(k.supplier, "m2me-1", 7, "1.4.2", self.boot_log, [len(name) for name in names])
 
     def ticket(self, rk, name, state=0):
         return checkin.ticket_seal(TK_ID, TK, self.ticket_fields(rk, state), fixed_octets("salt " + name))

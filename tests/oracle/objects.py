@@ -85,8 +85,9 @@ def event(pcr, content, name):
     return [pcr, sha256(content), name]
 
 
-def release(supplier, product, number, version, log):
-    return encode(supplier.signed("samara1 release", b"", [supplier.id, product, number, version, log]))
+def release(supplier, product, number, version, log, lengths=None):
+    """@lengths: octets that the digests of the log are over, which matter to samara-boot alone."""
+    return encode(supplier.signed("samara1 release", b"", [supplier.id, product, number, version, log, lengths or [0] * len(log)]))
 
 
 def text_holds(text, most):
@@ -98,8 +99,8 @@ def log_holds(log):
 
 
 def release_holds(signed):
-    _, product, number, version, log = decode(signed[2])
-    return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log)
+    _, product, number, version, log, lengths = decode(signed[2])
+    return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log) and len(lengths) == len(log)
 
 
 def replay(log):

@@ -13,8 +13,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
-from boot_rig import (AGENT_GID, AGENT_UID, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, SAMARA, TRE_GID, TRE_UID, ZERO, Case, Interposer, extend,  # noqa: E402
-                      good, read, registers, write)
+from boot_rig import (AGENT_GID, AGENT_UID, ALTERED_SLOT, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, SAMARA, TRE_GID, TRE_UID, ZERO, Case, Interposer,  # noqa: E402
+                      extend, good, read, registers, write)
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
@@ -87,6 +87,17 @@ class Booting(Case):
         self.assertTrue(running.wait_for(r"agent config address=coap://192.0.2.1:5683 ", count=2), running.lines)
         self.assertTrue(running.wait_for("agent ready", count=2), running.lines)
 
+    def test_stages_are_measured_with_their_lengths(self):
+        head, *lines = (line.split(",") for line in self.stages().splitlines())
+        self.assertEqual(head, ["pcr", "digest", "octets", "name"])
+        lengths = {name.strip('"'): int(octets) for _, _, octets, name in lines}
+        for name, program in (("launch", "samara-launch"), ("tre", "samara-tre"), ("agent", "samara-m2me")):
+            self.assertEqual(lengths[name], os.path.getsize(self.path("bin", program)))
+        self.assertEqual(lengths["slot.img"], os.path.getsize(self.path("slot.img")))
+        self.assertEqual(list(lengths.values()), decode(decode(read(self.path("release.smr")))[2])[5])
+        self.configure(address="coap://192.0.2.111:5683")
+        self.assertIn(f',{lengths["config"] + 2},"config"', self.stages())  # of its canonical text
+
     def test_stages_are_named_with_any_name_a_file_may_have(self):
         odd = 'a "b", ä.img'
         os.rename(self.path("slot.img"), self.path(odd))
@@ -148,8 +159,11 @@ class Release(Case):
         signed = decode(read(self.path("release.smr")))
         own = self.supplier_key()
         _, *rest = decode(signed[2])
-        nameless, misnamed = (encode(own.signed("samara1 release", b"", items)) for items in (rest, [Key().id, *rest]))
-        for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), nameless, misnamed, b"", b"\0" * 400, b"\0" * 4000):
+        former = rest[:4]  # releases had neither key nor lengths once, and then a key
+        *most, lengths = rest
+        forms = (rest, [Key().id, *rest], former, [own.id, *former], [own.id, *most, lengths[:-1]], [own.id, *most, [*lengths, 0]], [own.id, *most, []])
+        others = [encode(own.signed("samara1 release", b"", items)) for items in forms]
+        for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), *others, b"", b"\0" * 400, b"\0" * 4000):
             write(self.path("release.smr"), octets)
             self.refused("RELEASE_UNSIGNED")
 
@@ -227,15 +241,36 @@ class Stages(Case):
         for name, parts in self.FILES.items():
             content = read(self.path(*parts))
             middle = len(content) // 2
-            cut = "STAGE_ALTERED" if name == "slot.img" else "STAGE_CUT"  # only a program says how long it is
             for reason, other in (("STAGE_ALTERED", bytes([content[0] ^ 1]) + content[1:]),
                                   ("STAGE_ALTERED", content[:middle] + bytes([content[middle] ^ 0x80]) + content[middle + 1:]),
                                   ("STAGE_ALTERED", content[:-1] + bytes([content[-1] ^ 1])), ("STAGE_ALTERED", content + b"\0"),
-                                  (cut, content[:-1]), (cut, content[:middle]), (cut, content[:40]), ("STAGE_CUT", b"")):
+                                  ("STAGE_ALTERED", content * 2), ("STAGE_CUT", content[:-1]), ("STAGE_CUT", content[:middle]),
+                                  ("STAGE_CUT", content[:40]), ("STAGE_CUT", content[1:]), ("STAGE_CUT", b"another"), ("STAGE_CUT", b"")):
                 self.replace(name, other)
-                self.assertTrue(self.refused(reason).wait_for(f"stage {name}: "))
+                words = "is not what the release says" if reason == "STAGE_ALTERED" else f"ends after {len(other)} octets, and the release has {len(content)}"
+                self.assertTrue(self.refused(reason).wait_for(f"stage {name}: {words}: "), self.said.lines)
             self.replace(name, content)
         self.boots()
+
+    def test_lengths_of_a_release_decide_nothing(self):
+        """Also where the supplier has signed others: what has the digest runs, and what has not does not."""
+        path, honest = self.path("slot.img"), read(self.path("slot.img"))
+        own = self.supplier_key()
+        *head, lengths = decode(decode(read(self.path("release.smr")))[2])
+        self.assertEqual(lengths[4], len(honest))
+        for other in (0, len(honest) - 1, len(honest) + 1, 2**32 - 1):
+            write(self.path("release.smr"), encode(own.signed("samara1 release", b"", [*head, [*lengths[:4], other]])))
+            self.boots()
+            write(path, b"x" + honest[1:])
+            self.refused("STAGE_CUT" if other > len(honest) else "STAGE_ALTERED")
+            write(path, honest)
+
+    def test_empty_file_is_a_stage_too(self):
+        write(self.path("slot.img"), b"")
+        self.sign(7)
+        self.boots()
+        write(self.path("slot.img"), b"x")
+        self.refused("STAGE_ALTERED")
 
     def test_missing(self):
         for name, parts in self.FILES.items():
@@ -265,11 +300,13 @@ class Stages(Case):
         os.rename(tre, tre + "~")
         os.rename(agent, tre)
         os.rename(tre + "~", agent)
-        self.refused("STAGE_ALTERED")
+        self.refused("STAGE_CUT" if os.path.getsize(tre) < os.path.getsize(agent) else "STAGE_ALTERED")  # who judges by lengths takes a shorter one for cut
 
     def test_configuration_that_matters_is_another(self):
-        self.configure(address="coap://203.0.113.9:5683")
-        self.assertTrue(self.refused("STAGE_ALTERED").wait_for("stage config: "))
+        """The shorter one is none that was cut."""
+        for address in ("coap://203.0.113.9:5683", "coap://192.0.2.111:5683", "coap://192.0.2.9:83"):
+            self.configure(address=address)
+            self.assertTrue(self.refused("STAGE_ALTERED").wait_for("stage config: "))
 
     def test_configuration_that_cannot_be_read(self):
         write(self.path("m2me.ini"), b"[server]\n")
@@ -316,7 +353,7 @@ class Stages(Case):
         self.assertEqual(running.ended(), CODES[reason], running.lines)
         self.assertIsNone(running.wait_for("child.started"), running.lines)
         csv = [line.split(",") for line in self.stages().splitlines()[1:]]
-        approved = objects.replay([[int(pcr), bytes.fromhex(digest), name] for pcr, digest, name in csv])
+        approved = objects.replay([[int(pcr), bytes.fromhex(digest), name] for pcr, digest, _, name in csv])
         self.spoilt(approved)
         self.reset()
 
@@ -396,7 +433,7 @@ class Tpm(Case):
     def test_what_the_tpm_does_not_do_keeps_it_from_nothing_else(self):
         """Each of the steps that spoil a boot fails once, as on a bus that somebody holds: the others are done all the same."""
         self.boots()  # there is a number, which is locked before the hierarchy goes
-        write(self.path("slot.img"), b"altered")
+        write(self.path("slot.img"), ALTERED_SLOT)
         for command_code, turn, spoilt in ((PCR_EXTEND, 0, (9,)), (PCR_EXTEND, 1, (8,)), (NV_WRITE_LOCK, 0, (8, 9))):
             with Interposer(self.tpm, refuse=(command_code, turn)) as bus:
                 running = self.boot(bus.tcti)
@@ -461,7 +498,7 @@ class Tpm(Case):
 
     def test_refused_boot_cannot_be_made_good_without_a_reset(self):
         content = read(self.path("slot.img"))
-        write(self.path("slot.img"), b"altered")
+        write(self.path("slot.img"), ALTERED_SLOT)
         running = self.boot()
         self.assertEqual(running.ended(), CODES["STAGE_ALTERED"], running.lines)
         write(self.path("slot.img"), content)

@@ -200,7 +200,7 @@ class Read(Case):
         logs, words = [], []
         for content in (b"\x33", b"\x44"):
             logs.append([[8, b"\x11" * 32, "launch"], [9, content * 32, "config"]])
-            csv = "pcr,digest,name\n" + "".join(f"{pcr},{digest.hex()},{name}\n" for pcr, digest, name in logs[-1])
+            csv = "pcr,digest,octets,name\n" + "".join(f"{pcr},{digest.hex()},7,{name}\n" for pcr, digest, name in logs[-1])
             words += ["--release", self.path(f"release-{content.hex()}.smr")]
             self.assertEqual(self.sign_release(csv, "--out", words[-1]).returncode, 0)
         rows = self.put("measurements.csv", f"measurement,version\n{'4d' * 32},1.0\n".encode())
@@ -224,21 +224,30 @@ class Read(Case):
         return self.run_as("supplier", "release", *words, *(more or ("--out", self.path("release.smr"))))
 
     def test_release_is_signed_by_the_supplier(self):
-        stages = [[8, b"\x11" * 32, "launch"], [8, b"\x22" * 32, "tre"], [9, b"\x33" * 32, "slot, ä.img"]]
-        self.assertEqual(self.sign_release("pcr,digest,name\n" + "".join(f'{pcr},{digest.hex()},"{name}"\n' for pcr, digest, name in stages)).returncode, 0)
+        stages, lengths = [[8, b"\x11" * 32, "launch"], [8, b"\x22" * 32, "tre"], [9, b"\x33" * 32, "slot, ä.img"]], [2**32 - 1, 81920, 0]
+        lines = "".join(f'{pcr},{digest.hex()},{octets},"{name}"\n' for (pcr, digest, name), octets in zip(stages, lengths, strict=True))
+        self.assertEqual(self.sign_release("pcr,digest,octets,name\n" + lines).returncode, 0)
         with open(self.path("release.smr"), "rb") as f:
             signed = judged.DOC.check_encoded("release", f.read())
         self.assertTrue(verify_signed(self.real("supplier")[2], "samara1 release", b"", signed))
-        self.assertEqual(decode(signed[2]), [sha256(self.real("supplier")[2])[:8], "m2me-1", 7, "1.4.2", stages])
+        self.assertEqual(decode(signed[2]), [sha256(self.real("supplier")[2])[:8], "m2me-1", 7, "1.4.2", stages, lengths])
 
     def test_release_of_bad_stages_is_not_written(self):
-        line = f"8,{'11' * 32},launch\n"
+        line = f"8,{'11' * 32},512,launch\n"
         for lines, words in (("", "no stage"), (line * 7, "at most 6"), (line.replace("8,", "16,"), "column pcr"), (line.replace("11,", "1,"), "column digest"),
+                             *((line.replace("512", octets), "stages.csv:2: column octets: a length is") for octets in ("", "-1", "1.5", "4294967296")),
                              (line.replace("launch", ""), "column name"), (line.replace("launch", "x" * 32) * 6, "shorter names")):
-            done = self.sign_release("pcr,digest,name\n" + lines, "--out", self.path("none.smr"))
-            self.assertEqual(done.returncode, 1, lines)
-            self.assertIn(words, done.stderr)
-            self.assertFalse(os.path.exists(self.path("none.smr")))
+            self.not_released("pcr,digest,octets,name\n" + lines, words)
+
+    def test_release_of_stages_without_lengths_is_not_written(self):
+        """As samara-boot printed them once."""
+        self.not_released(f"pcr,digest,name\n8,{'11' * 32},launch\n", "stages.csv:1: column octets: missing: measure anew")
+
+    def not_released(self, csv, words):
+        done = self.sign_release(csv, "--out", self.path("none.smr"))
+        self.assertEqual(done.returncode, 1, csv)
+        self.assertIn(words, done.stderr)
+        self.assertFalse(os.path.exists(self.path("none.smr")))
 
     def test_flight_keys_are_signed_by_the_root(self):
         content = self.read(self.path("ro", "flight-keys.smr"))

@@ -40,8 +40,10 @@ struct object_rig {
 										    "83095820" LOG_DIGEST( \
 											    "0404") "66636f6e666967"
 #define RELEASE_KEY "48bc609618bfe80ad8" /* id of the key that signs */
-#define RELEASE_HEAD "85" RELEASE_KEY "666d326d652d3107"
-#define RELEASE_PAYLOAD RELEASE_HEAD "65312e342e32" RELEASE_LOG
+#define RELEASE_LENGTHS "8417181a1a000111701affffffff"
+#define RELEASE_REST RELEASE_LOG RELEASE_LENGTHS
+#define RELEASE_HEAD "86" RELEASE_KEY "666d326d652d3107"
+#define RELEASE_PAYLOAD RELEASE_HEAD "65312e342e32" RELEASE_REST
 
 /* Set-up and tear-down of a group: *state is the one rig. The other key is a fresh one. */
 int object_set_up(void **state);

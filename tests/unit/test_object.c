@@ -141,7 +141,7 @@ static bool same_release(const struct object_rig *f, const union content *got)
 		    smr_bytes_equal(a->version, b->version);
 
 	for (size_t i = 0; same && i < a->log.count; i++)
-		same = events_equal(&a->log.events[i], &b->log.events[i]);
+		same = events_equal(&a->log.events[i], &b->log.events[i]) && a->lengths[i] == b->lengths[i];
 	return same;
 }
 
@@ -490,27 +490,44 @@ static void test_payload_outside_its_grammar_is_refused(void **state)
 		    "894900000000000001"
 		    "1a0001117002"},
 		{4, "85476f70657261746f50" EID "4a" ICCID "1a0001117002"},
-		{5, "85" RELEASE_KEY "666d326d652d310065312e342e32" RELEASE_LOG}, /* number 0 */
-		{5, "85" RELEASE_KEY
-		    "666d326d652d311b000000010000000065312e342e32" RELEASE_LOG},     /* number above 32 bits */
-		{5, "85" RELEASE_KEY "600765312e342e32" RELEASE_LOG},		     /* no product */
-		{5, "84666d326d652d310765312e342e32" RELEASE_LOG},		     /* no key */
-		{5, "8548bc609618bfe80ad9666d326d652d310765312e342e32" RELEASE_LOG}, /* another than signs it */
-		{5, "8547bc609618bfe80a666d326d652d310765312e342e32" RELEASE_LOG},   /* seven octets of it */
-		{5, RELEASE_HEAD "60" RELEASE_LOG},				     /* no version */
-		{5, RELEASE_HEAD "65312e340a32" RELEASE_LOG},			     /* a line feed in it */
-		{5, RELEASE_HEAD "65312ec28532" RELEASE_LOG},			     /* next line, C1 */
+		{5, "86" RELEASE_KEY "666d326d652d310065312e342e32" RELEASE_REST}, /* number 0 */
+		{5, "86" RELEASE_KEY
+		    "666d326d652d311b000000010000000065312e342e32" RELEASE_REST},     /* number above 32 bits */
+		{5, "86" RELEASE_KEY "600765312e342e32" RELEASE_REST},		      /* no product */
+		{5, "85666d326d652d310765312e342e32" RELEASE_REST},		      /* no key */
+		{5, "8648bc609618bfe80ad9666d326d652d310765312e342e32" RELEASE_REST}, /* another than signs it */
+		{5, "8647bc609618bfe80a666d326d652d310765312e342e32" RELEASE_REST},   /* seven octets of it */
+		{5, RELEASE_HEAD "60" RELEASE_REST},				      /* no version */
+		{5, RELEASE_HEAD "65312e340a32" RELEASE_REST},			      /* a line feed in it */
+		{5, RELEASE_HEAD "65312ec28532" RELEASE_REST},			      /* next line, C1 */
 		{5, RELEASE_HEAD "65312e342e32"
+				 "80"
 				 "80"}, /* an empty log */
 		{5, RELEASE_HEAD "65312e342e32"
-				 "8183105820" LOG_DIGEST("0101") "666c61756e6368"}, /* PCR 16 */
+				 "8183105820" LOG_DIGEST("0101") "666c61756e6368"
+								 "8100"}, /* PCR 16 */
 		{5, RELEASE_HEAD "65312e342e32"
-				 "8183085820" LOG_DIGEST("0101") "60"}, /* an event without name */
+				 "8183085820" LOG_DIGEST("0101") "60"
+								 "8100"}, /* an event without name */
 		{5, RELEASE_HEAD "65312e342e32"
-				 "8183085820" LOG_DIGEST("0101") "62610a"},
+				 "8183085820" LOG_DIGEST("0101") "62610a"
+								 "8100"},
 		{5, RELEASE_HEAD "65312e342e32"
-				 "818308581f"
-				 "01666c61756e6368"},
+				 "818308581f01666c61756e6368"
+				 "8100"},
+		{5, "85" RELEASE_KEY "666d326d652d310765312e342e32" RELEASE_LOG}, /* no lengths */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "f6"},
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "80"},
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8317181a1a00011170"},	       /* one too few */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8517181a1a000111701affffffff00"}, /* one too many */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG
+				 "8717181a1a000111701affffffff000000"},			     /* more than a log has */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8418171a1a000111701affffffff"}, /* not the shortest form */
+		{5,
+		 RELEASE_HEAD "65312e342e32" RELEASE_LOG "9f17181a1a000111701affffffffff"}, /* of no definite length */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8417181a1a000111701b0000000100000000"}, /* above 32 bits */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8437181a1a000111701affffffff"},	     /* negative */
+		{5, "87" RELEASE_KEY "666d326d652d310765312e342e32" RELEASE_REST "00"}, /* a seventh item */
 		{4, "9f486f70657261746f7250" EID "4a" ICCID "1a0001117002ff"},
 	};
 	const struct object_rig *f = *state;

@@ -74,6 +74,30 @@ static void test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer(void **
 	assert_int_equal(sign_altered(f, &release), SMR_E_TOO_MANY);
 }
 
+/* All that a release may say at its longest, which is what SMR_RELEASE_MAX has room for. */
+static void test_longest_release_fits(void **state)
+{
+	static const char text[SMR_RELEASE_VERSION_MAX + 1] =
+		"abcdefghijklmnopqrstuvwxyz012345abcdefghijklmnopqrstuvwxyz012345";
+	const struct object_rig *f = *state;
+	struct smr_release release = {
+		.product = smr_bytes_of(text, SMR_RELEASE_PRODUCT_MAX),
+		.number = UINT32_MAX,
+		.version = smr_bytes_of(text, SMR_RELEASE_VERSION_MAX),
+		.log = log_of(SMR_BOOT_EVENTS_MAX, SMR_BOOT_LOG_MAX),
+	};
+	struct smr_release got;
+	uint8_t room[SMR_RELEASE_MAX];
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+
+	for (size_t i = 0; i < release.log.count; i++)
+		release.lengths[i] = UINT32_MAX - (uint32_t)i;
+	assert_int_equal(smr_release_sign(&w, &f->own, &release), SMR_OK);
+	assert_int_equal(w.err, SMR_OK);
+	assert_int_equal(smr_release_open(smr_bytes_of(room, w.len), &f->pub, &got), SMR_OK);
+	assert_memory_equal(got.lengths, release.lengths, sizeof(got.lengths));
+}
+
 /* Whoever signs it: a log of one octet more than there is room for is not read. */
 static void test_log_that_is_too_long_is_not_read(void **state)
 {
@@ -166,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
 		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
+		cmocka_unit_test(test_longest_release_fits),
 		cmocka_unit_test(test_log_that_is_too_long_is_not_read),
 		cmocka_unit_test(test_release_says_whose_it_is_before_any_check),
 		cmocka_unit_test(test_shown_log_has_its_names_cut_between_characters),

@@ -36,6 +36,7 @@ enum smr_err smr_image_make(const char *name, struct smr_bytes content, struct s
 		err = smr_fs_err(errno); /* uncovered: a file made for sealing can be sealed */
 	if (err == SMR_OK)
 		err = smr_sha256(&content, 1, out->hash);
+	out->len = (uint32_t)content.len;
 	if (err != SMR_OK)
 		smr_image_close(out);
 	return err;

@@ -25,6 +25,7 @@
 struct smr_image {
 	int fd; /* close-on-exec; -1: none */
 	uint8_t hash[SMR_HASH_LEN];
+	uint32_t len; /* octets that were hashed */
 };
 /** @return SMR_E_NOT_FOUND, SMR_E_IO, SMR_E_NO_MEMORY, SMR_E_TOO_MANY (longer than 256 MiB), SMR_E_CRYPTO. */
 enum smr_err smr_image_load(const char *path, struct smr_image *out, struct smr_problem *problem) SMR_MUST_USE;

@@ -35,7 +35,18 @@ def exchanged(path, content):
         put(path, honest)
 
 
-class Refused(Booted):
+class Slotted(Booted):
+    """A firmware slot is one of its stages: no program, and nothing in it says where it ends."""
+
+    def write_config(self, certificate, **more):
+        super().write_config(certificate, **more)
+        self.slot = os.path.join(self.dir, "slot.img")
+        write(self.slot, b"firmware " * 5000)
+        text = read(self.config)
+        write(self.config, text.replace(b"[launch]\n", f"[launch]\nmeasure = {self.slot}\n".encode(), 1))
+
+
+class Refused(Slotted):
     """On the production line its software is not its release's: samara-boot starts nothing, and somebody starts the TRE by hand."""
 
     def start_tre_alone(self, fault=None):
@@ -50,7 +61,7 @@ class Shipped(Releases):
     NUMBER = 2
 
     def __init__(self, build, **more):
-        self.kinds = iter((Booted, Refused))
+        self.kinds = iter((Slotted, Refused))
         super().__init__(build, shipments=(("milenage", 2, True),), **more)
 
     def make_device(self, *arguments):
@@ -126,11 +137,19 @@ class Stolen(unittest.TestCase):
         yield "STAGE_ALTERED", content + b"and more"
         yield "STAGE_CUT", content[:len(content) // 2]
 
+    def other_slots(self):
+        content = read(self.device.slot)
+        yield "STAGE_ALTERED", b"x" + content[1:]
+        yield "STAGE_CUT", content[:len(content) // 2]
+        yield "STAGE_CUT", content[:-1]
+        yield "STAGE_CUT", b""
+
     def test_what_the_supplier_did_not_release_gets_no_mcim_and_what_it_did_gets_it(self):
         self.assertEqual(self.sealed["state"], "sealed")
-        for path, others in ((self.device.boot_words[1], self.other_releases()), (self.path("samara-tre"), self.other_programs())):
+        for path, others in ((self.device.boot_words[1], self.other_releases()), (self.path("samara-tre"), self.other_programs()),
+                             (self.device.slot, self.other_slots())):
             for reason, content in others:
-                with self.subTest(reason):
+                with self.subTest(reason, path=path):
                     with exchanged(path, content):
                         self.refused(reason)
                     self.gets_nothing()

@@ -521,6 +521,9 @@ static void test_payload_outside_its_grammar_is_refused(void **state)
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8317181a1a00011170"},	       /* one too few */
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8517181a1a000111701affffffff00"}, /* one too many */
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG
+				 "8317181a1a000111701affffffff"}, /* four behind a head for three */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8517181a1a000111701affffffff"}, /* and for five */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG
 				 "8717181a1a000111701affffffff000000"},			     /* more than a log has */
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8418171a1a000111701affffffff"}, /* not the shortest form */
 		{5,

@@ -5,6 +5,7 @@
  * made, so that a worker without its store still answers what needs none.
  */
 #include <poll.h>
+#include <stdlib.h>
 
 #include "store/pg/local.h"
 #include "sys/clock.h"
@@ -91,22 +92,26 @@ static enum smr_err begin_session(struct smr_pg *pg)
 	return SMR_OK;
 }
 
-static enum smr_err start(struct smr_pg *pg)
+/** @param opening  whoever opens has to be told why it failed; later it is the store that is not there, for the moment. */
+static enum smr_err start(struct smr_pg *pg, bool opening)
 {
 	pg->dial = smr_pg_dial_begin(pg->where);
-	if (pg->dial == NULL)
-		return give_up(pg, "no thread, or no memory, to connect with");
+	if (pg->dial == NULL) {
+		enum smr_err err = give_up(pg, "no thread, or no memory, to connect with");
+
+		return opening ? SMR_E_NO_MEMORY : err;
+	}
 	pg->state = SMR_PG_CONNECTING;
 	return SMR_OK;
 }
 
-/* The session's statement is the only thing here that is waited for. */
+/* The session's statement is the only thing here that is waited for, but for what opening gives it: @p until, else 0. */
 static enum smr_err go_on(struct smr_pg *pg, uint64_t until)
 {
 	const char *why;
 
 	if (pg->state == SMR_PG_DOWN)
-		SMR_TRY(start(pg));
+		SMR_TRY(start(pg, until != 0));
 	if (!smr_pg_dial_has_ended(pg->dial, until))
 		return smr_pg_unavailable(pg, "still connecting: no answer yet, from the server or from a name server");
 	why = smr_pg_dial_take(pg->dial, &pg->conn);
@@ -157,6 +162,14 @@ static enum smr_err check_address(struct smr_pg *pg, const char *where)
 				     "this is no address of a PostgreSQL data base (postgresql://user@host/name; "
 				     "special characters as %%HH)");
 	return SMR_OK;
+}
+
+void smr_pg_forget_address(char **where)
+{
+	if (*where != NULL)
+		smr_wipe(*where, strlen(*where));
+	free(*where);
+	*where = NULL;
 }
 
 static enum smr_err open_now(struct smr_pg *pg)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/pg/local.h"
 #include "sys/clock.h"
 
 #define CONNECT_MS 5000u /* patience with the server, once its name is known */
@@ -27,14 +28,6 @@ struct smr_pg_dial {
 	PGconn *conn;
 	const char *why;
 };
-
-void smr_pg_forget_address(char **where)
-{
-	if (*where != NULL)
-		smr_wipe(*where, strlen(*where));
-	free(*where);
-	*where = NULL;
-}
 
 static void release(struct smr_pg_dial *dial)
 {
@@ -172,7 +165,7 @@ const char *smr_pg_dial_take(struct smr_pg_dial *dial, PGconn **conn)
 	return why;
 }
 
-/* Past the resolver it is waited for: who ends the program next takes libcrypto away, and it may be amid a handshake. */
+/* Past the resolver it is waited for, for a moment: who ends the program next takes libcrypto away, and it may be amid a handshake. */
 void smr_pg_dial_leave(struct smr_pg_dial *dial)
 {
 	bool ended;

@@ -25,9 +25,7 @@ bool smr_pg_dial_has_ended(struct smr_pg_dial *dial, uint64_t until);
  * @return NULL: it is connected. Else what went wrong; PQerrorMessage may know more.
  */
 const char *smr_pg_dial_take(struct smr_pg_dial *dial, PGconn **conn);
-/** Nobody wants it any more. Not waited for while it is with the resolver: its thread releases it when that has let go of it. NULL is allowed. */
+/** Nobody wants it any more. Not waited for while it is with the resolver, nor for long past that: its thread releases it then. NULL is allowed. */
 void smr_pg_dial_leave(struct smr_pg_dial *dial);
-/** An address may hold a password. NULL is allowed. */
-void smr_pg_forget_address(char **where);
 
 #endif

@@ -35,6 +35,9 @@
 #define SMR_PG_COMMIT_MS 5000u
 #define SMR_PG_OTHER_MS 60000u
 
+/** Wipe and free it: an address may hold a password. NULL is allowed. */
+void smr_pg_forget_address(char **where);
+
 /** Parameters of the statement that comes next, all binary. */
 struct smr_pg_params {
 	int count;

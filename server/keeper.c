@@ -229,11 +229,16 @@ static bool wait_a_little(struct smr_keeper *k, bool *woken)
 static void *run(void *context)
 {
 	struct smr_keeper *k = context;
+	bool warmed_up = false;
 	bool woken;
 
 	while (wait_a_little(k, &woken)) {
 		enum smr_err err = look(k, woken);
 
+		/* Not before all others have the threads that they need. */
+		if (!warmed_up)
+			smr_store_warm_up(k->store);
+		warmed_up = true;
 		if (err != SMR_OK && !k->failing)
 			smr_log_error(SMR_LOG_WARN, "keys.not_reloaded", err, smr_store_problem(k->store));
 		k->failing = err != SMR_OK;
@@ -261,8 +266,6 @@ enum smr_err smr_keeper_start(struct smr_server *server, struct smr_keeper **out
 	k->sequence = position.sequence;
 	if (err == SMR_OK)
 		err = renew(k, smr_clock_unix());
-	if (err == SMR_OK)
-		smr_store_warm_up(k->store);
 	if (err == SMR_OK && pthread_create(&k->thread, NULL, run, k) != 0)
 		err = SMR_E_NO_MEMORY;
 	if (err != SMR_OK) {

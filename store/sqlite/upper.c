@@ -2,13 +2,16 @@
 #include "store/sqlite/upper.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define TABLES 2u
 #define LEVELS_MAX 8u /* of a table, above its leaves: 170^7 leaves are more than a file has */
+#define ROOMS (LEVELS_MAX + 1u)
+#define LEAST_PRIORITY 19 /* nice */
 #define INTERIOR_TABLE 0x05
 #define PAGE_HEAD \
 	12u /* of an interior page: type, 4 octets, cells at 3 (16 bits), last child at 8 (32 bits); then a place (16 bits) for each cell */
@@ -23,8 +26,8 @@ struct walker {
 	sqlite3_file
 		*file; /* the connection's own: who opens and closes a file that SQLite has open takes its locks away */
 	uint8_t *room; /* a page of each level */
+	unsigned turn; /* counts the pages of the lowest interior level, which the walkers share out */
 	pthread_t thread;
-	size_t pages; /* that were read */
 };
 
 struct smr_upper {
@@ -32,6 +35,7 @@ struct smr_upper {
 	size_t root_count;
 	uint32_t page_size;
 	atomic_bool stopping;
+	atomic_size_t pages; /* that were read, by all */
 	size_t walker_count;
 	struct walker walkers[SMR_UPPER_WALKERS];
 };
@@ -49,12 +53,12 @@ static const uint8_t *read_interior(struct walker *w, uint32_t number, unsigned 
 	size_t size = w->upper->page_size;
 	uint8_t *page = w->room + level * size;
 
-	if (number == 0 || w->upper->stopping || w->pages >= SMR_UPPER_PAGES_MAX)
+	if (number == 0 || w->upper->stopping || w->upper->pages >= SMR_UPPER_PAGES_MAX)
 		return NULL;
 	if (w->file->pMethods->xRead(w->file, page, (int)size, (sqlite3_int64)(number - 1) * (sqlite3_int64)size) !=
 	    SQLITE_OK)
 		return NULL;
-	w->pages++;
+	w->upper->pages++;
 	return page[0] == INTERIOR_TABLE && PAGE_HEAD + 2 * cells_of(page) <= size ? page : NULL;
 }
 
@@ -88,10 +92,16 @@ static unsigned levels_below(struct walker *w, uint32_t root)
 
 /* ---- walks ---- */
 
-/** All interior pages under @p root that are this walker's: every fourth child of the root, and what lies below. */
+/* Of the lowest interior level, where nearly all are, each walker reads every fourth page; what is above, and little, each reads. */
+static bool is_mine(struct walker *w)
+{
+	return w->turn++ % SMR_UPPER_WALKERS == w->number;
+}
+
+/** All interior pages under @p root but for those of the lowest level that are another walker's. */
 static void walk(struct walker *w, uint32_t root, unsigned levels)
 {
-	unsigned next[LEVELS_MAX] = {w->number};
+	unsigned next[LEVELS_MAX] = {0};
 	size_t size = w->upper->page_size;
 	unsigned level = 0;
 
@@ -99,40 +109,43 @@ static void walk(struct walker *w, uint32_t root, unsigned levels)
 		return;
 	for (;;) {
 		const uint8_t *page = w->room + level * size;
-		bool goes_down;
+		bool above_lowest = level + 2 == levels;
+		uint32_t child;
 
 		if (next[level] > cells_of(page)) {
 			if (level-- == 0)
 				return;
 			continue;
 		}
-		goes_down =
-			read_interior(w, child_of(page, size, next[level]), level + 1) != NULL && level + 2 < levels;
-		next[level] += level == 0 ? SMR_UPPER_WALKERS : 1;
-		if (goes_down)
+		child = child_of(page, size, next[level]++);
+		if (above_lowest && !is_mine(w))
+			continue;
+		if (read_interior(w, child, level + 1) != NULL && !above_lowest)
 			next[++level] = 0;
 	}
 }
 
+static void disconnect(struct walker *w)
+{
+	(void)sqlite3_close(w->db);
+	if (w->room != NULL) /* on the way down there were leaves, with packages */
+		smr_wipe(w->room, ROOMS * w->upper->page_size);
+	free(w->room);
+}
+
 static void *run(void *context)
 {
-	const struct sched_param none = {0};
 	struct walker *w = context;
 
-	/* Whoever serves devices goes before. */
-	(void)sched_setscheduler(0, SCHED_IDLE, &none);
+	/* Whoever serves devices goes before. Not SCHED_IDLE: its reads are idle too, and who needs the page that is being read waits with it. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), LEAST_PRIORITY);
 	for (size_t i = 0; i < w->upper->root_count; i++)
 		walk(w, w->upper->roots[i], levels_below(w, w->upper->roots[i]));
+	disconnect(w);
 	return NULL;
 }
 
 /* ---- beginning and end ---- */
-
-static void disconnect(struct walker *w)
-{
-	(void)sqlite3_close(w->db);
-	free(w->room);
-}
 
 static bool connect_to(struct walker *w, const char *path)
 {
@@ -158,7 +171,7 @@ static bool find_tables(struct smr_upper *upper, sqlite3 *db)
 static bool start(struct walker *w, const char *path)
 {
 	if (connect_to(w, path) && (w->upper->root_count > 0 || find_tables(w->upper, w->db))) {
-		w->room = calloc(LEVELS_MAX + 1, w->upper->page_size);
+		w->room = calloc(ROOMS, w->upper->page_size);
 		if (w->room != NULL && pthread_create(&w->thread, NULL, run, w) == 0)
 			return true;
 	}
@@ -189,15 +202,13 @@ struct smr_upper *smr_upper_start(const char *path)
 
 size_t smr_upper_finish(struct smr_upper *upper)
 {
-	size_t pages = 0;
+	size_t pages;
 
 	if (upper == NULL)
 		return 0;
-	for (size_t i = 0; i < upper->walker_count; i++) {
+	for (size_t i = 0; i < upper->walker_count; i++)
 		pthread_join(upper->walkers[i].thread, NULL);
-		pages += upper->walkers[i].pages;
-		disconnect(&upper->walkers[i]);
-	}
+	pages = upper->pages;
 	free(upper);
 	return pages;
 }

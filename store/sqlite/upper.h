@@ -13,10 +13,10 @@
 
 #include "base/base.h"
 
-/** Threads; a disk answers several requests in hardly more time than one. They take processor time that nobody else wants. */
+/** Threads, with the least priority; a disk answers several requests in hardly more time than one. */
 #define SMR_UPPER_WALKERS 4u
-/** Pages that one of them reads at most. All four: 128 MiB of pages of 2 KiB, which is enough for 45 million devices. */
-#define SMR_UPPER_PAGES_MAX 16384u
+/** Pages that they read at most: 128 MiB of pages of 2 KiB, which is enough for 50 million devices. */
+#define SMR_UPPER_PAGES_MAX 65536u
 
 struct smr_upper;
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,13 +27,16 @@
 #define SQLITE_SHARED_FIRST 0x40000002 /* of SQLite's file format: where a connection holds its lock */
 #define SQLITE_SHARED_SIZE 510
 #define PAGES_MAX 65536u
+#define STORE_PAGE 2048 /* octets; of our stores */
+
+#define ROWS 15000u
 
 /* Two tables of the names that count, and one that does not. */
 static const char filling[] = "PRAGMA page_size = 512; PRAGMA journal_mode = WAL;"
 			      "CREATE TABLE device (place INTEGER PRIMARY KEY, octets BLOB);"
 			      "CREATE TABLE package (slot INTEGER PRIMARY KEY, octets BLOB);"
 			      "CREATE TABLE other (seq INTEGER PRIMARY KEY, octets BLOB);"
-			      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 15000) "
+			      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
 			      "INSERT INTO device SELECT 1 << 40 | i, zeroblob(100) FROM n;"
 			      "INSERT INTO package SELECT place, octets FROM device WHERE place & 1;"
 			      "INSERT INTO other SELECT place, octets FROM device;"
@@ -81,6 +85,12 @@ int __wrap_pthread_join(pthread_t thread, void **result)
 	return __real_pthread_join(thread, result);
 }
 
+static void forget_reads(void)
+{
+	for (size_t i = 0; i < PAGES_MAX; i++)
+		was_read[i] = false;
+}
+
 struct place {
 	char dir[64];
 	char path[80];
@@ -94,8 +104,7 @@ static int setup(void **state)
 	main_thread = gettid();
 	reads = 0;
 	reads_fail = reads_held = false;
-	for (size_t i = 0; i < PAGES_MAX; i++)
-		was_read[i] = false;
+	forget_reads();
 	assert_int_equal(sem_init(&release, 0, 0), 0);
 	assert_int_equal(sem_init(&has_come, 0, 0), 0);
 	snprintf(place->dir, sizeof(place->dir), "/tmp/samara-upper-XXXXXX");
@@ -123,13 +132,26 @@ static int teardown(void **state)
 	return 0;
 }
 
-static sqlite3 *fill(const struct place *place, const char *script)
+static sqlite3 *run_script(const struct place *place, const char *script)
 {
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, script, NULL, NULL, NULL), SQLITE_OK);
 	return db;
+}
+
+static sqlite3 *fill(const struct place *place, unsigned rows)
+{
+	char script[sizeof(filling) + 16];
+
+	snprintf(script, sizeof(script), filling, rows);
+	return run_script(place, script);
+}
+
+static bool page_was_read(unsigned number, unsigned size)
+{
+	return was_read[(number - 1) * (size / PAGE)];
 }
 
 /* Their numbers into @p pages; how many. */
@@ -159,21 +181,27 @@ static void write_at(const struct place *place, unsigned page, unsigned at, cons
 
 /* ---- all of it ---- */
 
+/* Trees of one to four levels, among them some that have just got a level, so that their root has few children. */
 static void test_every_interior_page_of_the_large_tables_is_read_and_hardly_any_other(void **state)
 {
+	static const unsigned rows[] = {100, 400, 1200, 2000, 5000, ROWS};
 	const struct place *place = *state;
-	unsigned pages[512];
-	sqlite3 *db = fill(place, filling);
-	size_t interior = find_interior(db, pages, SMR_COUNT(pages));
-	size_t read;
 
-	assert_true(interior > 100);
-	read = smr_upper_finish(smr_upper_start(place->path));
-	for (size_t i = 0; i < interior; i++)
-		assert_true(was_read[pages[i] - 1]);
-	/* Besides: to each leaf on the way that shows how many levels there are, each walker along that way, and what opening takes. */
-	assert_true(read <= interior + SMR_UPPER_WALKERS * 2 * (3 + 1 + 1));
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	for (size_t r = 0; r < SMR_COUNT(rows); r++) {
+		unsigned pages[512];
+		sqlite3 *db = fill(place, rows[r]);
+		size_t interior = find_interior(db, pages, SMR_COUNT(pages));
+		size_t read;
+
+		forget_reads();
+		read = smr_upper_finish(smr_upper_start(place->path));
+		for (size_t i = 0; i < interior; i++)
+			assert_true(page_was_read(pages[i], PAGE));
+		/* Besides: what is above the lowest interior level once more by each walker, and its way down to a leaf of each table. */
+		assert_true(read <= interior + SMR_UPPER_WALKERS * 2 * 12);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+		assert_int_equal(unlink(place->path), 0);
+	}
 }
 
 static void test_a_store_of_ours_has_these_tables(void **state)
@@ -194,13 +222,16 @@ static void test_a_store_of_ours_has_these_tables(void **state)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_true(interior >= 2); /* a root of each */
 	assert_true(smr_upper_finish(smr_upper_start(rig->path)) >= interior);
+	for (size_t i = 0; i < interior; i++)
+		assert_true(page_was_read(pages[i], STORE_PAGE));
 	assert_int_equal(rig_teardown(&store), 0);
 }
 
 static void test_tables_of_one_page_have_no_upper_levels(void **state)
 {
 	const struct place *place = *state;
-	sqlite3 *db = fill(place, "PRAGMA page_size = 512; CREATE TABLE device (place INTEGER PRIMARY KEY);"
+	sqlite3 *db =
+		run_script(place, "PRAGMA page_size = 512; CREATE TABLE device (place INTEGER PRIMARY KEY);"
 				  "CREATE TABLE package (slot INTEGER PRIMARY KEY); INSERT INTO device VALUES (1);");
 
 	assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * SMR_UPPER_WALKERS);
@@ -227,7 +258,18 @@ static void test_where_there_is_no_store_nothing_begins(void **state)
 	assert_int_equal(reads, 0);
 }
 
-/* A page that names itself, the first, none, or one behind the end; more cells than it has room for; a cell outside. */
+/* All of the file, as it is or as it was. */
+static void copy_file(const struct place *place, uint8_t *octets, size_t len, bool back)
+{
+	int fd = open(place->path, (back ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(back ? pwrite(fd, octets, len, 0) : pread(fd, octets, len, 0), len);
+	close(fd);
+}
+
+/* Of every interior page: the last child is the first page, none, or behind the end; more cells than there is room for; a first cell behind
+ * the page, or that begins in it; another kind of page. Last: each page is its own only child. */
 static void test_damaged_pages_lead_nowhere(void **state)
 {
 	static const struct {
@@ -241,12 +283,19 @@ static void test_damaged_pages_lead_nowhere(void **state)
 	};
 	const struct place *place = *state;
 	unsigned pages[512];
-	sqlite3 *db = fill(place, filling);
+	sqlite3 *db = fill(place, ROWS);
 	size_t interior = find_interior(db, pages, SMR_COUNT(pages));
+	struct stat st;
+	uint8_t *whole;
 
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(stat(place->path, &st), 0);
+	whole = malloc((size_t)st.st_size);
+	assert_non_null(whole);
+	copy_file(place, whole, (size_t)st.st_size, false);
 	for (size_t d = 0; d < SMR_COUNT(damages); d++) {
-		for (size_t i = 0; i < interior; i += 3)
+		copy_file(place, whole, (size_t)st.st_size, true);
+		for (size_t i = 0; i < interior; i++)
 			write_at(place, pages[i], damages[d].at, damages[d].octets, damages[d].len);
 		assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * interior + 16 * SMR_UPPER_WALKERS);
 	}
@@ -257,12 +306,13 @@ static void test_damaged_pages_lead_nowhere(void **state)
 		write_at(place, pages[i], 8, self, sizeof(self));
 	}
 	assert_true(smr_upper_finish(smr_upper_start(place->path)) < 64 * SMR_UPPER_WALKERS);
+	free(whole);
 }
 
 static void test_a_disk_that_fails_ends_it(void **state)
 {
 	const struct place *place = *state;
-	sqlite3 *db = fill(place, filling);
+	sqlite3 *db = fill(place, ROWS);
 
 	reads_fail = true;
 	assert_int_equal(smr_upper_finish(smr_upper_start(place->path)), 0);
@@ -275,7 +325,7 @@ static void test_a_disk_that_fails_ends_it(void **state)
 static void test_a_stop_waits_for_the_page_under_way_alone(void **state)
 {
 	const struct place *place = *state;
-	sqlite3 *db = fill(place, filling);
+	sqlite3 *db = fill(place, ROWS);
 	struct smr_upper *upper;
 
 	reads_held = true;
@@ -313,7 +363,7 @@ static bool is_locked(const char *path)
 static void test_its_end_takes_no_lock_with_it(void **state)
 {
 	const struct place *place = *state;
-	sqlite3 *db = fill(place, filling);
+	sqlite3 *db = fill(place, ROWS);
 
 	assert_true(is_locked(place->path));
 	(void)smr_upper_finish(smr_upper_start(place->path));

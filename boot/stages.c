@@ -177,13 +177,13 @@ static bool same_stage(const struct smr_tpm_event *a, const struct smr_tpm_event
 }
 
 /* The canonical configuration is written anew from what the file says and never cut: a shorter one may have a shorter address. */
-static bool is_cut(const struct smr_boot_stages *s, size_t i, uint32_t released)
+static bool is_cut(const struct smr_boot_stages *s, size_t i, const struct smr_release *release)
 {
-	return i != SMR_STAGE_CONFIG && s->lengths[i] < released;
+	return release->has_lengths && i != SMR_STAGE_CONFIG && s->lengths[i] < release->lengths[i];
 }
 
-/* @p released: octets that the release says. For who looks for the cause: that it is refused is decided. */
-static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, uint32_t released,
+/* For who looks for the cause: that it is refused is decided. */
+static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, const struct smr_release *release,
 				   struct smr_boot_refusal *refusal)
 {
 	const struct smr_bytes name = s->log.events[i].name;
@@ -191,10 +191,10 @@ static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, ui
 	if (s->swapped[i])
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_SWAPPED, SMR_E_TAMPERED,
 				       "stage %.*s: changed while it was read", (int)name.len, (const char *)name.ptr);
-	if (is_cut(s, i, released))
+	if (is_cut(s, i, release))
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_CUT, SMR_E_TRUNCATED,
 				       "stage %.*s: ends after %u octets, and the release has %u", (int)name.len,
-				       (const char *)name.ptr, s->lengths[i], released);
+				       (const char *)name.ptr, s->lengths[i], release->lengths[i]);
 	return smr_boot_refuse(refusal, SMR_BOOT_STAGE_ALTERED, SMR_E_TAMPERED,
 			       "stage %.*s: is not what the release says", (int)name.len, (const char *)name.ptr);
 }
@@ -213,6 +213,6 @@ enum smr_err smr_boot_stages_match(const struct smr_boot_stages *stages, const s
 				       "the release is for other stages than this device has");
 	for (size_t i = 0; i < own->count; i++)
 		if (memcmp(own->events[i].digest, released->events[i].digest, SMR_HASH_LEN) != 0)
-			return refuse_content(stages, i, release->lengths[i], refusal);
+			return refuse_content(stages, i, release, refusal);
 	return SMR_OK;
 }

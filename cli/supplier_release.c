@@ -11,12 +11,26 @@ enum column { PCR, DIGEST, OCTETS, NAME };
 
 static const struct smr_csv_column columns[] = {{"pcr", true}, {"digest", true}, {"octets", false}, {"name", true}};
 
-/* The events of a boot, with the lengths of what they are of, and the octets of their names. */
+/* The events of a boot, with the lengths of what they are of if the file has them, and the octets of their names. */
 struct stages {
 	struct smr_boot_log log;
+	bool has_lengths;
 	uint32_t lengths[SMR_BOOT_EVENTS_MAX];
 	char names[SMR_BOOT_EVENTS_MAX][SMR_BOOT_NAME_MAX];
 };
+
+/* Of a file that has the column: in each line, or the release would have lengths for some of its stages. */
+static enum smr_err take_length(struct smr_csv *csv, uint32_t *out, struct smr_problem *problem)
+{
+	uint64_t octets;
+
+	if (smr_parse_uint((const char *)smr_csv_field(csv, OCTETS).ptr, 0, UINT32_MAX, &octets) != SMR_OK)
+		return smr_csv_problem(
+			csv, OCTETS, SMR_E_MALFORMED, problem,
+			"each line has a length, a number of octets from 0 to 4294967295, or the file no such column");
+	*out = (uint32_t)octets;
+	return SMR_OK;
+}
 
 static enum smr_err take_line(struct smr_csv *csv, struct stages *stages, struct smr_problem *problem)
 {
@@ -25,22 +39,20 @@ static enum smr_err take_line(struct smr_csv *csv, struct stages *stages, struct
 	struct smr_bytes field = smr_csv_field(csv, NAME);
 	struct smr_space room = {event->digest, sizeof(event->digest)};
 	uint64_t pcr;
-	uint64_t octets;
 
 	if (smr_parse_uint((const char *)smr_csv_field(csv, PCR).ptr, 0, SMR_TPM_STATIC_PCRS - 1, &pcr) != SMR_OK)
 		return smr_csv_problem(csv, PCR, SMR_E_MALFORMED, problem, "a PCR is a number from 0 to 15");
 	if (smr_hex_decode(smr_csv_field(csv, DIGEST), &room) != SMR_OK || room.len != sizeof(event->digest))
 		return smr_csv_problem(csv, DIGEST, SMR_E_MALFORMED, problem, "a digest is 64 hex digits");
-	if (smr_parse_uint((const char *)smr_csv_field(csv, OCTETS).ptr, 0, UINT32_MAX, &octets) != SMR_OK)
-		return smr_csv_problem(csv, OCTETS, SMR_E_MALFORMED, problem,
-				       "a length is a number of octets from 0 to 4294967295");
+	if (stages->has_lengths)
+		SMR_TRY(take_length(csv, &stages->lengths[stages->log.count], problem));
 	if (!smr_boot_text_is_good(field, SMR_BOOT_NAME_MAX))
 		return smr_csv_problem(csv, NAME, SMR_E_MALFORMED, problem,
 				       "a name has 1 to 32 octets, none of them a control character");
 	memcpy(name, field.ptr, field.len);
 	event->name = smr_bytes_of(name, field.len);
 	event->pcr = (uint8_t)pcr;
-	stages->lengths[stages->log.count++] = (uint32_t)octets;
+	stages->log.count++;
 	return SMR_OK;
 }
 
@@ -64,11 +76,8 @@ static enum smr_err read_stages(const char *path, struct stages *stages, struct 
 	enum smr_err err;
 
 	SMR_TRY(smr_csv_open(path, columns, SMR_COUNT(columns), &csv, problem));
-	/* As it was printed before a release had lengths: what to do about it is worth more than that a column is missing. */
-	err = smr_csv_has(csv, OCTETS)
-		      ? take_lines(csv, stages, problem)
-		      : smr_csv_problem(csv, OCTETS, SMR_E_MALFORMED, problem,
-					"missing: measure anew, with the samara-boot that is to be released");
+	stages->has_lengths = smr_csv_has(csv, OCTETS);
+	err = take_lines(csv, stages, problem);
 	smr_csv_close(csv);
 	return err;
 }
@@ -116,11 +125,13 @@ static enum smr_err release_action(const struct smr_args *args, struct smr_probl
 	SMR_TRY(read_stages(smr_arg(args, "csv"), &stages, problem));
 	release.number = (uint32_t)number;
 	release.log = stages.log;
+	release.has_lengths = stages.has_lengths;
 	memcpy(release.lengths, stages.lengths, sizeof(release.lengths));
 	err = write_release(&party, &release, smr_arg(args, "out"), problem);
 	if (err == SMR_OK && !args->quiet)
-		(void)printf("%s: %s %s, number %u, %zu stages\n", smr_arg(args, "out"), smr_arg(args, "product"),
-			     smr_arg(args, "release"), release.number, release.log.count);
+		(void)printf("%s: %s %s, number %u, %zu stages%s\n", smr_arg(args, "out"), smr_arg(args, "product"),
+			     smr_arg(args, "release"), release.number, release.log.count,
+			     release.has_lengths ? "" : ", without their lengths");
 	return err;
 }
 
@@ -145,8 +156,10 @@ const struct smr_subcommand smr_cmd_supplier_release = {
 	.common = SMR_ARGS_DIR | SMR_ARGS_QUIET,
 	.summary = "Sign what devices may boot.",
 	.details = "Columns of the CSV file: pcr, digest (SHA-256 in hex), octets (that the digest is over),\n"
-		   "name, as «samara-boot --measure» prints them. Raise the number when an earlier release\n"
-		   "must not run any more; releases that may replace each other have the same.",
+		   "name, as «samara-boot --measure» prints them. Leave the column octets out for devices\n"
+		   "whose present TRE reads no release with lengths: the release is as good, but that a\n"
+		   "stage was cut is not told from that it was altered. Raise the number when an earlier\n"
+		   "release must not run any more; releases that may replace each other have the same.",
 	.example =
 		"samara-boot --config m2me.ini --measure |\n"
 		"    samara supplier release --dir sup --product m2me-1 --release 1.4.2 -n 7 --csv - --out release.smr",

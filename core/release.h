@@ -33,13 +33,15 @@ struct smr_release {
 	struct smr_bytes version; /* for people */
 	struct smr_boot_log log;
 	/** Octets that each event's digest is over. They decide nothing, since the digest does: they tell a file that was cut from one that was
-	 * altered. */
+	 * altered. A release is as good without them. */
+	bool has_lengths;
 	uint32_t lengths[SMR_BOOT_EVENTS_MAX];
 };
 /** It names the key that signs it. SMR_E_INVALID: a text that smr_release_open would refuse, or number 0; the log's errors. */
 enum smr_err smr_release_sign(struct smr_writer *w, const struct smr_privkey *supplier,
 			      const struct smr_release *release) SMR_MUST_USE;
-/** SMR_E_SIGNATURE; SMR_E_MALFORMED, also when it names another key than the one that signed it. @p out is filled only with SMR_OK. */
+/** SMR_E_SIGNATURE; SMR_E_MALFORMED, also when it names another key than the one that signed it. @p out is filled only with
+ * SMR_OK; with an error it is left, or all zero. */
 enum smr_err smr_release_open(struct smr_bytes encoded, const struct smr_pubkey *supplier,
 			      struct smr_release *out) SMR_MUST_USE;
 /** Which key it says that it is signed with, before any check: for who looks for the cause of SMR_E_SIGNATURE. SMR_E_MALFORMED. */

@@ -127,13 +127,14 @@ static struct smr_bytes sign_command(struct room *room)
 	return written(room);
 }
 
-static struct smr_bytes sign_release(struct room *room)
+static struct smr_bytes sign_release(struct room *room, bool has_lengths)
 {
 	struct smr_release r = {.product = SMR_TEXT("m2me-1"), .number = 7, .version = SMR_TEXT("1.4.2")};
 
 	r.log.count = 2;
 	r.log.events[0] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_PROGRAMS, .name = SMR_TEXT(SMR_STAGE_NAME_TRE)};
 	r.log.events[1] = (struct smr_tpm_event){.pcr = SMR_BOOT_PCR_DATA, .name = SMR_TEXT(SMR_STAGE_NAME_CONFIG)};
+	r.has_lengths = has_lengths;
 	r.lengths[0] = 81920;
 	r.lengths[1] = 200;
 	FUZZ_CHECK(smr_release_sign(start(room), &fuzz_key(FUZZ_SIGNER)->own, &r) == SMR_OK);
@@ -161,7 +162,8 @@ static void objects(void)
 	save_object("order-device", 2, sign_order(&room, false));
 	save_object("order-shipment", 2, sign_order(&room, true));
 	save_object("command", 3, sign_command(&room));
-	save_object("release", 4, sign_release(&room));
+	save_object("release", 4, sign_release(&room, true));
+	save_object("release-plain", 4, sign_release(&room, false));
 }
 
 /* ---- MCIM, package, ev ---- */

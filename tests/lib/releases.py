@@ -2,6 +2,7 @@
 """A live world (live.py) whose devices have a TPM each, and run what their supplier released from samara-boot on."""
 import os
 
+from boot_rig import without_lengths
 from live import Live
 from world import Device
 
@@ -30,11 +31,11 @@ class Releases(Live):
         self.install(device, self.release(device, self.NUMBER))
         return device
 
-    def release(self, device, number, name="", product=PRODUCT, player=None):
+    def release(self, device, number, name="", product=PRODUCT, player=None, lengths=True):
         """What is on the device now, signed."""
         player = player or self.supplier
         path = player.path(f"release-{number}{name}.smr")
-        stages = self.write("stages.csv", device.stages())
+        stages = self.write("stages.csv", device.stages() if lengths else without_lengths(device.stages()))
         player.run("release", "--product", product, "--release", f"1.{number}", "--number", str(number), "--csv", player.take(stages), "--out", path)
         return path
 

@@ -26,7 +26,7 @@ CHECKS = {
     "flight-key": (lambda v: decode(v[2])[1] != 0 and decode(v[2])[4] > decode(v[2])[3], "a flight key with number and lifetime"),
     "endorsement": (lambda v: 1 <= len(v) <= 1024, "a certificate of at most 1,024 octets"),
     "boot-log": (objects.log_holds, "a boot log of at most 240 octets with names of 1 to 32"),
-    "release": (objects.release_holds, "a release with number, product, version, and a length for each event"),
+    "release": (objects.release_holds, "a release with number, product, version, and a length for each event or none at all"),
 }
 PLAIN = {"uint": lambda v: isinstance(v, int) and not isinstance(v, bool), "bstr": lambda v: isinstance(v, bytes),
          "tstr": lambda v: isinstance(v, str), "bool": lambda v: isinstance(v, bool), "null": lambda v: v is None}

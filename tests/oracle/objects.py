@@ -86,8 +86,9 @@ def event(pcr, content, name):
 
 
 def release(supplier, product, number, version, log, lengths=None):
-    """@lengths: octets that the digests of the log are over, which matter to samara-boot alone."""
-    return encode(supplier.signed("samara1 release", b"", [supplier.id, product, number, version, log, lengths or [0] * len(log)]))
+    """@lengths: octets that the digests of the log are over, which matter to samara-boot alone; None: of the form without them."""
+    items = [supplier.id, product, number, version, log]
+    return encode(supplier.signed("samara1 release", b"", items if lengths is None else [*items, lengths]))
 
 
 def text_holds(text, most):
@@ -99,8 +100,8 @@ def log_holds(log):
 
 
 def release_holds(signed):
-    _, product, number, version, log, lengths = decode(signed[2])
-    return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log) and len(lengths) == len(log)
+    _, product, number, version, log, *rest = decode(signed[2])
+    return number != 0 and text_holds(product, 32) and text_holds(version, 64) and log_holds(log) and all(len(lengths) == len(log) for lengths in rest)
 
 
 def replay(log):

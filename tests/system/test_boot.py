@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests"))
 sys.path.insert(0, os.path.join(os.environ.get("SAMARA_SOURCE", "."), "tests", "lib"))
 from boot_rig import (AGENT_GID, AGENT_UID, ALTERED_SLOT, CODES, EVIL, EVIL_SAYS, PCR_EXTEND, SAMARA, TRE_GID, TRE_UID, ZERO, Case, Interposer,  # noqa: E402
-                      extend, good, read, registers, write)
+                      extend, good, read, registers, without_lengths, write)
 from oracle import objects  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
 from oracle.keys import Key, sha256  # noqa: E402
@@ -159,9 +159,9 @@ class Release(Case):
         signed = decode(read(self.path("release.smr")))
         own = self.supplier_key()
         _, *rest = decode(signed[2])
-        former = rest[:4]  # releases had neither key nor lengths once, and then a key
-        *most, lengths = rest
-        forms = (rest, [Key().id, *rest], former, [own.id, *former], [own.id, *most, lengths[:-1]], [own.id, *most, [*lengths, 0]], [own.id, *most, []])
+        *plain, lengths = rest  # releases had neither key nor lengths once, and then a key
+        forms = (rest, plain, [Key().id, *rest], [Key().id, *plain], [own.id, *plain, lengths[:-1]], [own.id, *plain, [*lengths, 0]], [own.id, *plain, []],
+                 [own.id, *plain, None], [own.id, *plain, lengths, lengths])
         others = [encode(own.signed("samara1 release", b"", items)) for items in forms]
         for octets in (signed[2], encode([*signed[:3], b""]), encode(signed[:3]), *others, b"", b"\0" * 400, b"\0" * 4000):
             write(self.path("release.smr"), octets)
@@ -249,6 +249,19 @@ class Stages(Case):
                 self.replace(name, other)
                 words = "is not what the release says" if reason == "STAGE_ALTERED" else f"ends after {len(other)} octets, and the release has {len(content)}"
                 self.assertTrue(self.refused(reason).wait_for(f"stage {name}: {words}: "), self.said.lines)
+            self.replace(name, content)
+        self.boots()
+
+    def test_release_without_lengths_boots_and_calls_nothing_cut(self):
+        """As a supplier signs it for devices whose TRE reads no other, and has signed all before there were lengths."""
+        self.sign(7, stages=without_lengths(self.stages()))
+        self.assertEqual(len(decode(decode(read(self.path("release.smr")))[2])), 5)
+        self.boots()
+        for name, parts in self.FILES.items():
+            content = read(self.path(*parts))
+            for other in (content[:-1], content[:len(content) // 2], b"", content + b"\0", bytes([content[0] ^ 1]) + content[1:]):
+                self.replace(name, other)
+                self.assertTrue(self.refused("STAGE_ALTERED").wait_for(f"stage {name}: is not what the release says: "), self.said.lines)
             self.replace(name, content)
         self.boots()
 

@@ -60,6 +60,25 @@ class Updated(unittest.TestCase):
         self.assertIn("boot the former software and prepare there", said)
         self.assertNotIn("--release", said)
 
+    def test_update_goes_from_either_form_of_release_to_the_other(self):
+        live, device = self.live, self.device
+        before = device.ask(STATE)
+        device.power_off()
+        live.install(device, live.release(device, 1, name="-plain", lengths=False))  # what runs, signed once more: nothing is prepared
+        device.power_on()
+        device.wait_answering()
+        self.assertEqual(device.ask(STATE)[1], OK)
+        following = []
+        for number, lengths in ((2, True), (3, False)):
+            live.change_software()
+            following.append(live.release(device, number, lengths=lengths))
+            live.publish(extra=following)
+            code, said = live.prepare(device, following[-1])
+            self.assertEqual(code, 0, said)
+            self.update(following[-1])
+            after = device.ask(STATE)
+            self.assertEqual((after[1], after[3], after[-1]), (OK, before[3], before[-1]))
+
     def update(self, release):
         """Exchanged and reset; returns the counter of the last flight before."""
         counter = self.flown()

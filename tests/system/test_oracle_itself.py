@@ -208,14 +208,14 @@ class Document(unittest.TestCase):
         self.doc.check_encoded("command", objects.command(a, EID, ICCID, 2**40, objects.SUSPENDED))
         self.doc.check_encoded("card", files.card(a, "sho", "ä", b))
         log = [objects.event(8, b"", "launch"), objects.event(15, b"", "ä" * 16)]
-        for lengths in ([0, 0], [2**32 - 1, 2**28]):
+        for lengths in (None, [0, 0], [2**32 - 1, 2**28]):
             self.doc.check_encoded("release", objects.release(a, "p", 2**32 - 1, "1", log, lengths))
         for receipt in (objects.install_receipt(bytes(16), EID, ICCID, 1, bytes(32), bytes(32)), objects.command_receipt(bytes(32), EID, ICCID, 2, 1)):
             self.doc.check("receipt", receipt)
 
-    def test_release_has_a_length_for_each_event(self):
+    def test_release_has_a_length_for_each_event_or_none_at_all(self):
         log = [objects.event(8, b"", "launch"), objects.event(9, b"", "config")]
-        for lengths in ([1], [1, 2, 3], [1, 2**32], [1, None]):
+        for lengths in ([], [1], [1, 2, 3], [1, 2**32], [1, None]):
             with self.assertRaises(cddl.Mismatch):
                 self.doc.check_encoded("release", objects.release(self.a, "p", 1, "1", log, lengths))
 

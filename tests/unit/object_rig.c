@@ -45,6 +45,7 @@ static void fill(struct object_rig *f)
 			 {8, {0}, SMR_TEXT("tre")},
 			 {8, {0}, SMR_TEXT("agent")},
 			 {9, {0}, SMR_TEXT("config")}}},
+		.has_lengths = true,
 		.lengths = {23, 26, 70000, UINT32_MAX},
 	};
 	for (size_t i = 0; i < f->release.log.count; i++)

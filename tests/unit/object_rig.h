@@ -44,6 +44,9 @@ struct object_rig {
 #define RELEASE_REST RELEASE_LOG RELEASE_LENGTHS
 #define RELEASE_HEAD "86" RELEASE_KEY "666d326d652d3107"
 #define RELEASE_PAYLOAD RELEASE_HEAD "65312e342e32" RELEASE_REST
+/* The same without lengths. */
+#define PLAIN_RELEASE_HEAD "85" RELEASE_KEY "666d326d652d310765312e342e32"
+#define PLAIN_RELEASE_PAYLOAD PLAIN_RELEASE_HEAD RELEASE_LOG
 
 /* Set-up and tear-down of a group: *state is the one rig. The other key is a fresh one. */
 int object_set_up(void **state);

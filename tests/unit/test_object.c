@@ -49,6 +49,14 @@ static enum smr_err sign_release(struct smr_writer *w, const struct object_rig *
 	return smr_release_sign(w, &f->own, &f->release);
 }
 
+static enum smr_err sign_plain_release(struct smr_writer *w, const struct object_rig *f)
+{
+	struct smr_release release = f->release;
+
+	release.has_lengths = false;
+	return smr_release_sign(w, &f->own, &release);
+}
+
 static enum smr_err open_certificate(struct smr_bytes in, const struct smr_pubkey *key, union content *out)
 {
 	return smr_certificate_open(in, key, &out->certificate);
@@ -134,15 +142,28 @@ static bool events_equal(const struct smr_tpm_event *a, const struct smr_tpm_eve
 	       smr_bytes_equal(a->name, b->name);
 }
 
-static bool same_release(const struct object_rig *f, const union content *got)
+static bool same_but_lengths(const struct smr_release *a, const struct smr_release *b)
 {
-	const struct smr_release *a = &f->release, *b = &got->release;
 	bool same = a->log.count == b->log.count && a->number == b->number && smr_bytes_equal(a->product, b->product) &&
 		    smr_bytes_equal(a->version, b->version);
 
 	for (size_t i = 0; same && i < a->log.count; i++)
-		same = events_equal(&a->log.events[i], &b->log.events[i]) && a->lengths[i] == b->lengths[i];
+		same = events_equal(&a->log.events[i], &b->log.events[i]);
 	return same;
+}
+
+static bool same_release(const struct object_rig *f, const union content *got)
+{
+	return same_but_lengths(&f->release, &got->release) && got->release.has_lengths &&
+	       memcmp(f->release.lengths, got->release.lengths, sizeof(f->release.lengths)) == 0;
+}
+
+static bool same_plain_release(const struct object_rig *f, const union content *got)
+{
+	static const uint32_t none[SMR_BOOT_EVENTS_MAX];
+
+	return same_but_lengths(&f->release, &got->release) && !got->release.has_lengths &&
+	       memcmp(none, got->release.lengths, sizeof(none)) == 0;
 }
 
 static const struct kind {
@@ -164,6 +185,8 @@ static const struct kind {
 	{SMR_LABEL_COMMAND, COMMAND_PAYLOAD, SMR_COMMAND_MAX, 2, sign_command, open_command, peek_command,
 	 same_command},
 	{SMR_LABEL_RELEASE, RELEASE_PAYLOAD, SMR_RELEASE_MAX, 3, sign_release, open_release, NULL, same_release},
+	{SMR_LABEL_RELEASE, PLAIN_RELEASE_PAYLOAD, SMR_RELEASE_MAX, 3, sign_plain_release, open_release, NULL,
+	 same_plain_release},
 };
 
 struct object {
@@ -515,7 +538,12 @@ static void test_payload_outside_its_grammar_is_refused(void **state)
 		{5, RELEASE_HEAD "65312e342e32"
 				 "818308581f01666c61756e6368"
 				 "8100"},
-		{5, "85" RELEASE_KEY "666d326d652d310765312e342e32" RELEASE_LOG}, /* no lengths */
+		{5, "84666d326d652d310765312e342e32" RELEASE_LOG},   /* neither key nor lengths */
+		{5, PLAIN_RELEASE_HEAD RELEASE_LOG RELEASE_LENGTHS}, /* lengths behind five items */
+		{5, PLAIN_RELEASE_HEAD RELEASE_LOG "80"},
+		{5, PLAIN_RELEASE_HEAD RELEASE_LOG "00"},
+		{5, PLAIN_RELEASE_HEAD RELEASE_LENGTHS},      /* in the place of the log */
+		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG}, /* six items of which one is missing */
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "f6"},
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "80"},
 		{5, RELEASE_HEAD "65312e342e32" RELEASE_LOG "8317181a1a00011170"},	       /* one too few */

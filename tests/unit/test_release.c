@@ -85,6 +85,7 @@ static void test_longest_release_fits(void **state)
 		.number = UINT32_MAX,
 		.version = smr_bytes_of(text, SMR_RELEASE_VERSION_MAX),
 		.log = log_of(SMR_BOOT_EVENTS_MAX, SMR_BOOT_LOG_MAX),
+		.has_lengths = true,
 	};
 	struct smr_release got;
 	uint8_t room[SMR_RELEASE_MAX];
@@ -95,7 +96,29 @@ static void test_longest_release_fits(void **state)
 	assert_int_equal(smr_release_sign(&w, &f->own, &release), SMR_OK);
 	assert_int_equal(w.err, SMR_OK);
 	assert_int_equal(smr_release_open(smr_bytes_of(room, w.len), &f->pub, &got), SMR_OK);
+	assert_true(got.has_lengths);
 	assert_memory_equal(got.lengths, release.lengths, sizeof(got.lengths));
+}
+
+/* What its lengths would be, had it any, is not in it, and nobody finds what others left in their place. */
+static void test_release_without_lengths_has_none(void **state)
+{
+	const struct object_rig *f = *state;
+	struct smr_release release = f->release;
+	struct smr_release got;
+	uint8_t with[OBJECT_ROOM], without[OBJECT_ROOM];
+	struct smr_writer w = smr_writer_init((struct smr_space){with, sizeof(with)});
+	struct smr_writer other = smr_writer_init((struct smr_space){without, sizeof(without)});
+
+	assert_int_equal(smr_release_sign(&w, &f->own, &release), SMR_OK);
+	release.has_lengths = false;
+	assert_int_equal(smr_release_sign(&other, &f->own, &release), SMR_OK);
+	assert_int_equal(other.len, w.len - strlen(RELEASE_LENGTHS) / 2);
+	memset(&got, 0xff, sizeof(got));
+	assert_int_equal(smr_release_open(smr_bytes_of(without, other.len), &f->pub, &got), SMR_OK);
+	assert_false(got.has_lengths);
+	for (size_t i = 0; i < SMR_BOOT_EVENTS_MAX; i++)
+		assert_int_equal(got.lengths[i], 0);
 }
 
 /* Whoever signs it: a log of one octet more than there is room for is not read. */
@@ -160,16 +183,15 @@ static void test_shown_log_has_its_names_cut_between_characters(void **state)
 }
 
 /* What is said of the key is read whoever signed, and whatever was altered behind it. */
-static void test_release_says_whose_it_is_before_any_check(void **state)
+static void assert_says_whose_it_is(const struct object_rig *f, const struct smr_release *release)
 {
-	const struct object_rig *f = *state;
 	struct smr_key_id own, got, untouched = {"nothing"};
 	uint8_t room[OBJECT_ROOM];
 	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 	const size_t key_at = 10; /* behind framing and array head */
 
 	assert_int_equal(smr_key_id_of(f->own.point, &own), SMR_OK);
-	assert_int_equal(smr_release_sign(&w, &f->own, &f->release), SMR_OK);
+	assert_int_equal(smr_release_sign(&w, &f->own, release), SMR_OK);
 	assert_memory_equal(room + key_at, &own, sizeof(own));
 	room[w.len - 1] ^= 1;
 	room[key_at + sizeof(own) + 3] ^= 1;
@@ -185,12 +207,23 @@ static void test_release_says_whose_it_is_before_any_check(void **state)
 	assert_memory_equal(&got, &untouched, sizeof(got));
 }
 
+static void test_release_says_whose_it_is_before_any_check(void **state)
+{
+	const struct object_rig *f = *state;
+	struct smr_release release = f->release;
+
+	assert_says_whose_it_is(f, &release);
+	release.has_lengths = false;
+	assert_says_whose_it_is(f, &release);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_release_outside_its_grammar_is_not_signed),
 		cmocka_unit_test(test_log_is_as_long_as_a_datagram_has_room_for_and_no_longer),
 		cmocka_unit_test(test_longest_release_fits),
+		cmocka_unit_test(test_release_without_lengths_has_none),
 		cmocka_unit_test(test_log_that_is_too_long_is_not_read),
 		cmocka_unit_test(test_release_says_whose_it_is_before_any_check),
 		cmocka_unit_test(test_shown_log_has_its_names_cut_between_characters),

@@ -734,8 +734,9 @@ struct update {
 };
 
 /* A release of one program and a configuration; its log replays to @p measures. */
-static struct smr_bytes sign_release(const struct rig_key *supplier, const char *product, uint32_t number,
-				     uint8_t software, uint8_t room[SMR_RELEASE_MAX], uint8_t measures[SMR_HASH_LEN])
+static struct smr_bytes sign_form(bool has_lengths, const struct rig_key *supplier, const char *product,
+				  uint32_t number, uint8_t software, uint8_t room[SMR_RELEASE_MAX],
+				  uint8_t measures[SMR_HASH_LEN])
 {
 	struct smr_release release = {
 		.product = smr_text_of(product),
@@ -744,6 +745,8 @@ static struct smr_bytes sign_release(const struct rig_key *supplier, const char 
 		.log = {.count = 2,
 			.events = {{.pcr = SMR_BOOT_PCR_PROGRAMS, .digest = {software}, .name = SMR_TEXT("tre")},
 				   {.pcr = SMR_BOOT_PCR_DATA, .digest = {1}, .name = SMR_TEXT("config")}}},
+		.has_lengths = has_lengths,
+		.lengths = {81920, 200},
 	};
 	struct smr_writer w = smr_writer_init((struct smr_space){room, SMR_RELEASE_MAX});
 	struct smr_bytes encoded;
@@ -753,6 +756,12 @@ static struct smr_bytes sign_release(const struct rig_key *supplier, const char 
 	assert_int_equal(smr_release_sign(&w, &supplier->own, &release), SMR_OK);
 	assert_int_equal(smr_writer_done(&w, &encoded), SMR_OK);
 	return encoded;
+}
+
+static struct smr_bytes sign_release(const struct rig_key *supplier, const char *product, uint32_t number,
+				     uint8_t software, uint8_t room[SMR_RELEASE_MAX], uint8_t measures[SMR_HASH_LEN])
+{
+	return sign_form(true, supplier, product, number, software, room, measures);
 }
 
 /* Software 1, number 7, runs; @p product, @p number of software 2 is to come. */
@@ -783,6 +792,26 @@ static void test_update_of_the_supplier_is_prepared(void **state)
 	assert_memory_equal(prepared.measurement, next, sizeof(next));
 	prepared.err = SMR_E_DISK_FULL;
 	assert_int_equal(smr_tre_prepare(rig->tre, &update.update), SMR_E_DISK_FULL);
+}
+
+/* What decides nothing does not stand between a device and its next release. */
+static void test_update_goes_from_either_form_of_release_to_the_other(void **state)
+{
+	struct rig *rig = *state;
+	struct update u;
+	uint8_t next[SMR_HASH_LEN];
+
+	rig_enrol(rig, false);
+	make_update(rig, "m2me-1", 8, &u);
+	for (unsigned forms = 0; forms < 4; forms++) {
+		u.update.running = sign_form((forms & 1) != 0, &rig->supplier, "m2me-1", 7, 1, u.running,
+					     rig->platform.measurement);
+		u.update.next = sign_form((forms & 2) != 0, &rig->supplier, "m2me-1", 8, 2, u.next, next);
+		assert_int_equal(smr_tre_prepare(rig->tre, &u.update), SMR_OK);
+		assert_int_equal(prepared.calls, forms + 1);
+		assert_int_equal(prepared.number, 8);
+		assert_memory_equal(prepared.measurement, next, sizeof(next));
+	}
 }
 
 static void test_update_that_the_supplier_did_not_approve_is_refused(void **state)
@@ -842,6 +871,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_update_of_the_supplier_is_prepared),
+		TEST(test_update_goes_from_either_form_of_release_to_the_other),
 		TEST(test_update_that_the_supplier_did_not_approve_is_refused),
 		TEST(test_update_from_what_does_not_run_is_refused),
 		TEST(test_update_before_enrolment_or_where_nothing_is_sealed_is_refused),

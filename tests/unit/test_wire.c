@@ -86,6 +86,7 @@ static void test_release_opens(void **state)
 	assert_int_equal(release.log.count, 5);
 	assert_int_equal(release.log.events[4].pcr, SMR_BOOT_PCR_DATA);
 	assert_true(smr_bytes_equal(release.log.events[4].name, SMR_TEXT("slot.img")));
+	assert_true(release.has_lengths);
 	for (size_t i = 0; i < release.log.count; i++) /* what the examples hash is the name */
 		assert_int_equal(release.lengths[i], release.log.events[i].name.len);
 	smr_pubkey_wipe(&supplier);

@@ -182,15 +182,30 @@ static bool is_cut(const struct smr_boot_stages *s, size_t i, const struct smr_r
 	return release->has_lengths && i != SMR_STAGE_CONFIG && s->lengths[i] < release->lengths[i];
 }
 
+/* The stage that the content of stage @p i is released as, where files were exchanged with each other; or NULL. An empty file is nobody's. */
+static const struct smr_tpm_event *released_as(const struct smr_boot_stages *s, size_t i,
+					       const struct smr_boot_log *released)
+{
+	for (size_t n = 0; s->lengths[i] > 0 && n < released->count; n++)
+		if (memcmp(s->log.events[i].digest, released->events[n].digest, SMR_HASH_LEN) == 0)
+			return &released->events[n];
+	return NULL;
+}
+
 /* For who looks for the cause: that it is refused is decided. */
 static enum smr_err refuse_content(const struct smr_boot_stages *s, size_t i, const struct smr_release *release,
 				   struct smr_boot_refusal *refusal)
 {
 	const struct smr_bytes name = s->log.events[i].name;
+	const struct smr_tpm_event *other = released_as(s, i, &release->log);
 
 	if (s->swapped[i])
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_SWAPPED, SMR_E_TAMPERED,
 				       "stage %.*s: changed while it was read", (int)name.len, (const char *)name.ptr);
+	if (other != NULL)
+		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_ALTERED, SMR_E_TAMPERED,
+				       "stage %.*s: is the file of stage %.*s", (int)name.len, (const char *)name.ptr,
+				       (int)other->name.len, (const char *)other->name.ptr);
 	if (is_cut(s, i, release))
 		return smr_boot_refuse(refusal, SMR_BOOT_STAGE_CUT, SMR_E_TRUNCATED,
 				       "stage %.*s: ends after %u octets, and the release has %u", (int)name.len,

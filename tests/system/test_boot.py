@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """samara-boot with the real samara-launch and samara-tre, a stand-in for the agent and a software TPM: what boots, what does not, each with its own
 reason, and what the TPM shows afterwards."""
+import itertools
 import os
 import re
 import shutil
@@ -284,6 +285,9 @@ class Stages(Case):
         self.boots()
         write(self.path("slot.img"), b"x")
         self.refused("STAGE_ALTERED")
+        write(self.path("slot.img"), b"")
+        self.replace("tre", b"")  # it was cut, and is not the slot
+        self.assertTrue(self.refused("STAGE_CUT").wait_for("stage tre: ends after 0 octets"), self.said.lines)
 
     def test_missing(self):
         for name, parts in self.FILES.items():
@@ -313,7 +317,22 @@ class Stages(Case):
         os.rename(tre, tre + "~")
         os.rename(agent, tre)
         os.rename(tre + "~", agent)
-        self.refused("STAGE_CUT" if os.path.getsize(tre) < os.path.getsize(agent) else "STAGE_ALTERED")  # who judges by lengths takes a shorter one for cut
+        for stages in (self.released(), without_lengths(self.released())):
+            self.sign(7, stages=stages)
+            self.assertTrue(self.refused("STAGE_ALTERED").wait_for("stage tre: is the file of stage agent: "), self.said.lines)
+
+    def test_stage_that_is_another_stages_file_is_not_called_cut(self):
+        """Of two that differ in length one is shorter than what belongs in its place."""
+        contents = {name: read(self.path(*parts)) for name, parts in self.FILES.items()}
+        for name, other in itertools.permutations(contents, 2):
+            self.replace(name, contents[other])
+            self.assertTrue(self.refused("STAGE_ALTERED").wait_for(f"stage {name}: is the file of stage {other}: "), self.said.lines)
+            self.replace(name, contents[name])
+        self.boots()
+
+    def released(self):
+        """The CSV that the release was signed from."""
+        return read(self.path("stages.csv")).decode()
 
     def test_configuration_that_matters_is_another(self):
         """The shorter one is none that was cut."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """samara-fleet against a real server: what it claims of the devices must be what the RO's store says of them."""
+import ctypes
 import json
+import mmap
 import os
 import signal
 import subprocess
@@ -27,6 +29,7 @@ def has_sockets(pid):
 
 class Fleet(unittest.TestCase):
     """One store with 2,000 rows, 200 of them live; every test takes devices that are new."""
+    DEVICES, LIVE = 2000, 200
     STOCK = ()
     SERVER = {}
 
@@ -38,7 +41,7 @@ class Fleet(unittest.TestCase):
         cls.ro = cls.world.player("ro", "ro", 1)
         cls.ro.init()
         cls.file = cls.ro.path("fleet")
-        cls.fleet("stock", "--ro", cls.ro.dir, "--devices", 2000, "--live", 200, *cls.STOCK)
+        cls.fleet("stock", "--ro", cls.ro.dir, "--devices", cls.DEVICES, "--live", cls.LIVE, *cls.STOCK)
         cls.server = cls.world.start_samarad(cls.ro, listen__threads=1, **cls.SERVER)
 
     @classmethod
@@ -93,6 +96,43 @@ class Provision(Fleet):
         flown = self.drive("provision", "--count", 10, "--receipts")
         self.assertEqual((flown["sent"], flown["accepted"], flown["installed"]), (20, 20, 10))
         self.assertEqual(self.rows()["installed"] - before["installed"], 10)
+
+
+class Start(Fleet):
+    """samarad on a store of which nothing is in memory."""
+    DEVICES, LIVE = 40_000, 1
+
+    def interior(self):
+        """Offsets of the pages that all look-ups go through."""
+        done = self.world.command(["sqlite3", self.ro.path("samara.db"), "SELECT pgoffset FROM dbstat WHERE name IN ('device', 'package') "
+                                   "AND pagetype = 'internal'"], self.ro.uid)
+        return [int(line) for line in done.stdout.split()]
+
+    def in_memory(self):
+        """A flag for each page of memory that the store would take."""
+        with open(self.ro.path("samara.db"), "rb") as f, mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE) as view:
+            flags = (ctypes.c_ubyte * (-(-len(view) // mmap.PAGESIZE)))()
+            start = ctypes.addressof(ctypes.c_char.from_buffer(view))
+            if ctypes.CDLL(None, use_errno=True).mincore(ctypes.c_void_p(start), ctypes.c_size_t(len(view)), flags) != 0:
+                raise OSError(ctypes.get_errno(), "mincore")
+            return [flag & 1 for flag in flags]
+
+    def missing(self, pages):
+        there = self.in_memory()
+        return sum(not there[offset // mmap.PAGESIZE] for offset in pages)
+
+    def test_upper_levels_are_read_before_anybody_asks(self):
+        type(self).server.stop()
+        path, pages = self.ro.path("samara.db"), self.interior()
+        self.assertGreater(len(pages), 30)
+        fd = os.open(path, os.O_RDONLY)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
+        if self.missing(pages) < len(pages) / 2:
+            self.skipTest("the store is on a file system that is memory itself")
+        type(self).server = self.world.start_samarad(self.ro, listen__threads=1)
+        wait_until("the upper levels to be in memory", lambda: self.missing(pages) == 0, every=0.05)
 
 
 class Bounds(Fleet):

@@ -22,6 +22,7 @@
 
 #include "store/sqlite/upper.h"
 #include "store_rig.h"
+#include "tests/unit/scratch.h"
 
 #define PAGE 512		       /* octets: three interior levels with some thousand rows */
 #define SQLITE_SHARED_FIRST 0x40000002 /* of SQLite's file format: where a connection holds its lock */
@@ -30,6 +31,7 @@
 #define STORE_PAGE 2048 /* octets; of our stores */
 
 #define ROWS 15000u
+#define STORE "store.db"
 
 /* Two tables of the names that count, and one that does not. */
 static const char filling[] = "PRAGMA page_size = 512; PRAGMA journal_mode = WAL;"
@@ -91,62 +93,39 @@ static void forget_reads(void)
 		was_read[i] = false;
 }
 
-struct place {
-	char dir[64];
-	char path[80];
-};
-
 static int setup(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-
-	assert_non_null(place);
 	main_thread = gettid();
 	reads = 0;
 	reads_fail = reads_held = false;
 	forget_reads();
 	assert_int_equal(sem_init(&release, 0, 0), 0);
 	assert_int_equal(sem_init(&has_come, 0, 0), 0);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/samara-upper-XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(place->path, sizeof(place->path), "%s/store.db", place->dir);
-	*state = place;
-	return 0;
+	return scratch_enter(state);
 }
 
 static int teardown(void **state)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	struct place *place = *state;
-
-	for (size_t i = 0; i < SMR_COUNT(ends); i++) {
-		char path[96];
-
-		snprintf(path, sizeof(path), "%s%s", place->path, ends[i]);
-		(void)unlink(path);
-	}
-	assert_int_equal(rmdir(place->dir), 0);
-	free(place);
 	(void)sem_destroy(&release);
 	(void)sem_destroy(&has_come);
-	return 0;
+	return scratch_leave(state);
 }
 
-static sqlite3 *run_script(const struct place *place, const char *script)
+static sqlite3 *run_script(const char *script)
 {
 	sqlite3 *db;
 
-	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(STORE, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, script, NULL, NULL, NULL), SQLITE_OK);
 	return db;
 }
 
-static sqlite3 *fill(const struct place *place, unsigned rows)
+static sqlite3 *fill(unsigned rows)
 {
 	char script[sizeof(filling) + 16];
 
 	snprintf(script, sizeof(script), filling, rows);
-	return run_script(place, script);
+	return run_script(script);
 }
 
 static bool page_was_read(unsigned number, unsigned size)
@@ -170,9 +149,9 @@ static size_t find_interior(sqlite3 *db, unsigned *pages, size_t room)
 }
 
 /* As sqlite3 writes to the file: at the page's octet @p at. */
-static void write_at(const struct place *place, unsigned page, unsigned at, const void *octets, size_t len)
+static void write_at(unsigned page, unsigned at, const void *octets, size_t len)
 {
-	int fd = open(place->path, O_WRONLY | O_CLOEXEC);
+	int fd = open(STORE, O_WRONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, octets, len, (off_t)(page - 1) * PAGE + at), len);
@@ -185,22 +164,22 @@ static void write_at(const struct place *place, unsigned page, unsigned at, cons
 static void test_every_interior_page_of_the_large_tables_is_read_and_hardly_any_other(void **state)
 {
 	static const unsigned rows[] = {100, 400, 1200, 2000, 5000, ROWS};
-	const struct place *place = *state;
 
+	(void)state;
 	for (size_t r = 0; r < SMR_COUNT(rows); r++) {
 		unsigned pages[512];
-		sqlite3 *db = fill(place, rows[r]);
+		sqlite3 *db = fill(rows[r]);
 		size_t interior = find_interior(db, pages, SMR_COUNT(pages));
 		size_t read;
 
 		forget_reads();
-		read = smr_upper_finish(smr_upper_start(place->path));
+		read = smr_upper_finish(smr_upper_start(STORE));
 		for (size_t i = 0; i < interior; i++)
 			assert_true(page_was_read(pages[i], PAGE));
 		/* Besides: what is above the lowest interior level once more by each walker, and its way down to a leaf of each table. */
 		assert_true(read <= interior + SMR_UPPER_WALKERS * 2 * 12);
 		assert_int_equal(sqlite3_close(db), SQLITE_OK);
-		assert_int_equal(unlink(place->path), 0);
+		assert_int_equal(unlink(STORE), 0);
 	}
 }
 
@@ -229,12 +208,11 @@ static void test_a_store_of_ours_has_these_tables(void **state)
 
 static void test_tables_of_one_page_have_no_upper_levels(void **state)
 {
-	const struct place *place = *state;
-	sqlite3 *db =
-		run_script(place, "PRAGMA page_size = 512; CREATE TABLE device (place INTEGER PRIMARY KEY);"
-				  "CREATE TABLE package (slot INTEGER PRIMARY KEY); INSERT INTO device VALUES (1);");
+	sqlite3 *db = run_script("PRAGMA page_size = 512; CREATE TABLE device (place INTEGER PRIMARY KEY);"
+				 "CREATE TABLE package (slot INTEGER PRIMARY KEY); INSERT INTO device VALUES (1);");
 
-	assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * SMR_UPPER_WALKERS);
+	(void)state;
+	assert_true(smr_upper_finish(smr_upper_start(STORE)) <= 2 * SMR_UPPER_WALKERS);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -243,25 +221,25 @@ static void test_tables_of_one_page_have_no_upper_levels(void **state)
 static void test_where_there_is_no_store_nothing_begins(void **state)
 {
 	static const char nothing[PAGE] = "no data base, whatever its name is";
-	const struct place *place = *state;
 	int fd;
 
-	assert_null(smr_upper_start(place->path));
-	assert_int_equal(access(place->path, F_OK), -1); /* and none is made */
-	fd = open(place->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	(void)state;
+	assert_null(smr_upper_start(STORE));
+	assert_int_equal(access(STORE, F_OK), -1); /* and none is made */
+	fd = open(STORE, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_null(smr_upper_start(place->path));
-	write_at(place, 1, 0, nothing, sizeof(nothing));
-	assert_null(smr_upper_start(place->path));
+	assert_null(smr_upper_start(STORE));
+	write_at(1, 0, nothing, sizeof(nothing));
+	assert_null(smr_upper_start(STORE));
 	assert_int_equal(smr_upper_finish(NULL) + smr_upper_stop(NULL), 0);
 	assert_int_equal(reads, 0);
 }
 
 /* All of the file, as it is or as it was. */
-static void copy_file(const struct place *place, uint8_t *octets, size_t len, bool back)
+static void copy_file(uint8_t *octets, size_t len, bool back)
 {
-	int fd = open(place->path, (back ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+	int fd = open(STORE, (back ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(back ? pwrite(fd, octets, len, 0) : pread(fd, octets, len, 0), len);
@@ -281,41 +259,41 @@ static void test_damaged_pages_lead_nowhere(void **state)
 		{3, {0xff, 0xff}, 2}, {12, {0xff, 0xff}, 2}, {12, {0x01, 0xfe}, 2},
 		{0, {0x0d}, 1},
 	};
-	const struct place *place = *state;
 	unsigned pages[512];
-	sqlite3 *db = fill(place, ROWS);
+	sqlite3 *db = fill(ROWS);
 	size_t interior = find_interior(db, pages, SMR_COUNT(pages));
 	struct stat st;
 	uint8_t *whole;
 
+	(void)state;
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(stat(place->path, &st), 0);
+	assert_int_equal(stat(STORE, &st), 0);
 	whole = malloc((size_t)st.st_size);
 	assert_non_null(whole);
-	copy_file(place, whole, (size_t)st.st_size, false);
+	copy_file(whole, (size_t)st.st_size, false);
 	for (size_t d = 0; d < SMR_COUNT(damages); d++) {
-		copy_file(place, whole, (size_t)st.st_size, true);
+		copy_file(whole, (size_t)st.st_size, true);
 		for (size_t i = 0; i < interior; i++)
-			write_at(place, pages[i], damages[d].at, damages[d].octets, damages[d].len);
-		assert_true(smr_upper_finish(smr_upper_start(place->path)) <= 2 * interior + 16 * SMR_UPPER_WALKERS);
+			write_at(pages[i], damages[d].at, damages[d].octets, damages[d].len);
+		assert_true(smr_upper_finish(smr_upper_start(STORE)) <= 2 * interior + 16 * SMR_UPPER_WALKERS);
 	}
 	for (size_t i = 0; i < interior; i++) {
 		uint8_t self[4] = {0, 0, (uint8_t)(pages[i] >> 8), (uint8_t)pages[i]};
 
-		write_at(place, pages[i], 0, (uint8_t[]){0x05, 0, 0, 0, 0}, 5);
-		write_at(place, pages[i], 8, self, sizeof(self));
+		write_at(pages[i], 0, (uint8_t[]){0x05, 0, 0, 0, 0}, 5);
+		write_at(pages[i], 8, self, sizeof(self));
 	}
-	assert_true(smr_upper_finish(smr_upper_start(place->path)) < 64 * SMR_UPPER_WALKERS);
+	assert_true(smr_upper_finish(smr_upper_start(STORE)) < 64 * SMR_UPPER_WALKERS);
 	free(whole);
 }
 
 static void test_a_disk_that_fails_ends_it(void **state)
 {
-	const struct place *place = *state;
-	sqlite3 *db = fill(place, ROWS);
+	sqlite3 *db = fill(ROWS);
 
+	(void)state;
 	reads_fail = true;
-	assert_int_equal(smr_upper_finish(smr_upper_start(place->path)), 0);
+	assert_int_equal(smr_upper_finish(smr_upper_start(STORE)), 0);
 	assert_true(reads > 0);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
@@ -324,12 +302,12 @@ static void test_a_disk_that_fails_ends_it(void **state)
 
 static void test_a_stop_waits_for_the_page_under_way_alone(void **state)
 {
-	const struct place *place = *state;
-	sqlite3 *db = fill(place, ROWS);
+	sqlite3 *db = fill(ROWS);
 	struct smr_upper *upper;
 
+	(void)state;
 	reads_held = true;
-	upper = smr_upper_start(place->path);
+	upper = smr_upper_start(STORE);
 	assert_non_null(upper);
 	assert_int_equal(sem_wait(&has_come), 0);
 	assert_true(smr_upper_stop(upper) <= SMR_UPPER_WALKERS);
@@ -362,14 +340,14 @@ static bool is_locked(const char *path)
 /* Closing any descriptor of a file gives up the process's locks on it: another program would then take the store for its own. */
 static void test_its_end_takes_no_lock_with_it(void **state)
 {
-	const struct place *place = *state;
-	sqlite3 *db = fill(place, ROWS);
+	sqlite3 *db = fill(ROWS);
 
-	assert_true(is_locked(place->path));
-	(void)smr_upper_finish(smr_upper_start(place->path));
-	assert_true(is_locked(place->path));
+	(void)state;
+	assert_true(is_locked(STORE));
+	(void)smr_upper_finish(smr_upper_start(STORE));
+	assert_true(is_locked(STORE));
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_false(is_locked(place->path));
+	assert_false(is_locked(STORE));
 }
 
 /* As samarad does, and closes at once. */
@@ -385,8 +363,11 @@ static void test_a_handle_warms_up_once_and_closes_amid_it(void **state)
 	rig_fill(rig, 1, 100);
 	for (int round = 0; round < 20; round++) {
 		assert_int_equal(smr_store_open(rig->path, SMR_STORE_WRITE, &handle), SMR_OK);
+		while (sem_trywait(&has_come) == 0)
+			;
 		smr_store_warm_up(handle);
 		smr_store_warm_up(handle);
+		assert_int_equal(sem_wait(&has_come), 0); /* somebody reads */
 		smr_store_close(handle);
 	}
 	assert_int_equal(rig_teardown(&store), 0);

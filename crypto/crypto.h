@@ -121,6 +121,24 @@ enum smr_err smr_aead_seal(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t nonce[SMR_AEAD_NONCE_LEN],
 			   struct smr_bytes ad, struct smr_bytes sealed, uint8_t *out) SMR_MUST_USE;
 
+/**
+ * An AES-128-GCM key made ready for many messages: half of the work of a short one is the key's. Unlike the other keys it serves one
+ * thread at a time, as what goes on within a message is kept beside it. It stays ready until it is wiped, also outside a batch.
+ */
+struct smr_aead_key {
+	uint8_t octets[SMR_AEAD_KEY_LEN];
+	void *impl;
+};
+/** SMR_E_CRYPTO: @p key is wiped. */
+enum smr_err smr_aead_key_init(struct smr_aead_key *key, const uint8_t octets[SMR_AEAD_KEY_LEN]) SMR_MUST_USE;
+/** Erase the secret and release what the adapter holds. */
+void smr_aead_key_wipe(struct smr_aead_key *key);
+/** As smr_aead_seal and smr_aead_open. */
+enum smr_err smr_aead_seal_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes plain, uint8_t *out) SMR_MUST_USE;
+enum smr_err smr_aead_open_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes sealed, uint8_t *out) SMR_MUST_USE;
+
 /** One AES-128 block (MILENAGE, TS 35.206). @p in and @p out may be the same. */
 enum smr_err smr_aes128_encrypt(const uint8_t key[16], const uint8_t in[SMR_AES_BLOCK_LEN],
 				uint8_t out[SMR_AES_BLOCK_LEN]) SMR_MUST_USE;

@@ -137,14 +137,23 @@ static bool finish(const struct smr_ossl_gcm *gcm, void *ctx)
 	return gcm->final(ctx, none, &len, sizeof(none)) == 1 && len == 0;
 }
 
+/* A NULL key: the one that the context was made ready with. */
 static bool seal(const struct smr_ossl_gcm *gcm, void *ctx, const uint8_t *key, const uint8_t *nonce,
 		 struct smr_bytes ad, struct smr_bytes plain, uint8_t *out)
 {
 	OSSL_PARAM tag[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out + plain.len, SMR_AEAD_TAG_LEN),
 			    OSSL_PARAM_END};
 
-	return gcm->seal_init(ctx, key, SMR_AEAD_KEY_LEN, nonce, SMR_AEAD_NONCE_LEN, NULL) == 1 &&
+	return gcm->seal_init(ctx, key, key == NULL ? 0 : SMR_AEAD_KEY_LEN, nonce, SMR_AEAD_NONCE_LEN, NULL) == 1 &&
 	       absorb(gcm, ctx, ad) && transform(gcm, ctx, plain, out) && finish(gcm, ctx) && gcm->get(ctx, tag) == 1;
+}
+
+static enum smr_err end_seal(bool done, struct smr_bytes plain, uint8_t *out)
+{
+	if (done)
+		return SMR_OK;
+	smr_wipe(out, plain.len + SMR_AEAD_TAG_LEN);
+	return smr_ossl_fail(SMR_E_CRYPTO);
 }
 
 enum smr_err smr_aead_seal(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t nonce[SMR_AEAD_NONCE_LEN],
@@ -160,23 +169,32 @@ enum smr_err smr_aead_seal(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 		return SMR_E_INVALID;
 	done = seal(&lib->gcm, room->gcm, key, nonce, ad, plain, out);
 	smr_ossl_room_forget(room);
-	if (done)
-		return SMR_OK;
-	smr_wipe(out, plain.len + SMR_AEAD_TAG_LEN);
-	return smr_ossl_fail(SMR_E_CRYPTO);
+	return end_seal(done, plain, out);
 }
 
-static enum smr_err open_body(const struct smr_ossl_gcm *gcm, void *ctx, const uint8_t *key, const uint8_t *nonce,
-			      struct smr_bytes ad, struct smr_bytes body, uint8_t *tag, uint8_t *out)
+/* `text` with its tag, whose plaintext goes to `out`. */
+static enum smr_err open_text(const struct smr_ossl_gcm *gcm, void *ctx, const uint8_t *key, const uint8_t *nonce,
+			      struct smr_bytes ad, struct smr_bytes text, uint8_t *out)
 {
+	uint8_t tag[SMR_AEAD_TAG_LEN]; /* a parameter is writable by its type */
 	const OSSL_PARAM expected[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, SMR_AEAD_TAG_LEN),
 				       OSSL_PARAM_END};
+	struct smr_bytes body = smr_bytes_of(text.ptr, text.len - SMR_AEAD_TAG_LEN);
 
-	if (gcm->open_init(ctx, key, SMR_AEAD_KEY_LEN, nonce, SMR_AEAD_NONCE_LEN, NULL) != 1 ||
+	memcpy(tag, text.ptr + body.len, sizeof(tag));
+	if (gcm->open_init(ctx, key, key == NULL ? 0 : SMR_AEAD_KEY_LEN, nonce, SMR_AEAD_NONCE_LEN, NULL) != 1 ||
 	    gcm->set(ctx, expected) != 1 || !absorb(gcm, ctx, ad) || !transform(gcm, ctx, body, out))
 		return SMR_E_CRYPTO;
 	/* The library compares the tag in constant time. */
 	return finish(gcm, ctx) ? SMR_OK : SMR_E_UNOPENED;
+}
+
+static enum smr_err end_open(enum smr_err err, struct smr_bytes text, uint8_t *out)
+{
+	if (err == SMR_OK)
+		return SMR_OK;
+	smr_wipe(out, text.len - SMR_AEAD_TAG_LEN);
+	return smr_ossl_fail(err);
 }
 
 enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t nonce[SMR_AEAD_NONCE_LEN],
@@ -184,21 +202,64 @@ enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 {
 	const struct smr_ossl *lib = smr_ossl_get();
 	struct smr_ossl_room *room = lib != NULL ? smr_ossl_room(lib) : NULL;
-	uint8_t tag[SMR_AEAD_TAG_LEN]; /* a parameter is writable by its type */
 	enum smr_err err = SMR_E_CRYPTO;
 
 	if (sealed.len < SMR_AEAD_TAG_LEN)
 		return SMR_E_UNOPENED;
 	if (!lengths_fit(ad, sealed))
 		return SMR_E_INVALID;
-	memcpy(tag, sealed.ptr + sealed.len - sizeof(tag), sizeof(tag));
-	sealed.len -= sizeof(tag);
 	if (room != NULL) {
-		err = open_body(&lib->gcm, room->gcm, key, nonce, ad, sealed, tag, out);
+		err = open_text(&lib->gcm, room->gcm, key, nonce, ad, sealed, out);
 		smr_ossl_room_forget(room);
 	}
-	if (err == SMR_OK)
+	return end_open(err, sealed, out);
+}
+
+/* ---- a key for many messages: a context of its own ---- */
+
+enum smr_err smr_aead_key_init(struct smr_aead_key *key, const uint8_t octets[SMR_AEAD_KEY_LEN])
+{
+	const struct smr_ossl *lib = smr_ossl_get();
+
+	memcpy(key->octets, octets, sizeof(key->octets));
+	key->impl = lib == NULL ? NULL : lib->gcm.newctx(lib->gcm.provider);
+	if (key->impl != NULL && lib->gcm.seal_init(key->impl, octets, SMR_AEAD_KEY_LEN, NULL, 0, NULL) == 1)
 		return SMR_OK;
-	smr_wipe(out, sealed.len);
-	return smr_ossl_fail(err);
+	smr_aead_key_wipe(key);
+	return smr_ossl_fail(SMR_E_CRYPTO);
+}
+
+void smr_aead_key_wipe(struct smr_aead_key *key)
+{
+	const struct smr_ossl *lib = smr_ossl_get();
+
+	if (key->impl != NULL && lib != NULL)
+		lib->gcm.freectx(key->impl); /* erases what it frees */
+	SMR_WIPE(*key);
+}
+
+enum smr_err smr_aead_seal_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes plain, uint8_t *out)
+{
+	const struct smr_ossl *lib = smr_ossl_get();
+
+	if (lib == NULL || key->impl == NULL)
+		return smr_ossl_fail(SMR_E_CRYPTO);
+	if (!lengths_fit(ad, plain))
+		return SMR_E_INVALID;
+	return end_seal(seal(&lib->gcm, key->impl, NULL, nonce, ad, plain, out), plain, out);
+}
+
+enum smr_err smr_aead_open_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes sealed, uint8_t *out)
+{
+	const struct smr_ossl *lib = smr_ossl_get();
+
+	if (sealed.len < SMR_AEAD_TAG_LEN)
+		return SMR_E_UNOPENED;
+	if (lib == NULL || key->impl == NULL)
+		return smr_ossl_fail(SMR_E_CRYPTO);
+	if (!lengths_fit(ad, sealed))
+		return SMR_E_INVALID;
+	return end_open(open_text(&lib->gcm, key->impl, NULL, nonce, ad, sealed, out), sealed, out);
 }

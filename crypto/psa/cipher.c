@@ -89,6 +89,31 @@ enum smr_err smr_aead_open(const uint8_t key[SMR_AEAD_KEY_LEN], const uint8_t no
 	return status == PSA_ERROR_INVALID_SIGNATURE ? SMR_E_UNOPENED : SMR_E_CRYPTO;
 }
 
+/* Nothing is made ready here: no key outlives a call (local.h). */
+enum smr_err smr_aead_key_init(struct smr_aead_key *key, const uint8_t octets[SMR_AEAD_KEY_LEN])
+{
+	memcpy(key->octets, octets, sizeof(key->octets));
+	key->impl = key;
+	return SMR_OK;
+}
+
+void smr_aead_key_wipe(struct smr_aead_key *key)
+{
+	SMR_WIPE(*key);
+}
+
+enum smr_err smr_aead_seal_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes plain, uint8_t *out)
+{
+	return key->impl != NULL ? smr_aead_seal(key->octets, nonce, ad, plain, out) : SMR_E_CRYPTO;
+}
+
+enum smr_err smr_aead_open_with(struct smr_aead_key *key, const uint8_t nonce[SMR_AEAD_NONCE_LEN], struct smr_bytes ad,
+				struct smr_bytes sealed, uint8_t *out)
+{
+	return key->impl != NULL ? smr_aead_open(key->octets, nonce, ad, sealed, out) : SMR_E_CRYPTO;
+}
+
 enum smr_err smr_aes128_encrypt(const uint8_t key[16], const uint8_t in[SMR_AES_BLOCK_LEN],
 				uint8_t out[SMR_AES_BLOCK_LEN])
 {

@@ -348,6 +348,43 @@ static void test_aead_open_any_flipped_bit_is_refused_without_plaintext(void **s
 	assert_int_equal(gcm_open(&c, out), SMR_OK); /* the flips above were undone: it was they that were refused */
 }
 
+/* One key for all: what came before, sealed, opened or refused, leaves no trace in what comes. */
+static void test_aead_with_a_ready_key_is_the_same_cipher(void **state)
+{
+	const uint8_t zero[GCM_MAX] = {0};
+	uint8_t out[GCM_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(gcm_vectors); i++) {
+		struct gcm_case c = gcm_case(i);
+		const struct smr_bytes ad = smr_bytes_of(c.ad, c.ad_len);
+		const struct smr_bytes sealed = smr_bytes_of(c.sealed, c.sealed_len);
+		struct smr_aead_key ready;
+
+		assert_int_equal(smr_aead_key_init(&ready, c.key), SMR_OK);
+		for (int again = 0; again < 3; again++) {
+			assert_int_equal(
+				smr_aead_seal_with(&ready, c.nonce, ad, smr_bytes_of(c.plain, c.plain_len), out),
+				SMR_OK);
+			assert_hex(out, c.plain_len + SMR_AEAD_TAG_LEN, gcm_vectors[i].sealed);
+			assert_int_equal(smr_aead_open_with(&ready, c.nonce, ad, sealed, out), SMR_OK);
+			assert_hex(out, c.plain_len, gcm_vectors[i].plain);
+			c.nonce[again] ^= 1;
+			memset(out, 0x5a, sizeof(out));
+			assert_int_equal(smr_aead_open_with(&ready, c.nonce, ad, sealed, out), SMR_E_UNOPENED);
+			assert_memory_equal(out, zero, c.plain_len);
+			c.nonce[again] ^= 1;
+			assert_int_equal(smr_aead_open_with(&ready, c.nonce, ad,
+							    smr_bytes_of(c.sealed, SMR_AEAD_TAG_LEN - 1), out),
+					 SMR_E_UNOPENED);
+		}
+		smr_aead_key_wipe(&ready);
+		smr_aead_key_wipe(&ready); /* no harm */
+		assert_int_equal(smr_aead_seal_with(&ready, c.nonce, ad, SMR_NONE, out), SMR_E_CRYPTO);
+		assert_int_equal(smr_aead_open_with(&ready, c.nonce, ad, sealed, out), SMR_E_CRYPTO);
+	}
+}
+
 static void test_aead_open_in_place_failure_leaves_no_plaintext(void **state)
 {
 	struct gcm_case c = gcm_case(3);
@@ -382,11 +419,17 @@ static void test_aead_lengths_beyond_the_library_are_invalid(void **state)
 {
 	struct gcm_case c = gcm_case(0);
 	const struct smr_bytes huge = {c.plain, (size_t)1 << 31};
+	struct smr_aead_key ready;
 
 	(void)state;
 	assert_int_equal(smr_aead_seal(c.key, c.nonce, SMR_NONE, huge, c.sealed), SMR_E_INVALID);
 	assert_int_equal(smr_aead_seal(c.key, c.nonce, huge, SMR_NONE, c.sealed), SMR_E_INVALID);
 	assert_int_equal(smr_aead_open(c.key, c.nonce, SMR_NONE, huge, c.sealed), SMR_E_INVALID);
+	assert_int_equal(smr_aead_key_init(&ready, c.key), SMR_OK);
+	assert_int_equal(smr_aead_seal_with(&ready, c.nonce, SMR_NONE, huge, c.sealed), SMR_E_INVALID);
+	assert_int_equal(smr_aead_seal_with(&ready, c.nonce, huge, SMR_NONE, c.sealed), SMR_E_INVALID);
+	assert_int_equal(smr_aead_open_with(&ready, c.nonce, SMR_NONE, huge, c.sealed), SMR_E_INVALID);
+	smr_aead_key_wipe(&ready);
 }
 
 static void test_aes_block_fips197_vectors_match(void **state)
@@ -472,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_aead_published_vectors_match_both_ways),
 		cmocka_unit_test(test_aead_in_place_matches_both_ways),
 		cmocka_unit_test(test_aead_open_any_flipped_bit_is_refused_without_plaintext),
+		cmocka_unit_test(test_aead_with_a_ready_key_is_the_same_cipher),
 		cmocka_unit_test(test_aead_open_in_place_failure_leaves_no_plaintext),
 		cmocka_unit_test(test_aead_open_every_shorter_length_is_refused),
 		cmocka_unit_test(test_aead_lengths_beyond_the_library_are_invalid),

@@ -105,6 +105,24 @@ static enum smr_err do_open(void)
 	return err;
 }
 
+/* The PSA adapter makes nothing ready: there, it is the sealing that fails. */
+static enum smr_err do_ready(void)
+{
+	const uint8_t key[SMR_AEAD_KEY_LEN] = {1};
+	const uint8_t nonce[SMR_AEAD_NONCE_LEN] = {2};
+	const uint8_t plain[64] = {3};
+	uint8_t out[64 + SMR_AEAD_TAG_LEN];
+	struct smr_aead_key ready;
+	enum smr_err err = smr_aead_key_init(&ready, key);
+
+	if (err == SMR_OK)
+		err = smr_aead_seal_with(&ready, nonce, SMR_TEXT("ad"), SMR_ARRAY(plain), out);
+	else
+		assert_memory_equal(&ready, &(struct smr_aead_key){.impl = NULL}, sizeof(ready));
+	smr_aead_key_wipe(&ready);
+	return err;
+}
+
 static enum smr_err do_block(void)
 {
 	const uint8_t key[16] = {1};
@@ -177,6 +195,7 @@ FAILURE_TEST(first_sign)
 FAILURE_TEST(first_verify)
 FAILURE_TEST(seal)
 FAILURE_TEST(open)
+FAILURE_TEST(ready)
 FAILURE_TEST(block)
 
 static void test_refusals_leave_no_error_queued(void **state)
@@ -226,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_first_verify_any_failed_allocation_is_reported),
 		cmocka_unit_test(test_seal_any_failed_allocation_is_reported),
 		cmocka_unit_test(test_open_any_failed_allocation_is_reported),
+		cmocka_unit_test(test_ready_any_failed_allocation_is_reported),
 		cmocka_unit_test(test_block_any_failed_allocation_is_reported),
 		cmocka_unit_test(test_refusals_leave_no_error_queued),
 	};

@@ -103,6 +103,26 @@ static void test_key_is_gone_after_a_batch(void **state)
 	assert_int_equal(keys_on_the_heap(), 0);
 }
 
+static void test_key_that_was_made_ready_is_gone_when_it_is_wiped(void **state)
+{
+	static const uint8_t nonce[SMR_AEAD_NONCE_LEN];
+	uint8_t octets[40 + SMR_AEAD_TAG_LEN] = {0};
+	uint8_t key[SMR_AEAD_KEY_LEN];
+	struct smr_aead_key ready;
+
+	(void)state;
+	skip_unless_a_key_would_be_found();
+	put_key(key);
+	assert_int_equal(smr_aead_key_init(&ready, key), SMR_OK);
+	SMR_WIPE(key);
+	assert_int_equal(smr_aead_seal_with(&ready, nonce, SMR_NONE, smr_bytes_of(octets, 40), octets), SMR_OK);
+	assert_int_equal(smr_aead_open_with(&ready, nonce, SMR_NONE, SMR_ARRAY(octets), octets), SMR_OK);
+	assert_true(keys_on_the_heap() > 0);
+	smr_aead_key_wipe(&ready);
+	assert_int_equal(keys_on_the_heap(), 0);
+	assert_false(is_key(ready.octets));
+}
+
 static void test_batch_without_a_call_does_nothing(void **state)
 {
 	(void)state;
@@ -118,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_batch_without_a_call_does_nothing),
 		cmocka_unit_test(test_key_is_gone_after_each_call),
 		cmocka_unit_test(test_key_is_gone_after_a_batch),
+		cmocka_unit_test(test_key_that_was_made_ready_is_gone_when_it_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
 
 #define CTR_LEN 4u
 
+_Static_assert(sizeof(struct smr_checkin) == SMR_AEAD_KEY_LEN + SMR_RK_LEN, "the keys of one derivation, in its order");
+
 enum report_key { KEY_RECEIPTS = 1, KEY_STATE = 2, KEY_TAMPER = 3 };
 
 /* C1 = [ ticket, masked ctr, sealed ], as views. */
@@ -33,34 +35,40 @@ static void wipe_ready(struct smr_hmac_key *ready)
 
 /* ---- keys ---- */
 
-static enum smr_err mask_ctr(const struct smr_hmac_key *rk, const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
-{
+/* Both of KDF(rk, "c1", –). */
+struct first_keys {
+	uint8_t request[SMR_AEAD_KEY_LEN];
 	uint8_t mask[CTR_LEN];
+};
 
-	SMR_TRY(smr_kdf_with(rk, "mask", NULL, 0, (struct smr_space){mask, sizeof(mask)}));
-	for (size_t i = 0; i < CTR_LEN; i++)
-		out[i] = (uint8_t)(in[i] ^ mask[i]);
-	SMR_WIPE(mask);
-	return SMR_OK;
+static void wipe_first(struct first_keys *keys)
+{
+	SMR_WIPE(*keys);
 }
 
-static enum smr_err request_key(const struct smr_hmac_key *rk, const uint8_t ctr[CTR_LEN], struct smr_secret *key)
+static enum smr_err derive_first(const struct smr_hmac_key *rk, struct first_keys *keys)
 {
-	const struct smr_bytes context = smr_bytes_of(ctr, CTR_LEN);
+	return smr_kdf_with(rk, "c1", NULL, 0, (struct smr_space){(uint8_t *)keys, sizeof(*keys)});
+}
 
-	return smr_kdf_with(rk, "req", &context, 1, (struct smr_space){key->octets, SMR_AEAD_KEY_LEN});
+static void mask_ctr(const struct first_keys *keys, const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
+{
+	for (size_t i = 0; i < CTR_LEN; i++)
+		out[i] = (uint8_t)(in[i] ^ keys->mask[i]);
+}
+
+/* rk meets a second request only where storage was rolled back, and then with another ctr (S10). */
+static void request_nonce(const uint8_t ctr[CTR_LEN], uint8_t nonce[SMR_AEAD_NONCE_LEN])
+{
+	memset(nonce, 0, SMR_AEAD_NONCE_LEN);
+	memcpy(nonce + SMR_AEAD_NONCE_LEN - CTR_LEN, ctr, CTR_LEN);
 }
 
 static enum smr_err keep(const struct smr_hmac_key *rk, const uint8_t hash_c1[SMR_HASH_LEN], struct smr_checkin *kept)
 {
 	const struct smr_bytes context = smr_bytes_of(hash_c1, SMR_HASH_LEN);
-	enum smr_err err = smr_kdf_with(rk, "resp", &context, 1, (struct smr_space){kept->resp, sizeof(kept->resp)});
 
-	if (err == SMR_OK)
-		err = smr_kdf_with(rk, "next", NULL, 0, (struct smr_space){kept->next, sizeof(kept->next)});
-	if (err != SMR_OK)
-		SMR_WIPE(*kept);
-	return err;
+	return smr_kdf_with(rk, "c2", &context, 1, (struct smr_space){(uint8_t *)kept, sizeof(*kept)});
 }
 
 /* ---- report ---- */
@@ -141,21 +149,23 @@ enum smr_err smr_c1_build(const uint8_t rk[SMR_RK_LEN], struct smr_bytes ticket,
 	struct smr_writer w = smr_writer_init(*c1);
 	uint8_t clear_ctr[CTR_LEN];
 	uint8_t masked[CTR_LEN];
+	uint8_t nonce[SMR_AEAD_NONCE_LEN];
 	uint8_t hash[SMR_HASH_LEN];
 	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key ready;
+	__attribute__((cleanup(wipe_first))) struct first_keys keys;
 	struct smr_bytes message;
-	SMR_SECRET key;
 
 	if (!inputs_fit(ticket, report))
 		return SMR_E_INVALID;
 	smr_put_be32(clear_ctr, ctr);
 	SMR_TRY(smr_hmac_key_init(&ready, smr_bytes_of(rk, SMR_RK_LEN)));
-	SMR_TRY(mask_ctr(&ready, clear_ctr, masked));
-	SMR_TRY(request_key(&ready, clear_ctr, &key));
+	SMR_TRY(derive_first(&ready, &keys));
+	mask_ctr(&keys, clear_ctr, masked);
+	request_nonce(clear_ctr, nonce);
 	smr_put_array(&w, 3);
 	smr_put_bytes(&w, ticket);
 	smr_put_bytes(&w, SMR_ARRAY(masked));
-	SMR_TRY(smr_put_sealed(&w, key.octets, smr_bytes_of(w.out, w.len), put_plain, report));
+	SMR_TRY(smr_put_sealed(&w, keys.request, nonce, smr_bytes_of(w.out, w.len), put_plain, report));
 	SMR_TRY(smr_writer_done(&w, &message));
 	SMR_TRY(smr_sha256(&message, 1, hash));
 	SMR_TRY(keep(&ready, hash, kept));
@@ -190,13 +200,15 @@ enum smr_err smr_c1_peek(struct smr_bytes datagram, struct smr_bytes *ticket, ui
 static enum smr_err open_report(const struct smr_hmac_key *rk, const struct outer *outer, struct smr_c1 *out)
 {
 	__attribute__((cleanup(wipe_plain_room))) struct plain_room room;
+	__attribute__((cleanup(wipe_first))) struct first_keys keys;
+	uint8_t nonce[SMR_AEAD_NONCE_LEN];
 	uint8_t ctr[CTR_LEN];
 	struct smr_bytes plain;
-	SMR_SECRET key;
 
-	SMR_TRY(mask_ctr(rk, outer->masked_ctr.ptr, ctr));
-	SMR_TRY(request_key(rk, ctr, &key));
-	SMR_TRY(smr_open_sealed(key.octets, outer->ad, outer->sealed,
+	SMR_TRY(derive_first(rk, &keys));
+	mask_ctr(&keys, outer->masked_ctr.ptr, ctr);
+	request_nonce(ctr, nonce);
+	SMR_TRY(smr_open_sealed(keys.request, nonce, outer->ad, outer->sealed,
 				(struct smr_space){room.octets, sizeof(room.octets)}, &plain));
 	out->ctr = smr_get_be32(ctr);
 	return read_plain(plain, &out->report);

@@ -4,30 +4,37 @@
 #include "core/kdf.h"
 #include "core/sealed.h"
 
-static enum smr_err derive(const uint8_t secret[SMR_HASH_LEN], const char *label, const uint8_t r[SMR_C2_SALT_LEN],
-			   uint8_t out[SMR_AEAD_KEY_LEN])
-{
-	const struct smr_bytes context = smr_bytes_of(r, SMR_C2_SALT_LEN);
+/* Both of KDF(next, "rk", r). */
+struct next_keys {
+	uint8_t rk[SMR_RK_LEN];
+	uint8_t spare_rk[SMR_RK_LEN];
+};
 
-	return smr_kdf(smr_bytes_of(secret, SMR_HASH_LEN), label, &context, 1,
-		       (struct smr_space){out, SMR_AEAD_KEY_LEN});
+static void wipe_next(struct next_keys *keys)
+{
+	SMR_WIPE(*keys);
+}
+
+static enum smr_err derive_next(const struct smr_checkin *keys, const uint8_t r[SMR_AEAD_NONCE_LEN], uint8_t *rk,
+				uint8_t *spare_rk)
+{
+	__attribute__((cleanup(wipe_next))) struct next_keys both;
+	const struct smr_bytes context = smr_bytes_of(r, SMR_AEAD_NONCE_LEN);
+
+	SMR_TRY(smr_kdf(SMR_ARRAY(keys->next), "rk", &context, 1, (struct smr_space){(uint8_t *)&both, sizeof(both)}));
+	memcpy(rk, both.rk, SMR_RK_LEN);
+	memcpy(spare_rk, both.spare_rk, SMR_RK_LEN);
+	return SMR_OK;
 }
 
 /* ---- server ---- */
 
-static enum smr_err fresh_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out)
+enum smr_err smr_c2_keys(const struct smr_checkin *keys, struct smr_c2_keys *out)
 {
-	memset(out, 0, sizeof(*out));
-	SMR_TRY(smr_random(out->r, sizeof(out->r)));
-	SMR_TRY(derive(keys->resp, "c2", out->r, out->c2));
-	SMR_TRY(derive(keys->next, "rk", out->r, out->rk));
-	return spare ? derive(keys->next, "spare", out->r, out->spare_rk) : SMR_OK;
-}
+	enum smr_err err = smr_random(out->r, sizeof(out->r));
 
-enum smr_err smr_c2_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out)
-{
-	enum smr_err err = fresh_keys(keys, spare, out);
-
+	if (err == SMR_OK)
+		err = derive_next(keys, out->r, out->rk, out->spare_rk);
 	if (err != SMR_OK)
 		SMR_WIPE(*out);
 	return err;
@@ -60,7 +67,8 @@ static bool objects_fit(const struct smr_c2 *c2)
 	return true;
 }
 
-enum smr_err smr_c2_seal(const struct smr_c2_keys *keys, const struct smr_c2 *c2, struct smr_space *out)
+enum smr_err smr_c2_seal(const struct smr_checkin *keys, const uint8_t r[SMR_AEAD_NONCE_LEN], const struct smr_c2 *c2,
+			 struct smr_space *out)
 {
 	struct smr_writer w = smr_writer_init(*out);
 	struct smr_bytes message;
@@ -68,8 +76,8 @@ enum smr_err smr_c2_seal(const struct smr_c2_keys *keys, const struct smr_c2 *c2
 	if (!objects_fit(c2))
 		return SMR_E_INVALID;
 	smr_put_array(&w, 2);
-	smr_put_bytes(&w, SMR_ARRAY(keys->r));
-	SMR_TRY(smr_put_sealed(&w, keys->c2, SMR_ARRAY(keys->r), put_plain, c2));
+	smr_put_bytes(&w, smr_bytes_of(r, SMR_AEAD_NONCE_LEN));
+	SMR_TRY(smr_put_sealed(&w, keys->response_key, r, SMR_NONE, put_plain, c2));
 	SMR_TRY(smr_writer_done(&w, &message));
 	out->len = message.len;
 	return SMR_OK;
@@ -106,19 +114,17 @@ static enum smr_err open_c2(const struct smr_checkin *kept, struct smr_bytes dat
 	struct smr_reader reader = smr_reader_init(datagram);
 	struct smr_bytes r, sealed, plain;
 	enum smr_err err;
-	SMR_SECRET key;
 
 	smr_get_array(&reader, 2, 2);
-	r = smr_get_bytes(&reader, SMR_C2_SALT_LEN, SMR_C2_SALT_LEN);
+	r = smr_get_bytes(&reader, SMR_AEAD_NONCE_LEN, SMR_AEAD_NONCE_LEN);
 	sealed = smr_get_bytes(&reader, SMR_AEAD_TAG_LEN, SMR_C2_MAX);
 	SMR_TRY(smr_reader_done(&reader));
-	SMR_TRY(derive(kept->resp, "c2", r.ptr, key.octets));
-	SMR_TRY(smr_open_sealed(key.octets, r, sealed, scratch, &plain));
+	SMR_TRY(smr_open_sealed(kept->response_key, r.ptr, SMR_NONE, sealed, scratch, &plain));
 	err = read_plain(plain, c2);
 	if (err == SMR_OK && c2->ticket.len != 0)
-		err = derive(kept->next, "rk", r.ptr, rk);
-	if (err == SMR_OK && c2->spare_ticket.len != 0)
-		err = derive(kept->next, "spare", r.ptr, spare_rk);
+		err = derive_next(kept, r.ptr, rk, spare_rk);
+	if (c2->spare_ticket.len == 0)
+		smr_wipe(spare_rk, SMR_RK_LEN);
 	if (err != SMR_OK)
 		smr_wipe(scratch.ptr, plain.len);
 	return err;

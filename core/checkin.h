@@ -14,8 +14,6 @@
 #define SMR_C1_MAX 352u
 #define SMR_C2_MAX 1160u /* all optional members at their limits; docs/protocol.md says what is sent */
 #define SMR_TK_LEN 16u
-#define SMR_TICKET_SALT_LEN 16u
-#define SMR_C2_SALT_LEN 16u
 #define SMR_RECEIPTS_MAX 4u	       /* in one report */
 #define SMR_OBJECTS_MAX 4u	       /* in one answer */
 #define SMR_OBJECT_MAX SMR_COMMAND_MAX /* octets of each: commands are the only kind so far */
@@ -24,10 +22,7 @@
 struct smr_ticket_key {
 	uint32_t id;
 	uint8_t key[SMR_TK_LEN];
-	bool is_ready; /* by smr_ticket_key_ready, for whoever has many tickets under it; false: that works too */
-	struct smr_hmac_key ready;
 };
-enum smr_err smr_ticket_key_ready(struct smr_ticket_key *tk) SMR_MUST_USE;
 #define SMR_TK_EPOCH_MASK 0xffffffu
 static inline uint32_t smr_tk_id(uint32_t class, uint32_t epoch)
 {
@@ -65,13 +60,36 @@ struct smr_ticket {
 #define SMR_TICKET_STATE_MAX 23u /* one octet, as all numbers of a ticket have one length */
 #define SMR_TICKET_INSTALLED 1u	 /* the install receipt is accepted */
 
-/** Seal under a fresh random salt. @param out  [in,out] room, SMR_TICKET_MAX is always enough. */
-enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, const struct smr_ticket *ticket,
-			     struct smr_space *out) SMR_MUST_USE;
+/**
+ * A ticket key has lanes: keys derived from it that tickets are sealed under, at random. Random nonces are safe for 2^32 messages
+ * under one key (SP 800-38D, 8.3), so a ticket key is for 2^36 tickets.
+ */
+#define SMR_TICKET_LANES 16u
+#define SMR_TICKET_LANES_READY \
+	(8u * SMR_TICKET_LANES) /* power of two: those of 8 epochs of a class find a place each */
+/** Lanes that one thread has made ready; what it does not find here takes the place of what was. Zeros: empty. */
+struct smr_ticket_lanes {
+	struct smr_ticket_lane {
+		bool is_ready;
+		uint8_t number;
+		struct smr_ticket_key of;
+		struct smr_aead_key key;
+	} places[SMR_TICKET_LANES_READY];
+};
+/** Erase them all. */
+void smr_ticket_lanes_wipe(struct smr_ticket_lanes *lanes);
+
+/**
+ * Seal in a random lane.
+ * @param lanes  the calling thread's.
+ * @param out  [in,out] room, SMR_TICKET_MAX is always enough.
+ */
+enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes,
+			     const struct smr_ticket *ticket, struct smr_space *out) SMR_MUST_USE;
 /** Which key a ticket names. SMR_E_MALFORMED. */
 enum smr_err smr_ticket_peek(struct smr_bytes ticket, uint32_t *tk_id) SMR_MUST_USE;
 /** SMR_E_UNOPENED: not sealed under this key; SMR_E_MALFORMED. @p out is wiped then. */
-enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_bytes sealed,
+enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes, struct smr_bytes sealed,
 			     struct smr_ticket *out) SMR_MUST_USE;
 /**
  * Lineage rule: refused when the flight is older than @p lifetime epochs or claims to be younger than its key.
@@ -88,10 +106,10 @@ struct smr_report {
 	uint32_t tamper;
 };
 
-/** What the device keeps durably once C1 is built; rk itself is erased by then. */
+/** KDF(rk, "c2", hash(C1)): what the device keeps durably once C1 is built; rk itself is erased by then. */
 struct smr_checkin {
-	uint8_t resp[SMR_HASH_LEN]; /* KDF(rk, "resp", hash(C1)) */
-	uint8_t next[SMR_HASH_LEN]; /* KDF(rk, "next") */
+	uint8_t response_key[SMR_AEAD_KEY_LEN];
+	uint8_t next[SMR_RK_LEN]; /* the next contact's keys come from it and r */
 };
 
 /**
@@ -127,15 +145,18 @@ struct smr_c2 {
 	struct smr_bytes flight_key;
 };
 
-/** Fresh r: the answer's key and the keys of the next ticket and, if there is to be one, of the spare one. */
+/** A fresh r, and KDF(next, "rk", r): the keys of the next ticket and of a spare one. Of one r comes one C2. */
 struct smr_c2_keys {
-	uint8_t r[SMR_C2_SALT_LEN];
-	uint8_t c2[SMR_AEAD_KEY_LEN];
-	uint8_t rk[SMR_RK_LEN];
-	uint8_t spare_rk[SMR_RK_LEN]; /* zero: not asked for */
+	uint8_t r[SMR_AEAD_NONCE_LEN];
+	uint8_t rk[SMR_RK_LEN]; /* rk' */
+	uint8_t spare_rk[SMR_RK_LEN];
 };
-enum smr_err smr_c2_keys(const struct smr_checkin *keys, bool spare, struct smr_c2_keys *out) SMR_MUST_USE;
-enum smr_err smr_c2_seal(const struct smr_c2_keys *keys, const struct smr_c2 *c2, struct smr_space *out) SMR_MUST_USE;
+/** SMR_E_CRYPTO: @p out is wiped. */
+enum smr_err smr_c2_keys(const struct smr_checkin *keys, struct smr_c2_keys *out) SMR_MUST_USE;
+/** Seal under the response key with r as the nonce. @param out  [in,out] room; what is too long for it is not sealed at all (SMR_E_NO_ROOM), so that
+ * the same r may serve an answer without its optional members. */
+enum smr_err smr_c2_seal(const struct smr_checkin *keys, const uint8_t r[SMR_AEAD_NONCE_LEN], const struct smr_c2 *c2,
+			 struct smr_space *out) SMR_MUST_USE;
 
 /**
  * Open C2 on the device.

@@ -21,7 +21,7 @@
 #define SMR_RK_LEN 16u
 #define SMR_BEACON_LEN 16u
 #define SMR_TICKET_MAX 128u
-#define SMR_TICKET_OVERHEAD 36u /* key id, salt and tag */
+#define SMR_TICKET_OVERHEAD 33u /* key id, lane, nonce and tag */
 #define SMR_EV_MAX 192u
 /** The tamper event of a TRE that was told, by an answer to its own request, that its TPM's state was copied or restored. It stays until the
  * device is enrolled anew: else the copy would be let in once its clock has passed what the row remembers. */

@@ -122,7 +122,7 @@ static enum smr_err seal(uint32_t q_number, const uint8_t points[2 * SMR_POINT_C
 
 	SMR_TRY(derive_k1(flight->dh_eq, points, points + SMR_POINT_COMPRESSED_LEN, &k1));
 	put_head(&w, q_number, points);
-	SMR_TRY(smr_put_sealed(&w, k1.octets, smr_bytes_of(w.out, w.len), put_plain, plain));
+	SMR_TRY(smr_put_sealed(&w, k1.octets, smr_nonce_zero, smr_bytes_of(w.out, w.len), put_plain, plain));
 	SMR_TRY(smr_writer_done(&w, &message));
 	SMR_TRY(smr_sha256(&message, 1, flight->hash_m1));
 	m1->len = message.len;
@@ -273,7 +273,7 @@ static enum smr_err open_m1(const struct smr_privkey *q, struct smr_bytes datagr
 
 	SMR_TRY(read_outer(datagram, &outer));
 	SMR_TRY(agree(q, &outer, m1, &k1));
-	SMR_TRY(smr_open_sealed(k1.octets, outer.ad, outer.sealed, scratch, &plain));
+	SMR_TRY(smr_open_sealed(k1.octets, smr_nonce_zero, outer.ad, outer.sealed, scratch, &plain));
 	err = read_plain(plain, m1);
 	if (err == SMR_OK)
 		err = smr_sha256(&datagram, 1, m1->hash_m1);

@@ -64,7 +64,7 @@ enum smr_err smr_m2_seal(const struct smr_m2_keys *keys, const struct smr_m2 *m2
 
 	smr_put_array(&w, 2);
 	smr_put_bytes(&w, SMR_ARRAY(keys->f));
-	SMR_TRY(smr_put_sealed(&w, keys->m2, SMR_ARRAY(keys->f), put_plain, m2));
+	SMR_TRY(smr_put_sealed(&w, keys->m2, smr_nonce_zero, SMR_ARRAY(keys->f), put_plain, m2));
 	SMR_TRY(smr_writer_done(&w, &message));
 	out->len = message.len;
 	return SMR_OK;
@@ -118,7 +118,7 @@ static enum smr_err open_m2(const struct smr_flight *flight, struct smr_bytes da
 	sealed = smr_get_bytes(&r, SMR_AEAD_TAG_LEN, SMR_M2_MAX);
 	SMR_TRY(smr_reader_done(&r));
 	SMR_TRY(agree(flight, f, &key, rk));
-	SMR_TRY(smr_open_sealed(key.octets, f, sealed, scratch, &plain));
+	SMR_TRY(smr_open_sealed(key.octets, smr_nonce_zero, f, sealed, scratch, &plain));
 	err = read_plain(plain, m2);
 	if (err != SMR_OK)
 		smr_wipe(scratch.ptr, plain.len);

@@ -3,10 +3,12 @@
 #include "core/kdf.h"
 #include "core/sealed.h"
 
+/* be32(TK id) | lane | nonce | sealed. Another id, lane or nonce opens nothing: no need for associated data. */
 #define ID_LEN 4u
-#define CLEAR_LEN (ID_LEN + SMR_TICKET_SALT_LEN) /* be32(TK id) | salt: the associated data */
+#define NONCE_AT (ID_LEN + 1u)
+#define CLEAR_LEN (NONCE_AT + SMR_AEAD_NONCE_LEN)
 
-_Static_assert(SMR_TICKET_OVERHEAD == CLEAR_LEN + SMR_AEAD_TAG_LEN, "a ticket is id, salt and sealed part");
+_Static_assert(SMR_TICKET_OVERHEAD == CLEAR_LEN + SMR_AEAD_TAG_LEN, "a ticket is id, lane, nonce and sealed part");
 
 /* Plaintext of a ticket: it contains rk. */
 struct plain_room {
@@ -18,21 +20,66 @@ static void wipe_plain_room(struct plain_room *room)
 	SMR_WIPE(*room);
 }
 
-enum smr_err smr_ticket_key_ready(struct smr_ticket_key *tk)
+/* ---- lanes ---- */
+
+static void empty(struct smr_ticket_lane *lane)
 {
-	SMR_TRY(smr_hmac_key_init(&tk->ready, SMR_ARRAY(tk->key)));
-	tk->is_ready = true;
+	smr_aead_key_wipe(&lane->key);
+	SMR_WIPE(*lane);
+}
+
+void smr_ticket_lanes_wipe(struct smr_ticket_lanes *lanes)
+{
+	for (size_t i = 0; i < SMR_COUNT(lanes->places); i++) {
+		if (lanes->places[i].is_ready)
+			empty(&lanes->places[i]);
+	}
+}
+
+static struct smr_ticket_lane *place_of(struct smr_ticket_lanes *lanes, uint32_t tk_id, uint8_t number)
+{
+	size_t place = (tk_id + smr_tk_class(tk_id)) * SMR_TICKET_LANES + number;
+
+	return &lanes->places[place % SMR_TICKET_LANES_READY];
+}
+
+/* Not by the id alone: that one and the same key has it always is the store's business. */
+static bool is_of(const struct smr_ticket_lane *lane, const struct smr_ticket_key *tk, uint8_t number)
+{
+	return lane->is_ready && lane->number == number && lane->of.id == tk->id &&
+	       smr_equal_ct(lane->of.key, tk->key, sizeof(tk->key));
+}
+
+static enum smr_err make_ready(struct smr_ticket_lane *lane, const struct smr_ticket_key *tk, uint8_t number)
+{
+	uint8_t id[ID_LEN];
+	const struct smr_bytes context[] = {SMR_ARRAY(id), smr_bytes_of(&number, sizeof(number))};
+	SMR_SECRET key;
+
+	if (lane->is_ready)
+		empty(lane);
+	smr_put_be32(id, tk->id);
+	SMR_TRY(smr_kdf(SMR_ARRAY(tk->key), "ticket", context, SMR_COUNT(context),
+			(struct smr_space){key.octets, SMR_AEAD_KEY_LEN}));
+	SMR_TRY(smr_aead_key_init(&lane->key, key.octets));
+	lane->of = *tk;
+	lane->number = number;
+	lane->is_ready = true;
 	return SMR_OK;
 }
 
-static enum smr_err derive(const struct smr_ticket_key *tk, const uint8_t *salt, struct smr_secret *key)
+static enum smr_err find_lane(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes, uint8_t number,
+			      struct smr_aead_key **key)
 {
-	const struct smr_bytes context = smr_bytes_of(salt, SMR_TICKET_SALT_LEN);
-	const struct smr_space out = {key->octets, SMR_AEAD_KEY_LEN};
+	struct smr_ticket_lane *lane = place_of(lanes, tk->id, number);
 
-	return tk->is_ready ? smr_kdf_with(&tk->ready, "ticket", &context, 1, out)
-			    : smr_kdf(SMR_ARRAY(tk->key), "ticket", &context, 1, out);
+	if (!is_of(lane, tk, number))
+		SMR_TRY(make_ready(lane, tk, number));
+	*key = &lane->key;
+	return SMR_OK;
 }
+
+/* ---- content ---- */
 
 /* Numbers of a ticket have one length: a length that grew with them would tell contacts of one device from those of another (S7). */
 static void put_u32(struct smr_writer *w, uint32_t value)
@@ -82,18 +129,22 @@ static enum smr_err read_plain(struct smr_bytes plain, struct smr_ticket *out)
 	return smr_reader_done(&r);
 }
 
-enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, const struct smr_ticket *ticket, struct smr_space *out)
+/* ---- seal and open ---- */
+
+enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes,
+			     const struct smr_ticket *ticket, struct smr_space *out)
 {
 	struct smr_writer w = smr_writer_init(*out);
 	uint8_t clear[CLEAR_LEN];
+	struct smr_aead_key *key;
 	struct smr_bytes sealed;
-	SMR_SECRET key;
 
 	smr_put_be32(clear, tk->id);
-	SMR_TRY(smr_random(clear + ID_LEN, SMR_TICKET_SALT_LEN));
-	SMR_TRY(derive(tk, clear + ID_LEN, &key));
+	SMR_TRY(smr_random(clear + ID_LEN, CLEAR_LEN - ID_LEN));
+	clear[ID_LEN] %= SMR_TICKET_LANES;
+	SMR_TRY(find_lane(tk, lanes, clear[ID_LEN], &key));
 	smr_put_raw(&w, SMR_ARRAY(clear));
-	SMR_TRY(smr_put_sealed_raw(&w, key.octets, SMR_ARRAY(clear), put_plain, ticket));
+	SMR_TRY(smr_put_sealed_raw(&w, key, clear + NONCE_AT, put_plain, ticket));
 	SMR_TRY(smr_writer_done(&w, &sealed));
 	out->len = sealed.len;
 	return SMR_OK;
@@ -107,20 +158,21 @@ enum smr_err smr_ticket_peek(struct smr_bytes ticket, uint32_t *tk_id)
 	return SMR_OK;
 }
 
-enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_bytes sealed, struct smr_ticket *out)
+enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes, struct smr_bytes sealed,
+			     struct smr_ticket *out)
 {
 	__attribute__((cleanup(wipe_plain_room))) struct plain_room room;
+	struct smr_aead_key *key;
 	struct smr_bytes plain;
 	uint32_t id;
 	enum smr_err err;
-	SMR_SECRET key;
 
-	if (smr_ticket_peek(sealed, &id) != SMR_OK || id != tk->id)
+	if (smr_ticket_peek(sealed, &id) != SMR_OK || id != tk->id || sealed.ptr[ID_LEN] >= SMR_TICKET_LANES)
 		return SMR_E_UNOPENED;
-	SMR_TRY(derive(tk, sealed.ptr + ID_LEN, &key));
-	SMR_TRY(smr_open_sealed(key.octets, smr_bytes_of(sealed.ptr, CLEAR_LEN),
-				smr_bytes_of(sealed.ptr + CLEAR_LEN, sealed.len - CLEAR_LEN),
-				(struct smr_space){room.octets, sizeof(room.octets)}, &plain));
+	SMR_TRY(find_lane(tk, lanes, sealed.ptr[ID_LEN], &key));
+	SMR_TRY(smr_open_sealed_raw(key, sealed.ptr + NONCE_AT,
+				    smr_bytes_of(sealed.ptr + CLEAR_LEN, sealed.len - CLEAR_LEN),
+				    (struct smr_space){room.octets, sizeof(room.octets)}, &plain));
 	err = read_plain(plain, out);
 	if (err != SMR_OK)
 		SMR_WIPE(*out);

@@ -150,7 +150,8 @@ static void read_resealed(struct smr_bytes body, uint8_t count)
 	for (uint64_t n = 1; r.pos < r.len; n++) {
 		record = smr_get_bytes(&r, 0, BODY_MAX);
 		FUZZ_CHECK(smr_file_record_key(file_key, n, key) == SMR_OK);
-		if (r.err != SMR_OK || smr_put_sealed(&w, key, SMR_NONE, fuzz_put_octets, &record) != SMR_OK)
+		if (r.err != SMR_OK ||
+		    smr_put_sealed(&w, key, smr_nonce_zero, SMR_NONE, fuzz_put_octets, &record) != SMR_OK)
 			return;
 	}
 	if (smr_writer_done(&w, &sealed) == SMR_OK && sealed.len <= BODY_MAX)

@@ -54,7 +54,7 @@ static void open_plaintext(struct smr_bytes plain)
 	smr_put_uint(&w, SMR_SUITE_1);
 	smr_put_uint(&w, 1);
 	smr_put_bytes(&w, SMR_ARRAY(fuzz_key(FUZZ_E)->point));
-	if (smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), fuzz_put_octets, &plain) == SMR_OK &&
+	if (smr_put_sealed(&w, k1, smr_nonce_zero, smr_bytes_of(w.out, w.len), fuzz_put_octets, &plain) == SMR_OK &&
 	    smr_writer_done(&w, &datagram) == SMR_OK)
 		open_datagram(datagram);
 }

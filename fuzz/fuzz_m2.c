@@ -58,7 +58,7 @@ static void open_plaintext(struct smr_bytes plain)
 
 	smr_put_array(&w, 2);
 	smr_put_bytes(&w, SMR_ARRAY(keys.f));
-	if (smr_put_sealed(&w, keys.m2, SMR_ARRAY(keys.f), fuzz_put_octets, &plain) != SMR_OK ||
+	if (smr_put_sealed(&w, keys.m2, smr_nonce_zero, SMR_ARRAY(keys.f), fuzz_put_octets, &plain) != SMR_OK ||
 	    smr_writer_done(&w, &datagram) != SMR_OK)
 		return;
 	if (open_datagram(datagram, (struct smr_space){scratch, sizeof(scratch)}, &m2))

@@ -87,8 +87,9 @@ static void dispatch(struct smr_bytes packet)
 		keep(&c1, decoded.u.message);
 }
 
-static void complete(enum smr_tre_op op, const uint8_t *head, size_t head_len, const uint8_t *key,
-		     struct smr_bytes plain)
+/* An answer: [ head, sealed ]. */
+static void complete(enum smr_tre_op op, struct smr_bytes head, const uint8_t *key, const uint8_t *nonce,
+		     struct smr_bytes ad, struct smr_bytes plain)
 {
 	uint8_t message[SMR_TRE_PACKET_MAX];
 	uint8_t room[SMR_TRE_PACKET_MAX];
@@ -97,8 +98,8 @@ static void complete(enum smr_tre_op op, const uint8_t *head, size_t head_len, c
 	struct smr_bytes packet;
 
 	smr_put_array(&w, 2);
-	smr_put_bytes(&w, smr_bytes_of(head, head_len));
-	if (smr_put_sealed(&w, key, smr_bytes_of(head, head_len), fuzz_put_octets, &plain) == SMR_OK &&
+	smr_put_bytes(&w, head);
+	if (smr_put_sealed(&w, key, nonce, ad, fuzz_put_octets, &plain) == SMR_OK &&
 	    smr_writer_done(&w, &request.u.message) == SMR_OK &&
 	    smr_tre_request_encode(&request, (struct smr_space){room, sizeof(room)}, &packet) == SMR_OK)
 		dispatch(packet);
@@ -114,7 +115,7 @@ static void answer_flight(struct smr_bytes plain)
 		return; /* none is open */
 	FUZZ_CHECK(smr_m2_keys(&opened, &keys) == SMR_OK);
 	memcpy(ticket.rk, keys.rk, sizeof(ticket.rk));
-	complete(SMR_TRE_FLIGHT_COMPLETE, keys.f, sizeof(keys.f), keys.m2, plain);
+	complete(SMR_TRE_FLIGHT_COMPLETE, SMR_ARRAY(keys.f), keys.m2, smr_nonce_zero, SMR_ARRAY(keys.f), plain);
 	smr_m1_wipe(&opened);
 }
 
@@ -125,9 +126,9 @@ static void answer_checkin(struct smr_bytes plain)
 
 	if (smr_c1_open(&ticket, octets_of(&c1), &opened) != SMR_OK)
 		return; /* none is open, or it was made with another ticket */
-	FUZZ_CHECK(smr_c2_keys(&opened.keys, true, &keys) == SMR_OK);
+	FUZZ_CHECK(smr_c2_keys(&opened.keys, &keys) == SMR_OK);
 	memcpy(ticket.rk, keys.rk, sizeof(ticket.rk));
-	complete(SMR_TRE_CHECKIN_COMPLETE, keys.r, sizeof(keys.r), keys.c2, plain);
+	complete(SMR_TRE_CHECKIN_COMPLETE, SMR_ARRAY(keys.r), opened.keys.response_key, keys.r, SMR_NONE, plain);
 }
 
 static void put_own_package(struct smr_writer *w, const void *content)

@@ -363,21 +363,22 @@ static void answers(const char *target, smr_put_own *own, const void *content)
 
 /* The plaintext of a sealed part; the key's label and context as in docs/protocol.md, «Keys». */
 static void save_opened(const char *target, const char *name, struct smr_bytes secret, const char *label,
-			struct smr_bytes context, struct smr_bytes ad, struct smr_bytes sealed)
+			struct smr_bytes context, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes sealed)
 {
 	uint8_t key[SMR_AEAD_KEY_LEN];
 	uint8_t scratch[ROOM];
 	struct smr_bytes plain;
 
 	FUZZ_CHECK(smr_kdf(secret, label, &context, 1, (struct smr_space){key, sizeof(key)}) == SMR_OK);
-	FUZZ_CHECK(smr_open_sealed(key, ad, sealed, (struct smr_space){scratch, sizeof(scratch)}, &plain) == SMR_OK);
+	FUZZ_CHECK(smr_open_sealed(key, nonce, ad, sealed, (struct smr_space){scratch, sizeof(scratch)}, &plain) ==
+		   SMR_OK);
 	seed_save(target, name, plain);
 }
 
 static void c1(void)
 {
 	static const uint8_t rk[SMR_RK_LEN] = {0x72};
-	static const uint8_t ctr[4] = {0, 0, 0, 5};
+	static const uint8_t nonce[SMR_AEAD_NONCE_LEN] = {[SMR_AEAD_NONCE_LEN - 1] = 5}; /* ctr */
 	struct smr_report report = {.receipt_count = 2, .mcim_state = SMR_MCIM_ACTIVATED, .tamper = 1};
 	uint8_t octets[SMR_C1_MAX];
 	struct smr_space message = {octets, sizeof(octets)};
@@ -392,9 +393,9 @@ static void c1(void)
 	r = smr_reader_init(smr_bytes_of(message.ptr, message.len));
 	(void)smr_get_array(&r, 3, 3);
 	(void)smr_get_bytes(&r, 1, SMR_TICKET_MAX);
-	(void)smr_get_bytes(&r, sizeof(ctr), sizeof(ctr));
+	(void)smr_get_bytes(&r, 4, 4);
 	ad = smr_reader_consumed(&r);
-	save_opened("c1", "report", SMR_ARRAY(rk), "req", SMR_ARRAY(ctr), ad, smr_get_bytes(&r, 1, SMR_C1_MAX));
+	save_opened("c1", "report", SMR_ARRAY(rk), "c1", SMR_NONE, nonce, ad, smr_get_bytes(&r, 1, SMR_C1_MAX));
 }
 
 static void ticket_plain(void)
@@ -403,12 +404,13 @@ static void ticket_plain(void)
 	const struct smr_ticket content = {.eid = eid, .lineage = 5, .flight_epoch = 5, .shipment = shipment};
 	uint8_t octets[SMR_TICKET_MAX];
 	struct smr_space sealed = {octets, sizeof(octets)};
-	const size_t clear = 4 + SMR_TICKET_SALT_LEN;
+	static struct smr_ticket_lanes lanes;
+	const size_t clear = SMR_TICKET_OVERHEAD - SMR_AEAD_TAG_LEN;
 
-	FUZZ_CHECK(smr_ticket_seal(&tk, &content, &sealed) == SMR_OK);
+	FUZZ_CHECK(smr_ticket_seal(&tk, &lanes, &content, &sealed) == SMR_OK);
 	seed_save("ticket", "sealed", smr_bytes_of(octets, sealed.len));
-	save_opened("ticket", "plain", SMR_ARRAY(tk.key), "ticket", smr_bytes_of(octets + 4, SMR_TICKET_SALT_LEN),
-		    smr_bytes_of(octets, clear), smr_bytes_of(octets + clear, sealed.len - clear));
+	save_opened("ticket", "plain", SMR_ARRAY(tk.key), "ticket", smr_bytes_of(octets, 5), octets + 5, SMR_NONE,
+		    smr_bytes_of(octets + clear, sealed.len - clear));
 }
 
 static void messages(void)

@@ -17,9 +17,10 @@ static bool needs_store(const struct smr_item *item, const struct smr_steps *ste
 	return item->c1.report.receipt_count > 0 || smr_pending_has(&steps->pending, &item->ticket.eid);
 }
 
-static enum smr_err open_both(struct smr_item *item, const struct smr_ticket_key *tk, struct smr_bytes sealed)
+static enum smr_err open_both(struct smr_item *item, const struct smr_steps *steps, const struct smr_ticket_key *tk,
+			      struct smr_bytes sealed)
 {
-	SMR_TRY(smr_ticket_open(tk, sealed, &item->ticket));
+	SMR_TRY(smr_ticket_open(tk, steps->lanes, sealed, &item->ticket));
 	return smr_c1_open(&item->ticket, item->coap.payload, &item->c1);
 }
 
@@ -38,7 +39,7 @@ void smr_checkin_open(struct smr_item *item, const struct smr_steps *steps)
 		hint(item, steps);
 		return;
 	}
-	if (open_both(item, tk, sealed) != SMR_OK) {
+	if (open_both(item, steps, tk, sealed) != SMR_OK) {
 		SMR_COUNT_UP(steps->metrics, dropped_unopened, 1);
 		smr_item_wipe(item);
 		return;
@@ -128,20 +129,19 @@ static enum smr_err renew(const struct smr_item *item, const struct smr_steps *s
 	memcpy(ticket.rk, rk, sizeof(ticket.rk));
 	if (item->device != NULL && item->verdict.state == SMR_ROW_INSTALLED)
 		ticket.state |= SMR_TICKET_INSTALLED;
-	err = smr_ticket_seal(tk, &ticket, out);
+	err = smr_ticket_seal(tk, steps->lanes, &ticket, out);
 	SMR_WIPE(ticket);
 	return err;
 }
 
 static enum smr_err put_tickets(const struct smr_item *item, const struct smr_steps *steps,
-				const struct smr_c2_keys *keys, bool spare, uint8_t rooms[2][SMR_TICKET_MAX],
-				struct smr_c2 *c2)
+				const struct smr_c2_keys *keys, uint8_t rooms[2][SMR_TICKET_MAX], struct smr_c2 *c2)
 {
 	struct smr_space room = {rooms[0], SMR_TICKET_MAX};
 
 	SMR_TRY(renew(item, steps, keys->rk, &room));
 	c2->ticket = smr_bytes_of(rooms[0], room.len);
-	if (!spare)
+	if (!smr_keyring_gives_spare(steps->ring, item->ticket_class))
 		return SMR_OK;
 	room = (struct smr_space){rooms[1], SMR_TICKET_MAX};
 	SMR_TRY(renew(item, steps, keys->spare_rk, &room));
@@ -151,12 +151,13 @@ static enum smr_err put_tickets(const struct smr_item *item, const struct smr_st
 
 /** What is optional goes first to stay within the amplification limit: the spare ticket, then objects, which go on waiting for their
  * receipts. SMR_E_NO_ROOM: too long even without any. */
-static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys *keys, struct smr_c2 *c2,
-				struct smr_space *out)
+static enum smr_err seal_within(struct smr_item *item, const uint8_t *r, struct smr_c2 *c2, struct smr_space *out)
 {
+	const struct smr_checkin *keys = &item->c1.keys;
+
 	while (c2->object_count > 0 || c2->spare_ticket.len > 0) {
 		*out = smr_item_room_within(item);
-		if (smr_c2_seal(keys, c2, out) == SMR_OK)
+		if (smr_c2_seal(keys, r, c2, out) == SMR_OK)
 			return SMR_OK;
 		if (c2->spare_ticket.len > 0)
 			c2->spare_ticket = SMR_NONE;
@@ -164,23 +165,22 @@ static enum smr_err seal_within(struct smr_item *item, const struct smr_c2_keys 
 			c2->object_count--;
 	}
 	*out = smr_item_room_within(item);
-	return smr_c2_seal(keys, c2, out);
+	return smr_c2_seal(keys, r, c2, out);
 }
 
 static enum smr_err seal(struct smr_item *item, const struct smr_steps *steps, struct smr_space *out)
 {
 	uint8_t rooms[2][SMR_TICKET_MAX];
 	struct smr_c2 c2 = {.refusal = item->verdict.refusal};
-	bool spare = smr_keyring_gives_spare(steps->ring, item->ticket_class);
 	struct smr_c2_keys keys;
-	enum smr_err err = smr_c2_keys(&item->c1.keys, spare, &keys);
+	enum smr_err err = smr_c2_keys(&item->c1.keys, &keys);
 
 	if (err == SMR_OK && c2.refusal == SMR_REFUSAL_NONE) {
-		err = put_tickets(item, steps, &keys, spare, rooms, &c2);
+		err = put_tickets(item, steps, &keys, rooms, &c2);
 		add_objects(item, &c2);
 	}
 	if (err == SMR_OK)
-		err = seal_within(item, &keys, &c2, out);
+		err = seal_within(item, keys.r, &c2, out);
 	SMR_COUNT_UP(steps->metrics, spare_tickets, err == SMR_OK && c2.spare_ticket.len > 0 ? 1 : 0);
 	SMR_WIPE(keys);
 	return err;

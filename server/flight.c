@@ -211,7 +211,7 @@ static enum smr_err make_ticket(const struct smr_item *item, const struct smr_st
 	if (item->verdict.state == SMR_ROW_INSTALLED)
 		ticket.state = SMR_TICKET_INSTALLED;
 	memcpy(ticket.rk, keys->rk, sizeof(ticket.rk));
-	err = smr_ticket_seal(tk, &ticket, out);
+	err = smr_ticket_seal(tk, steps->lanes, &ticket, out);
 	SMR_WIPE(ticket);
 	return err;
 }

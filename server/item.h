@@ -68,6 +68,7 @@ struct smr_steps {
 	struct smr_metrics *metrics;
 	uint16_t *message_id;
 	struct smr_admission *admission; /* NULL: everybody is admitted */
+	struct smr_ticket_lanes *lanes;	 /* this thread's */
 };
 
 /** EID that the store is asked for. */

@@ -277,8 +277,6 @@ static enum smr_err load_ticket_keys(struct smr_keyring *ring, struct smr_store 
 {
 	ring->ticket_count = SMR_COUNT(ring->tickets);
 	SMR_TRY(smr_store_ticket_keys(store, ring->times.now, ring->tickets, &ring->ticket_count));
-	for (size_t i = 0; i < ring->ticket_count; i++)
-		SMR_TRY(smr_ticket_key_ready(&ring->tickets[i]));
 	SMR_TRY(load_classes(ring, store));
 	choose_ticket_keys(ring);
 	return SMR_OK;

@@ -19,6 +19,7 @@
 #define BATCHES 16u		    /* while few requests come, one batch holds few of them */
 #define HELD_MAX (4u * BATCH_ITEMS) /* requests under way, in all batches */
 #define REFILLS_MAX 16u		    /* then what was kept has waited long enough */
+#define IDLE_MS 1000		    /* then no ticket key is kept ready any more */
 
 struct batch {
 	struct batch *next_free;
@@ -48,11 +49,21 @@ struct smr_worker {
 	size_t held;	  /* requests of those, which wait for the store */
 	uint16_t message_id;
 	struct smr_admission *admission;
+	struct smr_ticket_lanes lanes;
+	uint64_t lanes_of; /* generation of the keyring that they are of; 0: none is ready */
 };
 
 static struct smr_steps steps_of(struct smr_worker *w, const struct batch *b)
 {
-	return (struct smr_steps){b->ring, b->pending, w->metrics, &w->message_id, w->admission};
+	return (struct smr_steps){b->ring, b->pending, w->metrics, &w->message_id, w->admission, &w->lanes};
+}
+
+/** Of what is erased from the store nothing is to stay ready here. */
+static void keep_lanes_of(struct smr_worker *w, uint64_t generation)
+{
+	if (w->lanes_of != generation)
+		smr_ticket_lanes_wipe(&w->lanes);
+	w->lanes_of = generation;
 }
 
 /* ---- receive and send ---- */
@@ -340,6 +351,7 @@ static bool begin(struct smr_worker *w, struct batch *b)
 	w->under_way++;
 	b->ring = smr_server_ring(w->server);
 	b->pending = smr_pending_hold(w->server->pending);
+	keep_lanes_of(w, smr_keyring_generation(b->ring));
 	steps = steps_of(w, b);
 	open_received(w, b, &steps);
 	while (more && wants_more(w, b)) {
@@ -412,9 +424,12 @@ static void *run(void *context)
 		struct pollfd fds[3] = {{smr_commit_inbox_fd(w->inbox), POLLIN, 0},
 					{has_room(w) && !stopping ? w->udp_fd : -1, POLLIN, 0},
 					{stopping ? -1 : w->server->stop_fd, POLLIN, 0}};
+		int ready = poll(fds, SMR_COUNT(fds), w->lanes_of != 0 ? IDLE_MS : -1);
 
-		if (poll(fds, SMR_COUNT(fds), -1) < 0 && errno != EINTR)
+		if (ready < 0 && errno != EINTR)
 			break;
+		if (ready == 0)
+			keep_lanes_of(w, 0);
 		smr_batch_begin();
 		if (fds[0].revents)
 			take_finished(w);
@@ -433,6 +448,7 @@ static void free_worker(struct smr_worker *w)
 {
 	if (w->store != NULL)
 		smr_store_close(w->store);
+	smr_ticket_lanes_wipe(&w->lanes);
 	smr_admission_free(w->admission);
 	smr_commit_inbox_free(w->inbox);
 	free(w->batches);

@@ -2,7 +2,7 @@
 /* The durable state as CBOR. The layout has a version; a TRE reads every version up to its own. */
 #include "tre/state.h"
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u /* 1: of a pending check-in two keys of 32 octets, of an earlier key schedule */
 
 static void put_blob(struct smr_writer *w, const void *ptr, size_t len)
 {
@@ -183,7 +183,7 @@ static void put_checkin(struct smr_writer *w, const struct smr_tre_durable *s)
 	put_blob(w, s->contact_state, sizeof(s->contact_state));
 	smr_put_uint(w, s->lineage_count);
 	put_blob(w, p->c1, p->c1_len);
-	put_blob(w, p->kept.resp, sizeof(p->kept.resp));
+	put_blob(w, p->kept.response_key, sizeof(p->kept.response_key));
 	put_blob(w, p->kept.next, sizeof(p->kept.next));
 	smr_put_uint(w, p->resends);
 	smr_put_uint(w, p->receipts);
@@ -191,7 +191,18 @@ static void put_checkin(struct smr_writer *w, const struct smr_tre_durable *s)
 		smr_put_uint(w, s->lineage);
 }
 
-static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
+static void get_kept(struct smr_reader *r, uint32_t version, struct smr_tre_pending *p)
+{
+	if (version == RECORD_VERSION) {
+		smr_get_fixed(r, p->kept.response_key, sizeof(p->kept.response_key));
+		smr_get_fixed(r, p->kept.next, sizeof(p->kept.next));
+		return;
+	}
+	(void)smr_get_bytes(r, SMR_HASH_LEN, SMR_HASH_LEN);
+	(void)smr_get_bytes(r, SMR_HASH_LEN, SMR_HASH_LEN);
+}
+
+static void get_checkin(struct smr_reader *r, uint32_t version, struct smr_tre_durable *s)
 {
 	struct smr_tre_pending *p = &s->pending;
 	size_t items = smr_get_array(r, 9, 10);
@@ -201,13 +212,14 @@ static void get_checkin(struct smr_reader *r, struct smr_tre_durable *s)
 	smr_get_fixed(r, s->contact_state, sizeof(s->contact_state));
 	s->lineage_count = get_u32(r);
 	get_blob(r, p->c1, sizeof(p->c1), &p->c1_len);
-	smr_get_fixed(r, p->kept.resp, sizeof(p->kept.resp));
-	smr_get_fixed(r, p->kept.next, sizeof(p->kept.next));
+	get_kept(r, version, p);
 	p->resends = get_u32(r);
 	p->receipts = get_u32(r);
 	s->lineage = items == 10 ? get_u32(r) : 0;
 	if (items == 10 && s->lineage == 0)
 		smr_reader_fail(r, SMR_E_MALFORMED); /* one form for each state */
+	if (version != RECORD_VERSION)
+		smr_tre_drop_contact(s); /* no server understands it any more: the next contact is a flight */
 }
 
 static void put_memory(struct smr_writer *w, const struct smr_tre_durable *s)
@@ -274,16 +286,18 @@ enum smr_err smr_tre_record_encode(const struct smr_tre_durable *state, struct s
 enum smr_err smr_tre_record_decode(struct smr_bytes encoded, struct smr_tre_durable *out)
 {
 	struct smr_reader r = smr_reader_init(encoded);
+	uint32_t version;
 	size_t mcims;
 	enum smr_err err;
 
 	memset(out, 0, sizeof(*out));
 	smr_get_array(&r, 5, 5);
-	if (smr_get_uint(&r, UINT32_MAX) != RECORD_VERSION)
+	version = get_u32(&r);
+	if (version == 0 || version > RECORD_VERSION)
 		smr_reader_fail(&r, SMR_E_UNSUPPORTED);
 	get_enrolment(&r, out);
 	get_memory(&r, out);
-	get_checkin(&r, out);
+	get_checkin(&r, version, out);
 	mcims = smr_get_array(&r, 1, SMR_TRE_MCIMS_MAX); /* fewer: written when the limit was lower */
 	for (size_t i = 0; i < mcims && r.err == SMR_OK; i++)
 		get_mcim(&r, &out->mcims[i]);

@@ -50,11 +50,11 @@ X_WITHOUT_OPERATOR = without("core/mcim.c", X_HEAD, "\tsmr_put_array(&w, 3);\n\t
 
 # ---- the check-in ----
 
-RESPONSE_WITHOUT_HASH = without("core/c1.c", '"resp", &context, 1,', '"resp", NULL, 0,')
-SPARE_LIKE_NEXT = without("core/c2.c", 'derive(kept->next, "spare", r.ptr, spare_rk)', 'derive(kept->next, "rk", r.ptr, spare_rk)')
-RESPONSE_WITHOUT_R = without("core/c2.c", '\tSMR_TRY(derive(keys->resp, "c2", out->r, out->c2));', """
-	SMR_TRY(smr_kdf(smr_bytes_of(keys->resp, SMR_HASH_LEN), "c2", NULL, 0,
-			(struct smr_space){out->c2, SMR_AEAD_KEY_LEN}));""")
+REQUEST_WITHOUT_CTR = without("core/c1.c", "\tmemcpy(nonce + SMR_AEAD_NONCE_LEN - CTR_LEN, ctr, CTR_LEN);\n")
+CTR_IN_CLEAR = without("core/c1.c", "in[i] ^ keys->mask[i]", "in[i] ^ (keys->mask[i] & 0)")
+RESPONSE_WITHOUT_HASH = without("core/c1.c", 'smr_kdf_with(rk, "c2", &context, 1,', 'smr_kdf_with(rk, "c2", NULL, 0,')
+RESPONSE_WITHOUT_R = without("core/c2.c", "keys->response_key, r,", "keys->response_key, smr_nonce_zero,")
+SPARE_LIKE_NEXT = without("core/c2.c", "memcpy(spare_rk, both.spare_rk, SMR_RK_LEN);", "memcpy(spare_rk, both.rk, SMR_RK_LEN);")
 STATIC_LABEL = without("tre/checkin.c", "\tdraft->pending.c1_len = room.len;", """
 	memcpy(room.ptr + room.len, draft->eid.octets, SMR_EID_LEN);
 	draft->pending.c1_len = room.len + SMR_EID_LEN;""")
@@ -128,18 +128,18 @@ MUTANTS = [
            without("tre/install.c", "\tif (is_installed(live, binding)) {\n",
                    "\tif (is_installed(live, binding)) {\n\t\tmemcpy(live->hash_ev, hash_ev, sizeof(live->hash_ev));\n")),
 
-    Mutant("checkin_response_without_hash", "hash(C1) in resp", TRE, RESPONSE_WITHOUT_HASH),
-    Mutant("checkin_spare_response_without_hash", "hash(C1) in resp and the spare's own label", TRE, RESPONSE_WITHOUT_HASH + SPARE_LIKE_NEXT),
-    Mutant("checkin_response_without_r", "r in the response key", ("samarad",), RESPONSE_WITHOUT_R),
-    Mutant("checkin_request_without_ctr", "ctr in the request key", TRE, without("core/c1.c", '"req", &context, 1,', '"req", NULL, 0,')),
+    Mutant("checkin_response_without_hash", "hash(C1) in the response key", TRE, RESPONSE_WITHOUT_HASH),
+    Mutant("checkin_spare_response_without_hash", "hash(C1) in the response key and the spare's own key", TRE, RESPONSE_WITHOUT_HASH + SPARE_LIKE_NEXT),
+    Mutant("checkin_response_without_r", "r in the response's nonce", ("samarad",), RESPONSE_WITHOUT_R),
+    Mutant("checkin_request_without_ctr", "ctr in the request's nonce", TRE, REQUEST_WITHOUT_CTR),
     Mutant("checkin_static_label", "one-time ticket alone on the wire", TRE, STATIC_LABEL),
-    Mutant("checkin_ctr_in_clear", "the mask", TRE, without("core/c1.c", "out[i] = (uint8_t)(in[i] ^ mask[i]);", "out[i] = in[i];")),
+    Mutant("checkin_ctr_in_clear", "the mask", TRE, CTR_IN_CLEAR),
     Mutant("checkin_keeps_rk", "erasing rk when C1 is built", TRE, without("tre/checkin.c", "\tsmr_wipe(contact, sizeof(*contact));\n")),
     Mutant("checkin_keeps_rk_on_state_change", "rk bound to the measured state (S9; no row, a property alone)", TRE,
            without("tre/checkin.c", "return smr_equal_ct(tre->now.contact_state, state, sizeof(state)) ? SMR_OK : give_up_contact(tre);", "return SMR_OK;")),
     Mutant("checkin_tpm_ticket_outlives_term", "the term in what a ticket is bound to", TRE,
            without("tre/linux/tpm_port.c", "\t\t.term = give_term,\n")),
-    Mutant("checkin_spare_same_key", "the spare's own label", TRE, SPARE_LIKE_NEXT),
+    Mutant("checkin_spare_same_key", "the spare's own key", TRE, SPARE_LIKE_NEXT),
 
     Mutant("command_without_serial_memory", "command serials in the TRE", TRE, without("tre/command.c", COMMAND_SERIALS)),
     Mutant("command_without_owner_check", "signer is the MCIM's operator", TRE, without("tre/command.c", OPEN_COMMAND, ANY_SIGNER)),

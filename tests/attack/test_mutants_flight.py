@@ -40,10 +40,7 @@ class WhoAnswers(Bites):
             err, *c1 = tre.ask(CHECKIN_START)
             if said[0] != OK or err != OK:
                 return False
-            masked, sealed = wire.loads(c1[0])[1:]
-            number = bytes(a ^ b for a, b in zip(masked, wire.kdf(rk, "mask", length=4)))
-            head = c1[0][:len(c1[0]) - len(wire.dumps(sealed))]
-            return 2 in wire.loads(wire.unseal(wire.kdf(rk, "req", number), head, sealed))
+            return 2 in wire.checkin.open_c1(rk, c1[0])[1]
         self.bites("flight_lineage_k2_without_eq", attack)
 
 

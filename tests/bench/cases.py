@@ -342,7 +342,7 @@ def forgeries(b):
     points = b.ground.run(b.ground.tool("seal_bare"), "points", 128).replace("\n", ",").split(",")[:256]
     head = b"\x84\x01" + cbor_uint(number) + b"\x58\x21"
     flights = [coap(b"f", head + bytes.fromhex(p) + b"\x58" + bytes([M1_OCTETS]) + os.urandom(M1_OCTETS), i) for i, p in enumerate(points)]
-    check_ins = [coap(b"c", b"\x83\x58\x65" + os.urandom(101) + b"\x44" + os.urandom(4) + b"\x53" + os.urandom(19), i) for i in range(256)]
+    check_ins = [coap(b"c", b"\x83\x58\x62" + os.urandom(98) + b"\x44" + os.urandom(4) + b"\x53" + os.urandom(19), i) for i in range(256)]
     return {"malformed": [os.urandom(140) for _ in range(256)], "forged_flights": flights, "forged_check_ins": check_ins}
 
 

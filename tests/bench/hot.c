@@ -261,7 +261,8 @@ static void measure(struct run *r)
 	r->steps = (struct smr_steps){.ring = r->world->ring,
 				      .pending = smr_pending_hold(r->world->pending),
 				      .metrics = &r->world->metrics,
-				      .message_id = &r->world->message_id};
+				      .message_id = &r->world->message_id,
+				      .lanes = &r->world->lanes};
 	floor = measure_bare();
 	drive(r, requests, true);
 	(void)printf("bare operations over flight: %.3f\n", floor / report(r, "flight", 1));

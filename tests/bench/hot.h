@@ -23,6 +23,7 @@ struct hot_world {
 	struct smr_pending *pending;
 	struct smr_metrics metrics;
 	uint16_t message_id;
+	struct smr_ticket_lanes lanes;
 	struct smr_privkey q, d;
 	struct smr_pubkey q_pub;
 	uint8_t x[140]; /* the length of a sealed MILENAGE subscription */

@@ -158,6 +158,7 @@ void hot_world_open(struct hot_world *w, const char *path, uint64_t rows)
 
 void hot_world_close(struct hot_world *w)
 {
+	smr_ticket_lanes_wipe(&w->lanes);
 	smr_keyring_release(w->ring);
 	smr_pending_free(w->pending);
 	smr_store_close(w->store);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent dies before and after everything that it writes, sends, or asks of the TRE, in the life of a device: flight, receipt, authentication,
-command. Whatever the moment: TRE, store and AuC agree in the end, no AUTN is taken twice, and no request key was used for two plaintexts."""
+command. Whatever the moment: TRE, store and AuC agree in the end, no AUTN is taken twice, and no request key and nonce was used for two plaintexts."""
 import os
 import queue
 import signal

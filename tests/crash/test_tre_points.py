@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TRE dies before and after every write, flush, rename and answer of its whole life, also in the middle of a write; started again it goes on.
-Whatever the moment: it has its subscription once, takes no AUTN twice, uses no request key for two plaintexts, and no counter twice."""
+Whatever the moment: it has its subscription once, takes no AUTN twice, uses no request key and nonce for two plaintexts, and no counter twice."""
 import concurrent.futures
 import os
 import subprocess

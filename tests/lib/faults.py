@@ -83,8 +83,8 @@ def command(players, what, iccid, name):
 # ---- what was on the wire ----
 
 def requests(datagrams, port):
-    """Keys of the requests that were sent to @port, each with all messages under it: a flight's key comes from its E, a check-in's from its
-    ticket's rk and its counter, which the mask hides but does not change."""
+    """What the requests that were sent to @port were sealed with, each with all messages under it: a flight's key comes from its E; a check-in's from
+    its ticket's rk, and its nonce is its counter, which the mask hides but does not change."""
     under = collections.defaultdict(set)
     for _, _, _, _, target, payload in datagrams:
         path = capture.path_of(payload) if target == port else None
@@ -97,5 +97,5 @@ def requests(datagrams, port):
 
 
 def twice_used(datagrams, port):
-    """Request keys under which there were two plaintexts."""
+    """Request keys, of check-ins with their nonce, under which there were two plaintexts."""
     return [key for key, messages in requests(datagrams, port).items() if len(messages) > 1]

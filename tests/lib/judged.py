@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices and servers that hold the other side to docs/protocol.md: every message they open is validated against the CDDL and the byte counts of that
 page, encoding included, and so is what is inside."""
+import os
+
 import wire
 from oracle import cddl, checkin, coap, flight
 
@@ -111,8 +113,8 @@ class Server(wire.Server):
     def m2_ticket(self):
         return checkin.ticket_seal(self.tk_id, self.tk, checkin.ticket_fields(self.ev[0], bytes(16), self.ev[1]))
 
-    def c2_of_octets(self, octets, r=bytes(16)):
-        return wire.dumps([r, wire.seal(self.exchange.response_key(r), r, octets)])
+    def c2_of_octets(self, octets):
+        return self.exchange.c2_of_octets(os.urandom(checkin.NONCE_LEN), octets)
 
 
 class Udp(wire.Udp):

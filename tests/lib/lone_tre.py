@@ -228,4 +228,4 @@ class Record:
         _, enrolment, _, checkin, _ = wire.loads(octets)
         self.d, self.t = wire.Key.from_scalar(enrolment[3]), wire.Key.from_scalar(enrolment[4])
         self.rks = [rk for rk, ticket in checkin[:2] if ticket]
-        self.c1, self.resp, self.next = checkin[4:7]
+        self.c1 = checkin[4]

@@ -68,22 +68,22 @@ class Device:
         rk = rk or self.rk
         message = checkin.c1(rk, ticket or self.ticket, self.ctr, report or {2: 0})
         self.exchange = checkin.Exchange(rk, message)
-        self.resp, self.next = self.exchange.resp, self.exchange.next
         return message
 
     def open_c2(self, message):
         """The map in C2; keeps ticket and rk, and the spare ones if there are any."""
-        plain, self.plain_octets, r = self.exchange.open_c2(message)
+        plain, self.plain_octets = self.exchange.open_c2(message)
+        rk, spare_rk = self.exchange.next_rks(decode(message)[0])
         if 2 in plain:
-            self.ticket, self.rk = plain[2], self.exchange.next_rk(r)
+            self.ticket, self.rk = plain[2], rk
         if 5 in plain:
-            self.spare_ticket, self.spare_rk = plain[5], self.exchange.spare_rk(r)
+            self.spare_ticket, self.spare_rk = plain[5], spare_rk
         return plain
 
 
 class Server:
     """Whoever holds a flight key: opens requests, builds answers. No rules at all. @without: what the check-ins of a mutant lack, of «hash»
-    (hash(C1) in resp), «ctr» (in the request key), «mask», «spare» (the spare's own label) and «alone» (16 octets follow C1)."""
+    (hash(C1) in the response key), «ctr» (in the request's nonce), «mask», «spare» (the spare's own key) and «alone» (16 octets follow C1)."""
 
     def __init__(self, q=None):
         self.q, self.tk, self.tk_id, self.without = q or Key(), os.urandom(16), 7, ()
@@ -116,15 +116,15 @@ class Server:
         rk = self.fields[1]
         number, self.report, self.plain_octets = checkin.open_c1(rk, message, self.without)
         self.exchange = checkin.Exchange(rk, message, self.without)
-        self.resp, self.next = self.exchange.resp, self.exchange.next
         return number, self.report
 
     def c2(self, content, spare=False):
-        r = os.urandom(16)
+        r = os.urandom(checkin.NONCE_LEN)
+        rk, spare_rk = self.exchange.next_rks(r)
         if 0 not in content:
-            content = {**content, 2: self.renewed(self.exchange.next_rk(r))}
+            content = {**content, 2: self.renewed(rk)}
         if spare:
-            content[5] = self.renewed(self.exchange.spare_rk(r))
+            content[5] = self.renewed(spare_rk)
         return self.exchange.c2(r, content)
 
     def renewed(self, rk):

@@ -13,7 +13,7 @@ IMEI = objects.packed("490154203237518", 8)
 FLIGHT_NUMBER, NEXT_NUMBER = 0xC0FFEE01, 0xC0FFEE02
 BEGIN, END = 1767225600, 1775001600
 BEACON = [0x01020304, b"beacon beacon be"]
-TK, TK_ID = b"ticket key 01234", 0x01ABCDEF
+TK, TK_ID, LANE = b"ticket key 01234", 0x01ABCDEF, 5
 # TS 35.208 test set 1 and TS 35.233 test set 2, so that AKA goes on from here with published values.
 K, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63cb71954a9f4e48a5994e37a02baf")
 K_2 = bytes(range(0xFF, 0xDF, -1))
@@ -80,7 +80,7 @@ class Messages:
         self.release = objects.release(k.supplier, "m2me-1", 7, "1.4.2", self.boot_log, [len(name) for name in names])
 
     def ticket(self, rk, name, state=0):
-        return checkin.ticket_seal(TK_ID, TK, self.ticket_fields(rk, state), fixed_octets("salt " + name))
+        return checkin.ticket_seal(TK_ID, TK, self.ticket_fields(rk, state), LANE, fixed_octets("nonce " + name, 12))
 
     def ticket_fields(self, rk, state=0):
         return checkin.ticket_fields(EID, rk, 1, 0xABCDEE, 3, self.shipment, 4, state)
@@ -114,13 +114,13 @@ class Messages:
         self.request_log = flight.Request(k.q.point, FLIGHT_NUMBER, [EID, 2, self.pcr_digest, None, None], k.d, e=k.e4, quote=self.tpm, log=self.boot_log)
 
     def make_check_in(self):
-        rk, self.r = self.answer.rk, fixed_octets("r")
+        rk, self.r = self.answer.rk, fixed_octets("r", 12)
         hash_x = sha256(self.package[3])
         self.install_receipt = objects.install_receipt(K, EID, ICCID, 5, hash_x, self.request.hash_ev)
         self.report = {1: [self.install_receipt], 2: 1, 3: 9}
         self.c1 = checkin.c1(rk, self.ticket_0, 2, self.report)
         self.exchange = checkin.Exchange(rk, self.c1)
-        self.rk_1, self.rk_spare = self.exchange.next_rk(self.r), self.exchange.spare_rk(self.r)
+        self.rk_1, self.rk_spare = self.exchange.next_rks(self.r)
         self.ticket_1, self.ticket_spare = self.ticket(self.rk_1, "1", 1), self.ticket(self.rk_spare, "spare", 1)
         self.c2_content = {1: [self.command], 2: self.ticket_1, 3: BEACON, 4: self.flight_key, 5: self.ticket_spare}
         self.c2 = self.exchange.c2(self.r, self.c2_content)
@@ -322,14 +322,14 @@ def page_flight_of_a_tpm(page, m):
 def page_check_in(page, m):
     page.heading("Ticket and check-in (section 4)")
     page.message("ticket-plain", encode(m.ticket_fields(m.answer.rk)))
-    page.values(ticket=m.ticket_0)
+    page.values(lane=bytes([LANE]), ticket_key=checkin.ticket_key(TK, m.ticket_0[:5]), nonce=m.ticket_0[5:17], ticket=m.ticket_0)
     page.say("The install receipt's MAC is over `[EID, ICCID, 5, hash X, hash ev]`:")
     page.values(ack_install_key=objects.kdf(K, "ack-install", length=32), mac=m.install_receipt[4])
     page.message("report", encode(m.report))
-    page.values(ctr=be32(2), mask=checkin.kdf(m.answer.rk, "mask", length=4), request_key=checkin.kdf(m.answer.rk, "req", be32(2)))
+    key, mask = checkin.request_keys(m.answer.rk)
+    page.values(request_key=key, ctr=be32(2), mask=mask, nonce=checkin.request_nonce(be32(2)))
     page.message("C1", m.c1, sealed_report=decode(m.c1)[2])
-    page.values(hash_C1=m.exchange.hash_c1, resp=m.exchange.resp, next=m.exchange.next, r=m.r, response_key=m.exchange.response_key(m.r), rk__=m.rk_1,
-                spare_rk=m.rk_spare)
+    page.values(hash_C1=m.exchange.hash_c1, response_key=m.exchange.response_key, next=m.exchange.next, r=m.r, rk__=m.rk_1, spare_rk=m.rk_spare)
     page.message("c2-plain with a command, tickets, beacon and the next flight key", encode(m.c2_content))
     page.message("C2", m.c2, sealed_c2_plain=decode(m.c2)[1])
     page.say("The next check-in receipts the command; its MAC is over `[EID, ICCID, 1, 2, 0]`:")

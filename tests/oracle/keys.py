@@ -42,13 +42,13 @@ def kdf(secret, label, context=b"", length=16):
     return expand(secret, b"samara1 " + label.encode() + b"\0" + context, length)
 
 
-def seal(key, ad, plain):
-    return AESGCM(key).encrypt(ZERO, plain, ad)
+def seal(key, ad, plain, nonce=ZERO):
+    return AESGCM(key).encrypt(nonce, plain, ad)
 
 
-def unseal(key, ad, sealed):
+def unseal(key, ad, sealed, nonce=ZERO):
     """Raises InvalidTag."""
-    return AESGCM(key).decrypt(ZERO, sealed, ad)
+    return AESGCM(key).decrypt(nonce, sealed, ad)
 
 
 def be32(n):

@@ -16,6 +16,7 @@ K1 = "Request.test_first_contact_says_no_more_than_it_has_to"
 M2 = "Answer.test_ticket_alone_and_beacon_alone"
 MALFORMED = "Answer.test_malformed_content_under_the_right_keys_is_refused_and_costs_nothing"
 RENEWED = "CheckIn.test_ticket_is_renewed_and_knows_of_the_receipt"
+SPARE = "CheckIn.test_request_is_repeated_four_times_then_the_spare_ticket_serves"
 AGAIN = "CheckIn.test_same_request_is_answered_again_with_a_fresh_r"
 # (name, file, old text, new text, test that notices)
 OF_TRE = [
@@ -34,19 +35,21 @@ OF_TRE = [
      "Request.test_beacon_that_is_not_newer_than_the_one_it_has_changes_nothing"),
     ("mac-of-17th-octet", "core/receipt.c", "memcpy(out, mac, SMR_RECEIPT_MAC_LEN);", "memcpy(out, mac + 1, SMR_RECEIPT_MAC_LEN);",
      "CheckIn.test_install_receipt_is_reported_until_it_is_taken_over"),
-    ("five-repetitions", "tre/checkin.c", "resends < SMR_TRE_RESENDS_MAX", "resends < SMR_TRE_RESENDS_MAX + 1",
-     "CheckIn.test_request_is_repeated_four_times_then_the_spare_ticket_serves"),
+    ("five-repetitions", "tre/checkin.c", "resends < SMR_TRE_RESENDS_MAX", "resends < SMR_TRE_RESENDS_MAX + 1", SPARE),
+    ("label-of-the-next-keys", "core/c2.c", '"rk", &context', '"rq", &context', SPARE),
     ("tamper-0-in-a-report", "core/c1.c", "1u + (report->receipt_count != 0) + (report->tamper != 0)", "2u + (report->receipt_count != 0)",
      "CheckIn.test_nothing_to_report"),
     ("flight-key-that-never-was", "core/flight_key.c", "\tif (key.number == 0 || key.not_after <= key.not_before)\n", "\tif (false)\n",
      "Objects.test_content_that_breaks_a_rule_is_refused_under_a_good_signature"),
 ]
 OF_SERVER = [
-    ("label-of-next", "core/c1.c", '"next"', '"text"', RENEWED),
-    ("label-of-c2", "core/c2.c", 'derive(keys->resp, "c2"', 'derive(keys->resp, "c3"', AGAIN),
-    ("r-not-fresh", "core/c2.c", "\tSMR_TRY(smr_random(out->r, sizeof(out->r)));\n", "\tmemset(out->r, 7, sizeof(out->r));\n", AGAIN),
-    ("salt-not-fresh", "core/ticket.c", "\tSMR_TRY(smr_random(clear + ID_LEN, SMR_TICKET_SALT_LEN));\n",
-     "\tmemset(clear + ID_LEN, 7, SMR_TICKET_SALT_LEN);\n", RENEWED),
+    ("label-of-c1", "core/c1.c", 'smr_kdf_with(rk, "c1"', 'smr_kdf_with(rk, "c0"', RENEWED),
+    ("counter-first-in-the-nonce", "core/c1.c", "nonce + SMR_AEAD_NONCE_LEN - CTR_LEN", "nonce", RENEWED),
+    ("label-of-c2", "core/c1.c", 'smr_kdf_with(rk, "c2"', 'smr_kdf_with(rk, "c3"', AGAIN),
+    ("r-not-fresh", "core/c2.c", "enum smr_err err = smr_random(out->r, sizeof(out->r));", "enum smr_err err = SMR_OK;\n\tmemset(out->r, 7, sizeof(out->r));", AGAIN),
+    ("ticket-nonce-not-fresh", "core/ticket.c", "\tSMR_TRY(smr_random(clear + ID_LEN, CLEAR_LEN - ID_LEN));\n",
+     "\tmemset(clear + ID_LEN, 7, CLEAR_LEN - ID_LEN);\n", RENEWED),
+    ("ticket-key-without-its-id", "core/ticket.c", "{SMR_ARRAY(id), smr_bytes_of(&number, sizeof(number))}", "{smr_bytes_of(&number, sizeof(number))}", RENEWED),
     ("receipt-not-in-the-ticket", "server/checkin.c", "ticket.state |= SMR_TICKET_INSTALLED;", ";", RENEWED),
     ("anything-for-a-certificate", "core/m1.c", "\t\tSMR_TRY(check_certificate(m1->certificate));\n", "\t\t;\n",
      "Malformed.test_what_stands_around_the_evidence"),

@@ -14,6 +14,7 @@ import record_file  # noqa: E402
 import wire  # noqa: E402
 from disk import Disk  # noqa: E402
 from offline import Offline  # noqa: E402
+from secrets_search import memory_can_be_walked, memory_of  # noqa: E402
 from world import eid, imei, wait_until  # noqa: E402
 from oracle import aka, checkin, files, flight, objects, p256  # noqa: E402
 from oracle.cbor import decode, encode  # noqa: E402
@@ -278,11 +279,44 @@ class CheckIn(Case):
         for report in (None, {1: [receipt], 2: 1}, {2: 1}, {2: 1, 3: 6}):
             before = device.ticket
             c2 = self.check_in(device, report)
-            self.assertNotEqual(c2[2][4:20], before[4:20], "the salt has to be fresh")
+            self.assertNotEqual(c2[2][5:17], before[5:17], "the nonce has to be fresh")
             fields, _ = self.o.ticket_fields(device.ticket)
             self.assertEqual(fields[:3], [device.eid, device.rk, wire.be32(1)])
             states.append(fields[7] & 1)
         self.assertEqual(states, [0, 1, 1, 1])
+
+    def test_ticket_of_every_lane_serves_and_there_are_no_others(self):
+        device = next(self.fresh)
+        self.fly(device)
+        tk_id = int.from_bytes(device.ticket[:4], "big")
+        for lane in range(checkin.LANES):
+            fields, tk = self.o.ticket_fields(device.ticket)
+            self.assertIn(2, self.check_in(device, ticket=checkin.ticket_seal(tk_id, tk, fields, lane)))
+        fields, tk = self.o.ticket_fields(device.ticket)
+        for lane in (checkin.LANES, 255):
+            self.assertIsNone(self.udp.ask("c", device.c1(ticket=checkin.ticket_seal(tk_id, tk, fields, lane)), timeout=SILENCE))
+        self.assertIn(2, self.check_in(device))
+
+    def test_lanes_that_are_ready_are_erased_by_a_server_with_nothing_to_do(self):
+        """An AES key schedule begins with its key: of a TK that the store erases, none lives on in a worker."""
+        if not memory_can_be_walked(self.o.world.bin("samarad")):
+            self.skipTest("no memory is walked without root, or with AddressSanitizer")
+        device = next(self.fresh)
+        self.fly(device)
+        tk_id = int.from_bytes(device.ticket[:4], "big")
+        _, tk = self.o.ticket_fields(device.ticket)
+        keys = [checkin.ticket_key(tk, wire.be32(tk_id) + bytes([lane])) for lane in range(checkin.LANES)]
+
+        def ready():
+            self.check_in(device)
+            memory = memory_of(self.o.server.pid)
+            return sum(key in memory for key in keys)
+
+        self.assertTrue(any(ready() for _ in range(5)), "searched in vain: no lane that was just used is found")
+        time.sleep(2)
+        memory = memory_of(self.o.server.pid)
+        self.assertEqual([key.hex() for key in keys if key in memory], [])
+        self.assertIn(2, self.check_in(device))
 
     def test_same_request_is_answered_again_with_a_fresh_r(self):
         device = next(self.fresh)
@@ -290,8 +324,13 @@ class CheckIn(Case):
         c1 = device.c1()
         answers = [self.udp.ask("c", c1)[1] for _ in range(3)]
         self.assertEqual(len({decode(answer)[0] for answer in answers}), 3)
+        tickets, rks = set(), set()
         for answer in answers:
             self.assertIn(2, device.open_c2(answer))
+            tickets.add(device.ticket)
+            self.assertEqual(self.o.ticket_fields(device.ticket)[0][1], device.rk)
+            rks.add(device.rk)
+        self.assertEqual((len(tickets), len(rks)), (3, 3))
 
     def test_receipts_up_to_four_are_taken_whatever_they_say(self):
         device = next(self.fresh)
@@ -401,10 +440,8 @@ class Malformed(Case):
                    {1: receipt, 2: 1}, {1: [[1, bytes(9) + b"\1", *receipt[2:]]], 2: 1}, {1: [[3, *receipt[1:]]], 2: 1}, {1: [[*receipt[:4], bytes(15)]], 2: 1}, {1: [[*receipt[:3], 2**32, receipt[4]]], 2: 1}, {2: True}, [1]]
         octets = [encode(report) for report in reports]
         octets += [b"", b"\xa1\x02\x00\x00", b"\xa1\x18\x02\x00", b"\xa1\x02\x18\x00", b"\xbf\x02\x00\xff", b"\xa1\x02"]
-        ctr = wire.be32(device.ctr + 1)
-        head = wire.array_head([device.ticket, checkin.masked(device.rk, ctr), b""])
         for plain in octets:
-            self.silent("c", head + encode(wire.seal(wire.kdf(device.rk, "req", ctr), head, plain)))
+            self.silent("c", checkin.c1_of_octets(device.rk, device.ticket, device.ctr + 1, plain))
         self.assertNotIn(0, self.check_in(device, {1: [receipt], 2: 1}))
 
 

@@ -10,6 +10,7 @@ import unittest
 import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
@@ -242,8 +243,8 @@ class Document(unittest.TestCase):
         cases = [*(("ev", flight.claims(ev)) for ev in bad), ("ev", without_nonce), ("ev", {**flight.claims(good_ev), flight.NONCE: bytes(16)}),
                  ("ev", {**flight.claims(good_ev), flight.SAMARA: [1, bytes(32), None]}), ("tpm", [*tpm.PLAIN[:5], 2**24]), ("tpm", [1, 2, 3, 4, 5, 6]),
                  ("report", {2: 3}), ("report", {1: []}), ("report", {}),
-                 ("report", {1: [[1, ICCID, 1, 0, bytes(16)]] * 5, 2: 0}), ("m2-plain", {0: 1, 2: bytes(101)}), ("m2-plain", {2: bytes(100)}),
-                 ("c2-plain", {2: bytes(101), 1: [1]}), ("M1", [2, 1, self.a.point, b""]), ("M1", [1, 1, b"\5" + self.a.point[1:], b""]),
+                 ("report", {1: [[1, ICCID, 1, 0, bytes(16)]] * 5, 2: 0}), ("m2-plain", {0: 1, 2: bytes(98)}), ("m2-plain", {2: bytes(97)}),
+                 ("c2-plain", {2: bytes(98), 1: [1]}), ("M1", [2, 1, self.a.point, b""]), ("M1", [1, 1, b"\5" + self.a.point[1:], b""]),
                  ("card", [bytes(3), {}, b"", bytes(64)]), ("subscription", [2, EID, ICCID, 1, 1]), ("record-2", [bytes(32), 1])]
         for name, value in cases:
             with self.assertRaises(cddl.Mismatch, msg=f"{name} {value}"):
@@ -303,16 +304,16 @@ class Sizes(unittest.TestCase):
             more = {"order": None, **subscription}
             order = more.pop("order")
             package = objects.package(self.key, self.key.point, EID, ICCID, self.TOP, objects.mcim(interval=self.TOP, profile=self.TOP, **more), order)
-            content = {1: package, 2: bytes(101), 3: self.beacon}
+            content = {1: package, 2: bytes(98), 3: self.beacon}
         keys = flight.AnswerKeys(bytes(32), bytes(32), bytes(32), f.point)
         return 7 + len(flight.m2(keys, f, content))
 
     def c1(self, *receipts):
-        return 9 + len(checkin.c1(bytes(16), bytes(101), 1, {**({1: list(receipts)} if receipts else {}), 2: 0}))
+        return 9 + len(checkin.c1(bytes(16), bytes(98), 1, {**({1: list(receipts)} if receipts else {}), 2: 0}))
 
     def c2(self, **more):
-        content = {2: bytes(101), 3: self.beacon, **{int(key[1:]): value for key, value in more.items()}}
-        return 7 + len(checkin.Exchange(bytes(16), b"").c2(bytes(16), content))
+        content = {2: bytes(98), 3: self.beacon, **{int(key[1:]): value for key, value in more.items()}}
+        return 7 + len(checkin.Exchange(bytes(16), b"").c2(bytes(12), content))
 
     def test_m1(self):
         have, extra = [ICCID, self.TOP], {1: [ICCID, self.TOP, 0x30A], 2: self.TOP}  # reasons have 16 bits
@@ -337,10 +338,10 @@ class Sizes(unittest.TestCase):
         self.assertEqual([self.m2(delta=2**43 - 1, age=2**43 - 1)], self.octets("with sqn-delta and sqn-age of its own"))
         self.assertEqual([self.m2(k=bytes(32), opc=bytes(32), alg=objects.TUAK) - plain], self.octets("M2, TUAK"))
         for_tpm = objects.package(self.key, self.key.point, EID, ICCID, self.TOP, objects.mcim(interval=self.TOP, profile=self.TOP), ek=self.key.point)
-        self.assertEqual([self.m2({1: for_tpm, 2: bytes(101), 3: self.beacon}) - plain], self.octets("for a TPM alone"))
+        self.assertEqual([self.m2({1: for_tpm, 2: bytes(98), 3: self.beacon}) - plain], self.octets("for a TPM alone"))
         order = objects.order(self.key, self.TOP, self.key.point, EID)
         self.assertEqual([self.m2(order=order) - plain], self.octets("owner's order"))
-        self.assertEqual([self.m2({2: bytes(101), 3: self.beacon})], self.octets("M2, ticket alone"))
+        self.assertEqual([self.m2({2: bytes(98), 3: self.beacon})], self.octets("M2, ticket alone"))
         self.assertEqual([self.m2({0: 9})], self.octets("M2, refusal"))
 
     def test_check_in(self):
@@ -351,10 +352,10 @@ class Sizes(unittest.TestCase):
         self.assertEqual([self.c1(install) - plain, self.c1(command) - plain], self.octets("install receipt, command receipt"))
         self.assertEqual([self.c2()], self.octets("C2, nothing pending"))
         self.assertEqual([self.c2(_1=[objects.command(self.key, EID, ICCID, self.TOP, 2)]) - self.c2()], self.octets("command"))
-        self.assertEqual([self.c2(_5=bytes(101)) - self.c2()], self.octets("spare ticket"))
+        self.assertEqual([self.c2(_5=bytes(98)) - self.c2()], self.octets("spare ticket"))
 
     def test_flight_key(self):
-        content = {1: bytes(200), 2: bytes(101), 3: self.beacon}  # with a package the head of the sealed string has its octets already
+        content = {1: bytes(200), 2: bytes(98), 3: self.beacon}  # with a package the head of the sealed string has its octets already
         along = self.m2({**content, 4: self.flight_key}) - self.m2(content)
         self.assertEqual([along, self.c2(_4=self.flight_key) - self.c2()], self.octets("flight key"))
         self.assertEqual([7 + len(self.flight_key)], self.octets("4.04 with the flight key"))
@@ -371,6 +372,55 @@ class Sizes(unittest.TestCase):
         mac.update(sha256(message))
         self.assertEqual(flight.gate_mac(bytes(range(16)), sha256(message)), mac.finalize()[:12])
         cddl.Document().check_encoded("gate-mac", cbor.encode(flight.gate_mac(bytes(16), bytes(32))))
+
+
+class CheckIn(unittest.TestCase):
+    """By the words of sections 1 and 4, with HKDF of another library."""
+    RK, TK, R = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 44))
+
+    def derived(self, secret, label, context=b"", length=16):
+        return HKDFExpand(hashes.SHA256(), length, b"samara1 " + label + b"\0" + context).derive(secret)
+
+    def test_ticket(self):
+        fields, nonce = checkin.ticket_fields(EID, self.RK, 1), bytes(range(50, 62))
+        for lane in (0, 15):
+            ticket = checkin.ticket_seal(7, self.TK, fields, lane, nonce)
+            self.assertEqual((len(ticket), ticket[:17]), (98, b"\0\0\0\7" + bytes([lane]) + nonce))
+            plain = AESGCM(self.derived(self.TK, b"ticket", ticket[:5])).decrypt(nonce, ticket[17:], b"")
+            self.assertEqual((len(plain), cbor.decode(plain), checkin.ticket_open(self.TK, ticket)), (65, fields, fields))
+        tickets = [checkin.ticket_seal(7, self.TK, fields) for _ in range(400)]
+        self.assertEqual({ticket[4] for ticket in tickets}, set(range(16)))
+        self.assertEqual(len({ticket[5:17] for ticket in tickets}), 400)
+        with self.assertRaises(ValueError):
+            checkin.ticket_open(self.TK, checkin.ticket_seal(7, self.TK, fields, 16))
+
+    def test_request(self):
+        message = checkin.c1(self.RK, bytes(98), 0x01020304, {2: 1})
+        _, masked, sealed = cbor.decode(message)
+        keys = self.derived(self.RK, b"c1", length=20)
+        self.assertEqual(bytes(a ^ b for a, b in zip(masked, keys[16:])), bytes([1, 2, 3, 4]))
+        self.assertEqual(AESGCM(keys[:16]).decrypt(bytes(8) + bytes([1, 2, 3, 4]), sealed, message[:-len(sealed) - 1]), cbor.encode({2: 1}))
+        self.assertEqual(checkin.open_c1(self.RK, message), (0x01020304, {2: 1}, cbor.encode({2: 1})))
+
+    def test_answer(self):
+        message = checkin.c1(self.RK, bytes(98), 1, {2: 1})
+        exchange, content = checkin.Exchange(self.RK, message), {2: bytes(98)}
+        keys = self.derived(self.RK, b"c2", sha256(message), 32)
+        r, sealed = cbor.decode(exchange.c2(self.R, content))
+        self.assertEqual((r, AESGCM(keys[:16]).decrypt(r, sealed, b"")), (self.R, cbor.encode(content)))
+        self.assertEqual(b"".join(exchange.next_rks(self.R)), self.derived(keys[16:], b"rk", self.R, 32))
+        self.assertEqual(exchange.open_c2(exchange.c2(self.R, content)), (content, cbor.encode(content)))
+
+    def test_whatever_one_side_leaves_out_the_other_does_not_open(self):
+        message = checkin.c1(self.RK, bytes(98), 5, {2: 1})
+        for without in ("mask", "ctr"):
+            with self.assertRaises(InvalidTag, msg=without):
+                checkin.open_c1(self.RK, message, (without,))
+        whole, without = checkin.Exchange(self.RK, message), checkin.Exchange(self.RK, message, ("hash",))
+        with self.assertRaises(InvalidTag):
+            whole.open_c2(without.c2(self.R, {0: 5}))
+        self.assertNotEqual(*whole.next_rks(self.R))
+        self.assertEqual(*checkin.Exchange(self.RK, message, ("spare",)).next_rks(self.R))
 
 
 class Files(unittest.TestCase):

@@ -186,7 +186,7 @@ def malformed(ticket, package):
     yield b"\xa2" + good[1:] + good[1:]  # a key twice
     yield b"\xa2\x03" + encoded(BEACON) + good[1:]  # keys descending
     yield encoded({2: ticket, 9: 1})  # an unknown key
-    yield encoded({2: bytes(35)})  # a device takes a ticket as it is, from 36 to 128 octets
+    yield encoded({2: bytes(32)})  # a device takes a ticket as it is, from 33 to 128 octets
     yield encoded({2: bytes(129)})
     yield encoded({0: 1, 2: ticket})
     yield encoded({})

@@ -193,7 +193,7 @@ class Flooded(Case):
         yield coap.request("f", wire.dumps(point))
         yield coap.request("f", wire.dumps(point) + wire.dumps(rng.randbytes(12)), echo=rng.randbytes(8))
         yield coap.request("f", wire.dumps(point)[:-1])
-        yield coap.request("c", wire.dumps([rng.randbytes(101), rng.randbytes(4), rng.randbytes(19)]))
+        yield coap.request("c", wire.dumps([rng.randbytes(98), rng.randbytes(4), rng.randbytes(19)]))
 
     def flood(self, stop):
         rng = random.Random(7)
@@ -354,7 +354,7 @@ class Overloaded(Case):
         wait_until("load", amid, timeout=60)
         wait_until("the rest to be taken", lambda: self.o.world.waiting() == 0)
         # There is one worker: what is answered now comes after all that was taken.
-        self.assertEqual(self.udp.ask("c", wire.dumps([bytes(101), bytes(4), bytes(19)]))[0], "4.04")
+        self.assertEqual(self.udp.ask("c", wire.dumps([bytes(98), bytes(4), bytes(19)]))[0], "4.04")
         self.before = self.counters()
 
     def assert_later(self, datagram, answer):

@@ -137,6 +137,8 @@ static void make_packages(struct scene *s)
 	seal_x(s, &mcim, s->x_tuak_room, &s->package_tuak);
 }
 
+struct smr_ticket_lanes scene_lanes;
+
 static void make_ticket(struct scene *s)
 {
 	struct smr_space sealed = {s->sealed_room, sizeof(s->sealed_room)};
@@ -153,7 +155,7 @@ static void make_ticket(struct scene *s)
 		.state = SMR_TICKET_INSTALLED,
 	};
 	memset(s->ticket.rk, 0x72, sizeof(s->ticket.rk));
-	assert_int_equal(smr_ticket_seal(&s->tk, &s->ticket, &sealed), SMR_OK);
+	assert_int_equal(smr_ticket_seal(&s->tk, &scene_lanes, &s->ticket, &sealed), SMR_OK);
 	s->sealed_ticket = view(sealed);
 }
 
@@ -199,6 +201,7 @@ int scene_teardown(void **state)
 {
 	struct scene *s = *state;
 
+	smr_ticket_lanes_wipe(&scene_lanes);
 	drop(&s->q);
 	drop(&s->d);
 	drop(&s->t);

@@ -39,6 +39,9 @@ struct scene {
 	struct smr_report idle_report; /* nothing to report */
 };
 
+/** The server's, of whatever ticket key a test uses. */
+extern struct smr_ticket_lanes scene_lanes;
+
 #define SCENE_Q_NUMBER 0xc0ffee01u
 
 /** What the TPM of the scene adds to its quotes; numbers as long as they get. */

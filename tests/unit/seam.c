@@ -91,17 +91,32 @@ SEAM(smr_aead_open, open,
      (const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes sealed, uint8_t *out),
      (key, nonce, ad, sealed, out))
 
-enum smr_err __real_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
-				  uint8_t *out);
-enum smr_err __wrap_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
-				  uint8_t *out);
-enum smr_err __wrap_smr_aead_seal(const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain,
-				  uint8_t *out)
+SEAM(smr_aead_open_with, open,
+     (struct smr_aead_key * key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes sealed, uint8_t *out),
+     (key, nonce, ad, sealed, out))
+SEAM(smr_aead_key_init, ready, (struct smr_aead_key * key, const uint8_t *octets), (key, octets))
+
+static bool count_seal(const uint8_t *key, const uint8_t *nonce)
 {
 	if (pair_count < SEAM_KEYS_MAX) {
 		memcpy(pairs[pair_count], key, SMR_AEAD_KEY_LEN);
 		memcpy(pairs[pair_count] + SMR_AEAD_KEY_LEN, nonce, SMR_AEAD_NONCE_LEN);
 		pair_count++;
 	}
-	return count(&counts.seal) ? SMR_E_CRYPTO : __real_smr_aead_seal(key, nonce, ad, plain, out);
+	return count(&counts.seal);
 }
+
+/* SEAM_SEAL(function, type of the key, its octets) */
+#define SEAM_SEAL(function, type, octets)                                                                           \
+	enum smr_err __real_##function(type key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain, \
+				       uint8_t *out);                                                               \
+	enum smr_err __wrap_##function(type key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain, \
+				       uint8_t *out);                                                               \
+	enum smr_err __wrap_##function(type key, const uint8_t *nonce, struct smr_bytes ad, struct smr_bytes plain, \
+				       uint8_t *out)                                                                \
+	{                                                                                                           \
+		return count_seal(octets, nonce) ? SMR_E_CRYPTO : __real_##function(key, nonce, ad, plain, out);    \
+	}
+
+SEAM_SEAL(smr_aead_seal, const uint8_t *, key)
+SEAM_SEAL(smr_aead_seal_with, struct smr_aead_key *, key->octets)

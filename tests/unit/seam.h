@@ -19,6 +19,7 @@ struct seam_counts {
 	unsigned verify;
 	unsigned sha256;
 	unsigned hmac;
+	unsigned ready; /* AEAD keys made ready */
 	unsigned seal;
 	unsigned open;
 };
@@ -32,7 +33,7 @@ bool seam_did_fail(void);
 struct seam_counts seam_counts(void);
 
 #define SEAM_KEYS_MAX 16384u
-/** Keys with nonces of all smr_aead_seal calls since seam_reset. */
+/** Keys with nonces of all that was sealed since seam_reset. */
 size_t seam_keys(void);
 /** How many of them were used more than once. Sorts them. */
 size_t seam_keys_repeated(void);

@@ -28,6 +28,7 @@ struct world {
 	uint16_t message_id;
 	struct smr_steps steps;
 	struct smr_admission *admission;
+	struct smr_ticket_lanes lanes;
 	struct smr_item item;
 	struct smr_store_device device;
 	struct smr_store_change change;
@@ -59,7 +60,8 @@ static inline void world_reload(struct world *w, uint64_t now)
 	assert_int_equal(smr_store_position(w->store->store, &position), SMR_OK);
 	assert_int_equal(smr_pending_follow(w->pending, w->store->store, &position, smr_clock_ms()), SMR_OK);
 	smr_pending_release(&w->steps.pending);
-	w->steps = (struct smr_steps){w->ring, smr_pending_hold(w->pending), &w->metrics, &w->message_id, w->admission};
+	w->steps = (struct smr_steps){w->ring,	smr_pending_hold(w->pending), &w->metrics, &w->message_id, w->admission,
+				      &w->lanes};
 }
 
 static inline void world_sender(struct world *w, struct smr_file_info *info)
@@ -168,6 +170,7 @@ static inline void world_free(struct world *w)
 {
 	void *store = w->store;
 
+	smr_ticket_lanes_wipe(&w->lanes);
 	smr_keyring_release(w->ring);
 	smr_pending_release(&w->steps.pending);
 	smr_pending_free(w->pending);

@@ -10,8 +10,6 @@
 
 #define CTR 0xfedcba99u
 
-static const uint8_t zero_nonce[SMR_AEAD_NONCE_LEN];
-
 /* A check-in from C1 to the keys of C2. */
 struct visit {
 	uint8_t c1_room[SMR_C1_MAX];
@@ -46,7 +44,7 @@ static void visit(struct visit *v, const struct scene *s, const struct smr_repor
 {
 	assert_int_equal(build(v, s, report, sizeof(v->c1_room)), SMR_OK);
 	assert_int_equal(smr_c1_open(&s->ticket, view(v->c1), &v->opened), SMR_OK);
-	assert_int_equal(smr_c2_keys(&v->opened.keys, true, &v->keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v->opened.keys, &v->keys), SMR_OK);
 }
 
 static struct smr_report full_report(const struct scene *s)
@@ -102,10 +100,10 @@ static void assert_same_answer(const struct smr_c2 *a, const struct smr_c2 *b)
 	assert_bytes_equal(a->flight_key, b->flight_key);
 }
 
-static struct smr_bytes seal_c2(struct c2_answer *answer, const struct smr_c2_keys *keys, const struct smr_c2 *c2)
+static struct smr_bytes seal_c2(struct c2_answer *answer, const struct visit *v, const struct smr_c2 *c2)
 {
 	answer->c2 = (struct smr_space){answer->room, sizeof(answer->room)};
-	assert_int_equal(smr_c2_seal(keys, c2, &answer->c2), SMR_OK);
+	assert_int_equal(smr_c2_seal(&v->opened.keys, v->keys.r, c2, &answer->c2), SMR_OK);
 	return view(answer->c2);
 }
 
@@ -133,7 +131,7 @@ static void check_visit(const struct scene *s, const struct smr_report *report, 
 	assert_int_equal(v.opened.ctr, CTR);
 	assert_same_report(&v.opened.report, report);
 	assert_memory_equal(&v.opened.keys, &v.kept, sizeof(v.kept));
-	assert_int_equal(open_c2(&got, &v.kept, seal_c2(&answer, &v.keys, c2)), SMR_OK);
+	assert_int_equal(open_c2(&got, &v.kept, seal_c2(&answer, &v, c2)), SMR_OK);
 	assert_same_answer(&got.c2, c2);
 	if (c2->ticket.len != 0)
 		assert_memory_equal(got.rk, v.keys.rk, SMR_RK_LEN);
@@ -199,22 +197,40 @@ static void test_c1_of_the_same_state_is_the_same_octets(void **state)
 	assert_bytes_equal(view(a.c1), view(b.c1));
 }
 
-/* The answer to a repeated request has a fresh r: its key and the next ticket's key are new. */
+/* The same answer to a repeated request: r is fresh, and with it every octet that is sealed, and the next ticket's keys. */
 static void test_c2_of_the_same_request_is_fresh_each_time(void **state)
 {
 	const struct scene *s = *state;
+	const struct smr_c2 c2 = {.ticket = s->sealed_ticket};
 	struct smr_c2_keys again;
+	struct c2_answer a, b;
 	struct visit v;
 
 	visit(&v, s, &s->idle_report);
-	assert_int_equal(smr_c2_keys(&v.opened.keys, true, &again), SMR_OK);
-	assert_memory_not_equal(again.r, v.keys.r, sizeof(again.r));
-	assert_memory_not_equal(again.c2, v.keys.c2, sizeof(again.c2));
+	seal_c2(&a, &v, &c2);
+	again = v.keys;
+	assert_int_equal(smr_c2_keys(&v.opened.keys, &v.keys), SMR_OK);
 	assert_memory_not_equal(again.rk, v.keys.rk, sizeof(again.rk));
 	assert_memory_not_equal(again.spare_rk, v.keys.spare_rk, sizeof(again.spare_rk));
-	assert_memory_not_equal(again.spare_rk, again.rk, sizeof(again.rk));
-	assert_int_equal(smr_c2_keys(&v.opened.keys, false, &again), SMR_OK);
-	assert_true(is_zero(again.spare_rk, sizeof(again.spare_rk)));
+	seal_c2(&b, &v, &c2);
+	assert_int_equal(a.c2.len, b.c2.len);
+	assert_memory_not_equal(a.room + 2, b.room + 2, 8);
+	for (size_t i = 2; i + 8 <= a.c2.len; i++)
+		assert_memory_not_equal(a.room + i, b.room + i, 8);
+}
+
+static void test_keys_of_a_contact_differ(void **state)
+{
+	const struct scene *s = *state;
+	struct smr_report other = full_report(s);
+	struct visit a, b;
+
+	visit(&a, s, &s->idle_report);
+	visit(&b, s, &other);
+	assert_memory_not_equal(a.kept.response_key, a.kept.next, SMR_RK_LEN);
+	assert_memory_not_equal(a.keys.spare_rk, a.keys.rk, SMR_RK_LEN);
+	assert_memory_not_equal(a.kept.response_key, b.kept.response_key, SMR_RK_LEN);
+	assert_memory_not_equal(a.kept.next, b.kept.next, SMR_RK_LEN);
 }
 
 static void test_checkin_costs_on_the_server(void **state)
@@ -228,17 +244,17 @@ static void test_checkin_costs_on_the_server(void **state)
 
 	visit(&v, s, &s->idle_report);
 	seam_reset();
-	assert_int_equal(smr_ticket_open(&s->tk, s->sealed_ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(&s->tk, &scene_lanes, s->sealed_ticket, &ticket), SMR_OK);
 	assert_int_equal(smr_c1_open(&ticket, view(v.c1), &v.opened), SMR_OK);
-	assert_int_equal(smr_c2_keys(&v.opened.keys, false, &v.keys), SMR_OK);
-	seal_c2(&answer, &v.keys, &c2);
+	assert_int_equal(smr_c2_keys(&v.opened.keys, &v.keys), SMR_OK);
+	seal_c2(&answer, &v, &c2);
 	counts = seam_counts();
-	assert_int_equal(counts.hmac, 1 + (1 + 4) + 2); /* rk is made ready for its keys */
+	assert_int_equal(counts.hmac, 1 + 2 + 1); /* rk is made ready for its keys, the ticket key was */
 	assert_int_equal(counts.sha256, 1);
 	assert_int_equal(counts.open, 2);
 	assert_int_equal(counts.seal, 1);
 	assert_int_equal(counts.random, 1);
-	assert_int_equal(counts.all, 8 + 1 + 2 + 1 + 1);
+	assert_int_equal(counts.all, 4 + 1 + 2 + 1 + 1);
 }
 
 /* ---- habits ---- */
@@ -336,7 +352,7 @@ static void test_c2_every_truncation_is_refused(void **state)
 	struct visit v;
 
 	visit(&v, s, &s->idle_report);
-	seal_c2(&answer, &v.keys, &c2);
+	seal_c2(&answer, &v, &c2);
 	for (size_t len = 0; len < answer.c2.len; len++)
 		assert_answer_refused(s, &v.kept, smr_bytes_of(answer.room, len));
 	answer.room[answer.c2.len] = 0; /* nor with an octet more */
@@ -351,7 +367,7 @@ static void test_c2_every_flipped_bit_is_refused(void **state)
 	struct visit v;
 
 	visit(&v, s, &s->idle_report);
-	seal_c2(&answer, &v.keys, &c2);
+	seal_c2(&answer, &v, &c2);
 	for (size_t bit = 0; bit < answer.c2.len * 8; bit++) {
 		answer.room[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_answer_refused(s, &v.kept, view(answer.c2));
@@ -368,11 +384,11 @@ static void test_c2_seal_in_every_smaller_room_is_refused_without_plaintext(void
 	size_t len;
 
 	visit(&v, s, &s->idle_report);
-	len = seal_c2(&answer, &v.keys, &c2).len;
+	len = seal_c2(&answer, &v, &c2).len;
 	for (size_t room = 0; room < len; room++) {
 		memset(answer.room, 0, sizeof(answer.room));
 		answer.c2.len = room;
-		assert_int_equal(smr_c2_seal(&v.keys, &c2, &answer.c2), SMR_E_NO_ROOM);
+		assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &answer.c2), SMR_E_NO_ROOM);
 		assert_true(is_zero(answer.room + room, sizeof(answer.room) - room));
 		assert_false(occurs(answer.room, sizeof(answer.room), s->sealed_ticket.ptr, 8));
 	}
@@ -389,21 +405,21 @@ static void test_c2_seal_of_what_no_device_reads_is_invalid(void **state)
 
 	visit(&v, s, &s->idle_report);
 	c2.object_count = SMR_OBJECTS_MAX + 1;
-	assert_int_equal(smr_c2_seal(&v.keys, &c2, &out), SMR_E_INVALID);
+	assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &out), SMR_E_INVALID);
 	c2.object_count = 1;
 	c2.objects[0] = SMR_NONE;
-	assert_int_equal(smr_c2_seal(&v.keys, &c2, &out), SMR_E_INVALID);
+	assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &out), SMR_E_INVALID);
 	c2.objects[0] = SMR_ARRAY(long_object);
-	assert_int_equal(smr_c2_seal(&v.keys, &c2, &out), SMR_E_INVALID);
+	assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &out), SMR_E_INVALID);
 	c2.object_count = 0;
 	c2.ticket = SMR_NONE;
-	assert_int_equal(smr_c2_seal(&v.keys, &c2, &out), SMR_E_INVALID);
+	assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &out), SMR_E_INVALID);
 }
 
-/* HKDF-Expand of one block, by hand: KDF(rk, "req", be32(ctr)). */
+/* HKDF-Expand of one block, by hand: the first octets of KDF(rk, "c1", –). */
 static void request_key(const struct scene *s, uint8_t key[SMR_HASH_LEN])
 {
-	uint8_t info[] = "samara1 req\0\xfe\xdc\xba\x99\001";
+	uint8_t info[] = "samara1 c1\0\001";
 	const struct smr_bytes parts = smr_bytes_of(info, sizeof(info) - 1);
 
 	assert_int_equal(smr_hmac_sha256(SMR_ARRAY(s->ticket.rk), &parts, 1, key), SMR_OK);
@@ -430,6 +446,7 @@ static void test_c1_with_a_breach_of_the_grammar_is_malformed(void **state)
 		{4, {0xa1, 0x02, 0x01, 0x00}, SMR_E_MALFORMED},	      /* octets after the end */
 		{4, {0xa1, 0x02, 0x18, 0x01}, SMR_E_MALFORMED},	      /* not the shortest form */
 	};
+	const uint8_t nonce[SMR_AEAD_NONCE_LEN] = {0, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xdc, 0xba, 0x99}; /* CTR */
 	const struct scene *s = *state;
 	uint8_t key[SMR_HASH_LEN];
 	size_t head;
@@ -443,7 +460,7 @@ static void test_c1_with_a_breach_of_the_grammar_is_malformed(void **state)
 
 		assert_true(sealed_len < 24);
 		v.c1_room[head] = (uint8_t)(0x40 | sealed_len);
-		assert_int_equal(smr_aead_seal(key, zero_nonce, smr_bytes_of(v.c1_room, head),
+		assert_int_equal(smr_aead_seal(key, nonce, smr_bytes_of(v.c1_room, head),
 					       smr_bytes_of(cases[i].plain, cases[i].len), v.c1_room + head + 1),
 				 SMR_OK);
 		if (smr_c1_open(&s->ticket, smr_bytes_of(v.c1_room, head + 1 + sealed_len), &v.opened) != cases[i].want)
@@ -461,7 +478,7 @@ static void test_checkin_with_any_failing_call_leaves_nothing(void **state)
 	struct c2_answer answer = {.c2 = {NULL, 0}};
 	struct visit v;
 
-	for (unsigned n = 1; n <= 6; n++) { /* mask, req, AEAD, hash, resp, next */
+	for (unsigned n = 1; n <= 5; n++) { /* rk, c1, AEAD, hash, c2 */
 		seam_fail_at(n);
 		assert_int_equal(build(&v, s, &report, sizeof(v.c1_room)), SMR_E_CRYPTO);
 		assert_true(is_zero(&v.kept, sizeof(v.kept)));
@@ -469,25 +486,25 @@ static void test_checkin_with_any_failing_call_leaves_nothing(void **state)
 	}
 	seam_fail_at(0);
 	visit(&v, s, &report);
-	for (unsigned n = 1; n <= 6; n++) {
+	for (unsigned n = 1; n <= 5; n++) {
 		seam_fail_at(n);
 		assert_request_refused(s, view(v.c1));
 		assert_true(seam_did_fail());
 	}
-	for (unsigned n = 1; n <= 4; n++) {
+	for (unsigned n = 1; n <= 2; n++) { /* random, HMAC */
 		struct smr_c2_keys keys;
 
 		seam_fail_at(n);
-		assert_int_equal(smr_c2_keys(&v.kept, true, &keys), SMR_E_CRYPTO);
+		assert_int_equal(smr_c2_keys(&v.kept, &keys), SMR_E_CRYPTO);
 		assert_true(is_zero(&keys, sizeof(keys)));
 	}
 	seam_fail_at(1);
 	answer.c2 = (struct smr_space){answer.room, sizeof(answer.room)};
-	assert_int_equal(smr_c2_seal(&v.keys, &c2, &answer.c2), SMR_E_CRYPTO);
+	assert_int_equal(smr_c2_seal(&v.opened.keys, v.keys.r, &c2, &answer.c2), SMR_E_CRYPTO);
 	assert_false(occurs(answer.room, sizeof(answer.room), s->sealed_ticket.ptr, 8));
 	seam_fail_at(0);
-	seal_c2(&answer, &v.keys, &c2);
-	for (unsigned n = 1; n <= 4; n++) { /* c2, AEAD, rk, spare */
+	seal_c2(&answer, &v, &c2);
+	for (unsigned n = 1; n <= 2; n++) { /* AEAD, rk */
 		seam_fail_at(n);
 		assert_answer_refused(s, &v.kept, view(answer.c2));
 		assert_true(seam_did_fail());
@@ -509,7 +526,7 @@ static void test_attack_c2_of_another_request_is_not_opened(void **state)
 	/* Same rk, same ticket, same ctr: only the report differs, and with it hash(C1). */
 	visit(&a, s, &s->idle_report);
 	visit(&b, s, &other);
-	seal_c2(&answer, &a.keys, &c2);
+	seal_c2(&answer, &a, &c2);
 	assert_int_equal(open_c2(&got, &b.kept, view(answer.c2)), SMR_E_UNOPENED);
 	assert_int_equal(open_c2(&got, &a.kept, view(answer.c2)), SMR_OK);
 }
@@ -523,10 +540,10 @@ static void test_attack_r_replaced_is_not_opened(void **state)
 	struct visit v;
 
 	visit(&v, s, &s->idle_report);
-	seal_c2(&a, &v.keys, &c2);
-	assert_int_equal(smr_c2_keys(&v.kept, true, &v.keys), SMR_OK);
-	seal_c2(&b, &v.keys, &c2);
-	memcpy(a.room + 2, b.room + 2, SMR_C2_SALT_LEN);
+	seal_c2(&a, &v, &c2);
+	assert_int_equal(smr_c2_keys(&v.kept, &v.keys), SMR_OK);
+	seal_c2(&b, &v, &c2);
+	memcpy(a.room + 2, b.room + 2, SMR_AEAD_NONCE_LEN);
 	assert_int_equal(open_c2(&got, &v.kept, view(a.c2)), SMR_E_UNOPENED);
 }
 
@@ -540,7 +557,7 @@ static void test_attack_c1_with_another_ticket_is_not_opened(void **state)
 
 	/* A ticket of the same device, even with the same rk, does not fit another's request. */
 	visit(&v, s, &s->idle_report);
-	assert_int_equal(smr_ticket_seal(&s->tk, &s->ticket, &other), SMR_OK);
+	assert_int_equal(smr_ticket_seal(&s->tk, &scene_lanes, &s->ticket, &other), SMR_OK);
 	memcpy(v.c1_room + 3, room, other.len);
 	assert_int_equal(smr_c1_open(&s->ticket, view(v.c1), &got), SMR_E_UNOPENED);
 }
@@ -561,7 +578,7 @@ static void test_attack_rk_of_another_contact_does_not_open(void **state)
 	assert_int_equal(smr_c1_open(&next, view(v.c1), &got), SMR_E_UNOPENED);
 }
 
-/* The request key depends on ctr: one ctr's request cannot be shifted to another. */
+/* The request's nonce is its ctr: one ctr's request cannot be shifted to another. */
 static void test_attack_ctr_replaced_is_not_opened(void **state)
 {
 	const struct scene *s = *state;
@@ -585,11 +602,11 @@ static void test_attack_kept_record_does_not_open_the_request(void **state)
 	assert_false(occurs(&v.kept, sizeof(v.kept), s->ticket.rk, SMR_RK_LEN));
 	memcpy(ticket.rk, v.kept.next, sizeof(ticket.rk));
 	assert_int_equal(smr_c1_open(&ticket, view(v.c1), &got), SMR_E_UNOPENED);
-	memcpy(ticket.rk, v.kept.resp, sizeof(ticket.rk));
+	memcpy(ticket.rk, v.kept.response_key, sizeof(ticket.rk));
 	assert_int_equal(smr_c1_open(&ticket, view(v.c1), &got), SMR_E_UNOPENED);
 }
 
-/* One answer: fresh keys, the next ticket under its own key. Only the last one arrives. */
+/* One answer, with the next ticket. Only the last one arrives. */
 static void answer_with_next_ticket(struct visit *v, struct scene *s)
 {
 	uint8_t room[SMR_TICKET_MAX];
@@ -597,17 +614,17 @@ static void answer_with_next_ticket(struct visit *v, struct scene *s)
 	struct smr_ticket ticket = s->ticket;
 	struct c2_answer answer;
 
-	assert_int_equal(smr_c2_keys(&v->opened.keys, true, &v->keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&v->opened.keys, &v->keys), SMR_OK);
 	memcpy(ticket.rk, v->keys.rk, SMR_RK_LEN);
-	assert_int_equal(smr_ticket_seal(&s->tk, &ticket, &next), SMR_OK);
-	seal_c2(&answer, &v->keys, &(struct smr_c2){.ticket = view(next)});
+	assert_int_equal(smr_ticket_seal(&s->tk, &scene_lanes, &ticket, &next), SMR_OK);
+	seal_c2(&answer, v, &(struct smr_c2){.ticket = view(next)});
 	memcpy(s->sealed_room, room, next.len);
 	s->sealed_ticket = smr_bytes_of(s->sealed_room, next.len);
 }
 
 /* A device that checks in 3,200 times, each time with the ticket and key of the time before; every fifth answer is
- * lost and made again for the same request. No two of the sealed parts (request, ticket, answer) may share a key,
- * the nonce being zero always. */
+ * lost and made again for the same request. No two of the sealed parts (request, ticket, answer) may share key and
+ * nonce. */
 static void test_keys_over_ten_thousand_messages_never_repeat(void **state)
 {
 	static struct scene s;
@@ -636,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_checkin_refused_brings_the_reason_alone),
 		cmocka_unit_test(test_c1_of_the_same_state_is_the_same_octets),
 		cmocka_unit_test(test_c2_of_the_same_request_is_fresh_each_time),
+		cmocka_unit_test(test_keys_of_a_contact_differ),
 		cmocka_unit_test(test_checkin_costs_on_the_server),
 		cmocka_unit_test(test_c1_every_truncation_is_refused),
 		cmocka_unit_test(test_c1_every_flipped_bit_is_refused),

@@ -268,7 +268,8 @@ static enum smr_err open_plain(struct run *run, struct scene *s, struct smr_byte
 	smr_put_uint(&w, SMR_SUITE_1);
 	smr_put_uint(&w, SCENE_Q_NUMBER);
 	smr_put_bytes(&w, SMR_ARRAY(e));
-	assert_int_equal(smr_put_sealed(&w, k1, smr_bytes_of(w.out, w.len), put_as_it_is, &plain), SMR_OK);
+	assert_int_equal(smr_put_sealed(&w, k1, smr_nonce_zero, smr_bytes_of(w.out, w.len), put_as_it_is, &plain),
+			 SMR_OK);
 	assert_int_equal(smr_writer_done(&w, &m1), SMR_OK);
 	return open_request(run, &s->q.own, m1);
 }

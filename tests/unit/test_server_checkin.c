@@ -32,7 +32,7 @@ static void test_checkin_with_nothing_pending_needs_no_store(void **state)
 	const struct smr_c2 *c2;
 
 	world_fly(w, &device);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0),
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes,
 					 smr_bytes_of(device.ticket, device.ticket_len), &before),
 			 SMR_OK);
 	c2 = world_check_in(w, &device, 8, &report);
@@ -40,7 +40,8 @@ static void test_checkin_with_nothing_pending_needs_no_store(void **state)
 	world_assert_wiped(w);
 	assert_int_equal(c2->refusal, SMR_REFUSAL_NONE);
 	assert_int_equal(c2->object_count, 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, c2->ticket, &ticket),
+			 SMR_OK);
 	assert_memory_equal(ticket.rk, device.rk, sizeof(ticket.rk));
 	memcpy(before.rk, ticket.rk, sizeof(before.rk));
 	assert_memory_equal(&ticket, &before, sizeof(ticket)); /* all but rk is as it was */
@@ -75,8 +76,10 @@ static void test_checkin_spare_ticket_is_the_ticket_with_another_key(void **stat
 	c2 = world_check_in(w, &device, 9, &report);
 	assert_false(w->looked_up);
 	assert_int_equal(w->metrics.spare_tickets, 1);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->spare_ticket, &spare), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, c2->ticket, &ticket),
+			 SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, c2->spare_ticket, &spare),
+			 SMR_OK);
 	assert_memory_equal(spare.rk, device.spare_rk, sizeof(spare.rk));
 	assert_memory_not_equal(spare.rk, ticket.rk, sizeof(spare.rk));
 	memcpy(spare.rk, ticket.rk, sizeof(spare.rk));
@@ -124,7 +127,8 @@ static void test_checkin_install_receipt_is_durable_and_purges_x(void **state)
 	assert_true(w->committed);
 	assert_int_equal(world_row(w).row.state, SMR_ROW_INSTALLED);
 	assert_int_equal(world_row(w).x_len, 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, c2->ticket, &ticket),
+			 SMR_OK);
 	assert_int_equal(ticket.state, SMR_TICKET_INSTALLED);
 	assert_int_equal(ticket.lineage, 7);
 	assert_int_equal(smr_store_device_status(w->store->store, &scene->evidence.eid, &status), SMR_OK);
@@ -146,7 +150,8 @@ static void test_checkin_receipt_of_another_package_installs_nothing(void **stat
 	assert_true(w->committed);
 	assert_int_equal(world_row(w).row.state, SMR_ROW_OFFERED);
 	assert_true(world_row(w).x_len > 0);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), c2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, c2->ticket, &ticket),
+			 SMR_OK);
 	assert_int_equal(ticket.state, 0);
 	assert_int_equal(w->metrics.receipts, 0);
 	end(w);
@@ -403,11 +408,12 @@ static void test_checkin_of_a_device_that_is_gone_is_silence(void **state)
 	struct smr_space sealed = {device.ticket, sizeof(device.ticket)};
 
 	world_fly(w, &device);
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0),
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes,
 					 smr_bytes_of(device.ticket, device.ticket_len), &ticket),
 			 SMR_OK);
 	other = world_make(scene, WORLD_KEY); /* keys of its own, and no such device */
-	assert_int_equal(smr_ticket_seal(smr_keyring_ticket_current(other->ring, 0), &ticket, &sealed), SMR_OK);
+	assert_int_equal(smr_ticket_seal(smr_keyring_ticket_current(other->ring, 0), &other->lanes, &ticket, &sealed),
+			 SMR_OK);
 	device_c1(&device, 8, &report);
 	world_post(other, 'c', view(device.c1));
 	assert_silence(other);

@@ -59,7 +59,8 @@ static void test_flight_ticket_names_this_device_lineage_and_epoch(void **state)
 	const struct smr_m2 *m2 = world_fly(w, &device);
 	struct smr_ticket ticket;
 
-	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), m2->ticket, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(smr_keyring_ticket_current(w->ring, 0), &w->lanes, m2->ticket, &ticket),
+			 SMR_OK);
 	assert_memory_equal(&ticket.eid, &scene->evidence.eid, sizeof(ticket.eid));
 	assert_memory_equal(ticket.rk, device.rk, sizeof(ticket.rk));
 	assert_int_equal(ticket.lineage, 7);

@@ -168,6 +168,57 @@ static void test_record_that_writes_out_a_lineage_of_nothing_is_malformed(void *
 	free(back);
 }
 
+/* A record as version 1 had it: two keys of 32 octets in the place of those of 16. */
+static struct smr_bytes as_version_1(const struct smr_tre_durable *s, uint8_t *out)
+{
+	uint8_t room[SMR_TRE_RECORD_MAX];
+	const struct smr_bytes record = encode(s, room);
+	const size_t keys = sizeof(s->pending.kept);
+	uint8_t *at = memmem(room, record.len, s->pending.kept.response_key, SMR_AEAD_KEY_LEN);
+	size_t before;
+	size_t after;
+
+	assert_non_null(at);
+	before = (size_t)(at - 1 - room); /* up to the first head */
+	after = before + 2 + keys;
+	memcpy(out, room, before);
+	out[1] = 1;
+	for (size_t i = 0; i < 2; i++) {
+		out[before] = 0x58;
+		out[before + 1] = 32;
+		memset(out + before + 2, 0x77, 32);
+		before += 34;
+	}
+	memcpy(out + before, room + after, record.len - after);
+	return smr_bytes_of(out, before + record.len - after);
+}
+
+static void test_record_of_version_1_is_read_but_for_its_contact(void **state)
+{
+	struct smr_tre_durable *states[] = {full(), full_with_tpm()};
+	struct smr_tre_durable *back = calloc(1, sizeof(*back));
+	uint8_t room[SMR_TRE_RECORD_MAX + 34];
+
+	(void)state;
+	assert_non_null(back);
+	for (size_t i = 0; i < SMR_COUNT(states); i++) {
+		struct smr_bytes record;
+
+		memset(states[i]->pending.kept.response_key, 0xa7, SMR_AEAD_KEY_LEN);
+		memset(states[i]->pending.kept.next, 0xb8, SMR_RK_LEN);
+		record = as_version_1(states[i], room);
+		assert_int_equal(smr_tre_record_decode(record, back), SMR_OK);
+		smr_tre_drop_contact(states[i]);
+		assert_memory_equal(states[i], back, sizeof(*back));
+		for (size_t len = record.len - 1; len > record.len - 60; len--)
+			assert_int_not_equal(smr_tre_record_decode(smr_bytes_of(room, len), back), SMR_OK);
+		room[1] = 2; /* what it says it is, it has to be */
+		assert_int_equal(smr_tre_record_decode(record, back), SMR_E_MALFORMED);
+		free(states[i]);
+	}
+	free(back);
+}
+
 static void test_record_cut_at_any_length_is_refused_and_leaves_nothing(void **state)
 {
 	const struct smr_tre_durable none = {0};
@@ -213,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_record_of_a_full_state_fits_and_comes_back),
 		cmocka_unit_test(test_record_of_a_device_with_a_tpm_comes_back_with_its_lineage),
 		cmocka_unit_test(test_record_that_writes_out_a_lineage_of_nothing_is_malformed),
+		cmocka_unit_test(test_record_of_version_1_is_read_but_for_its_contact),
 		cmocka_unit_test(test_record_cut_at_any_length_is_refused_and_leaves_nothing),
 		cmocka_unit_test(test_record_with_fewer_mcims_is_read),
 	};

@@ -492,10 +492,12 @@ static void test_m2_refusal_opens(void **state)
 static void open_ticket(const char *text, struct smr_ticket *ticket)
 {
 	struct smr_ticket_key tk = {.id = 0x01abcdef};
+	static struct smr_ticket_lanes lanes;
 	struct vector v;
 
 	hex(WIRE_TK, tk.key, sizeof(tk.key));
-	assert_int_equal(smr_ticket_open(&tk, load(&v, text), ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(&tk, &lanes, load(&v, text), ticket), SMR_OK);
+	smr_ticket_lanes_wipe(&lanes);
 }
 
 static void test_tickets_open(void **state)

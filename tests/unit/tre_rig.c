@@ -129,6 +129,7 @@ void rig_init(struct rig *rig)
 
 void rig_free(struct rig *rig)
 {
+	smr_ticket_lanes_wipe(&rig->lanes);
 	smr_tre_stop(rig->tre);
 	free(rig->tre);
 	wipe_key(&rig->supplier);
@@ -295,7 +296,7 @@ static struct smr_bytes seal_ticket(struct rig *rig, const uint8_t rk[SMR_RK_LEN
 	struct smr_space space = {room, SMR_TICKET_MAX};
 
 	memcpy(ticket.rk, rk, SMR_RK_LEN);
-	assert_int_equal(smr_ticket_seal(&rig->tk, &ticket, &space), SMR_OK);
+	assert_int_equal(smr_ticket_seal(&rig->tk, &rig->lanes, &ticket, &space), SMR_OK);
 	return smr_bytes_of(space.ptr, space.len);
 }
 
@@ -362,11 +363,11 @@ struct smr_space rig_answer_checkin(struct rig *rig, struct smr_bytes c1, struct
 
 	assert_int_equal(smr_c1_peek(c1, &sealed, &tk_id), SMR_OK);
 	assert_int_equal(tk_id, rig->tk.id);
-	assert_int_equal(smr_ticket_open(&rig->tk, sealed, &ticket), SMR_OK);
+	assert_int_equal(smr_ticket_open(&rig->tk, &rig->lanes, sealed, &ticket), SMR_OK);
 	assert_int_equal(smr_c1_open(&ticket, c1, &opened), SMR_OK);
 	rig->report = opened.report;
 	rig->c1_ctr = opened.ctr;
-	assert_int_equal(smr_c2_keys(&opened.keys, true, &keys), SMR_OK);
+	assert_int_equal(smr_c2_keys(&opened.keys, &keys), SMR_OK);
 	if (refusal == SMR_REFUSAL_NONE) {
 		c2.ticket = seal_ticket(rig, keys.rk, ticket.lineage, ticket_room);
 		c2.beacon = rig->beacon;
@@ -375,7 +376,7 @@ struct smr_space rig_answer_checkin(struct rig *rig, struct smr_bytes c1, struct
 		if (object.len)
 			c2.objects[c2.object_count++] = object;
 	}
-	assert_int_equal(smr_c2_seal(&keys, &c2, &out), SMR_OK);
+	assert_int_equal(smr_c2_seal(&opened.keys, keys.r, &c2, &out), SMR_OK);
 	return out;
 }
 

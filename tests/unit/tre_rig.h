@@ -39,6 +39,7 @@ struct rig {
 	uint8_t t[SMR_POINT_COMPRESSED_LEN];
 	struct smr_aka_params aka; /* of the subscription that rig_package seals */
 	struct smr_ticket_key tk;
+	struct smr_ticket_lanes lanes;
 	struct smr_beacon beacon; /* goes into every answer to a check-in; number 0: none */
 	bool send_epoch;	  /* the epoch key too */
 	/* the server's memory of the last flight and check-in */

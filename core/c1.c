@@ -41,6 +41,8 @@ struct first_keys {
 	uint8_t mask[CTR_LEN];
 };
 
+_Static_assert(sizeof(struct first_keys) == SMR_AEAD_KEY_LEN + CTR_LEN, "one after the other");
+
 static void wipe_first(struct first_keys *keys)
 {
 	SMR_WIPE(*keys);
@@ -57,7 +59,7 @@ static void mask_ctr(const struct first_keys *keys, const uint8_t in[CTR_LEN], u
 		out[i] = (uint8_t)(in[i] ^ keys->mask[i]);
 }
 
-/* rk meets a second request only where storage was rolled back, and then with another ctr (S10). */
+/* rk meets a second request only in a TRE that takes an older record for the last one: then with another ctr, which is kept apart (S10). */
 static void request_nonce(const uint8_t ctr[CTR_LEN], uint8_t nonce[SMR_AEAD_NONCE_LEN])
 {
 	memset(nonce, 0, SMR_AEAD_NONCE_LEN);

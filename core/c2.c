@@ -10,6 +10,8 @@ struct next_keys {
 	uint8_t spare_rk[SMR_RK_LEN];
 };
 
+_Static_assert(sizeof(struct next_keys) == 2 * SMR_RK_LEN, "one after the other");
+
 static void wipe_next(struct next_keys *keys)
 {
 	SMR_WIPE(*keys);

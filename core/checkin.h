@@ -88,7 +88,7 @@ enum smr_err smr_ticket_seal(const struct smr_ticket_key *tk, struct smr_ticket_
 			     const struct smr_ticket *ticket, struct smr_space *out) SMR_MUST_USE;
 /** Which key a ticket names. SMR_E_MALFORMED. */
 enum smr_err smr_ticket_peek(struct smr_bytes ticket, uint32_t *tk_id) SMR_MUST_USE;
-/** SMR_E_UNOPENED: not sealed under this key; SMR_E_MALFORMED. @p out is wiped then. */
+/** SMR_E_UNOPENED: not sealed under this key; SMR_E_MALFORMED: @p out is wiped then. SMR_E_CRYPTO. */
 enum smr_err smr_ticket_open(const struct smr_ticket_key *tk, struct smr_ticket_lanes *lanes, struct smr_bytes sealed,
 			     struct smr_ticket *out) SMR_MUST_USE;
 /**

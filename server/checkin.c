@@ -154,18 +154,20 @@ static enum smr_err put_tickets(const struct smr_item *item, const struct smr_st
 static enum smr_err seal_within(struct smr_item *item, const uint8_t *r, struct smr_c2 *c2, struct smr_space *out)
 {
 	const struct smr_checkin *keys = &item->c1.keys;
+	enum smr_err err;
 
-	while (c2->object_count > 0 || c2->spare_ticket.len > 0) {
+	for (;;) {
 		*out = smr_item_room_within(item);
-		if (smr_c2_seal(keys, r, c2, out) == SMR_OK)
-			return SMR_OK;
+		err = smr_c2_seal(keys, r, c2, out);
+		if (err == SMR_OK || err == SMR_E_CRYPTO)
+			return err;
 		if (c2->spare_ticket.len > 0)
 			c2->spare_ticket = SMR_NONE;
-		else
+		else if (c2->object_count > 0)
 			c2->object_count--;
+		else
+			return err;
 	}
-	*out = smr_item_room_within(item);
-	return smr_c2_seal(keys, r, c2, out);
 }
 
 static enum smr_err seal(struct smr_item *item, const struct smr_steps *steps, struct smr_space *out)

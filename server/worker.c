@@ -376,6 +376,7 @@ static void finish(struct smr_worker *w, struct batch *b)
 {
 	struct smr_steps steps = steps_of(w, b);
 
+	keep_lanes_of(w, smr_keyring_generation(b->ring)); /* others may have begun, or been idle, since */
 	for (size_t i = 0; i < b->job.count; i++) {
 		struct smr_item *item = b->change_item[i];
 

@@ -4,8 +4,9 @@
  * and nonce each time; for the short texts of a check-in that is a third of the whole: 0.31 µs for 100 octets
  * without it, 0.47 with it. They are the same implementations, chosen by the same fetch.
  *
- * The thread's own context is used. Left alone, its key schedule would lie in memory until the thread's next call: that
- * of k1 or k2' (S2 wants them gone), or of a ticket's key. So each call ends with smr_ossl_room_forget.
+ * smr_aead_seal and smr_aead_open use the thread's own context. Left alone, its key schedule would lie in memory until the
+ * thread's next call: that of k1 or k2' (S2 wants them gone), of a request or an answer. So each call ends with
+ * smr_ossl_room_forget. A key that is made ready has a context of its own, which smr_aead_key_wipe erases.
  */
 #include <limits.h>
 

@@ -70,7 +70,7 @@ static enum smr_err draw(uint8_t *out, size_t len)
 	return smr_ossl_fail(SMR_E_CRYPTO);
 }
 
-/* Most of what is asked for are salts of 16 octets, and a draw costs 1.4 µs before its first octet. */
+/* Most of what is asked for are nonces of 12 octets, and a draw costs 1.4 µs before its first octet. */
 static enum smr_err draw_from_stock(struct smr_ossl_room *room, uint8_t *out, size_t len)
 {
 	uint8_t *taken;

@@ -81,10 +81,11 @@ class Updated(unittest.TestCase):
 
     def update(self, release):
         """Exchanged and reset; returns the counter of the last flight before."""
-        counter = self.flown()
         self.device.power_off()
+        counter = self.flown()
         self.live.install(self.device, release)
         self.device.power_on()
+        self.device.wait_answering()
         wait_until("a flight in the new state", lambda: self.flown() > counter, 30, every=0.1)
         return counter
 

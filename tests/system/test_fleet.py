@@ -172,7 +172,7 @@ class Bounds(Fleet):
 class BadNetwork(Fleet):
     def test_loss_costs_retransmissions_and_nobody(self):
         before = self.rows()
-        flown = self.drive("provision", "--count", 60, "--receipts", "--loss", 0.1, "--duplicate", 0.1, "--reorder", 0.2, "--resend-after", 50,
+        flown = self.drive("provision", "--count", 60, "--receipts", "--loss", 0.1, "--duplicate", 0.1, "--reorder", 0.2, "--resend-after", 150,
                            "--patience", 60, "--seed", 7)
         self.assertEqual((flown["sent"], flown["accepted"], flown["installed"]), (120, 120, 60))
         self.assertGreater(flown["retransmissions"], 0)

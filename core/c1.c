@@ -35,28 +35,18 @@ static void wipe_ready(struct smr_hmac_key *ready)
 
 /* ---- keys ---- */
 
-/* Both of KDF(rk, "c1", –). */
-struct first_keys {
-	uint8_t request[SMR_AEAD_KEY_LEN];
-	uint8_t mask[CTR_LEN];
-};
-
-_Static_assert(sizeof(struct first_keys) == SMR_AEAD_KEY_LEN + CTR_LEN, "one after the other");
-
-static void wipe_first(struct first_keys *keys)
+/* Request key and mask, one after the other. */
+static enum smr_err derive_first(const struct smr_hmac_key *rk, struct smr_secret *keys)
 {
-	SMR_WIPE(*keys);
+	return smr_kdf_with(rk, "c1", NULL, 0, (struct smr_space){keys->octets, SMR_AEAD_KEY_LEN + CTR_LEN});
 }
 
-static enum smr_err derive_first(const struct smr_hmac_key *rk, struct first_keys *keys)
+static void mask_ctr(const struct smr_secret *keys, const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
 {
-	return smr_kdf_with(rk, "c1", NULL, 0, (struct smr_space){(uint8_t *)keys, sizeof(*keys)});
-}
+	const uint8_t *mask = keys->octets + SMR_AEAD_KEY_LEN;
 
-static void mask_ctr(const struct first_keys *keys, const uint8_t in[CTR_LEN], uint8_t out[CTR_LEN])
-{
 	for (size_t i = 0; i < CTR_LEN; i++)
-		out[i] = (uint8_t)(in[i] ^ keys->mask[i]);
+		out[i] = (uint8_t)(in[i] ^ mask[i]);
 }
 
 /* rk meets a second request only in a TRE that takes an older record for the last one: then with another ctr, which is kept apart (S10). */
@@ -154,7 +144,7 @@ enum smr_err smr_c1_build(const uint8_t rk[SMR_RK_LEN], struct smr_bytes ticket,
 	uint8_t nonce[SMR_AEAD_NONCE_LEN];
 	uint8_t hash[SMR_HASH_LEN];
 	__attribute__((cleanup(wipe_ready))) struct smr_hmac_key ready;
-	__attribute__((cleanup(wipe_first))) struct first_keys keys;
+	SMR_SECRET keys;
 	struct smr_bytes message;
 
 	if (!inputs_fit(ticket, report))
@@ -167,7 +157,7 @@ enum smr_err smr_c1_build(const uint8_t rk[SMR_RK_LEN], struct smr_bytes ticket,
 	smr_put_array(&w, 3);
 	smr_put_bytes(&w, ticket);
 	smr_put_bytes(&w, SMR_ARRAY(masked));
-	SMR_TRY(smr_put_sealed(&w, keys.request, nonce, smr_bytes_of(w.out, w.len), put_plain, report));
+	SMR_TRY(smr_put_sealed(&w, keys.octets, nonce, smr_bytes_of(w.out, w.len), put_plain, report));
 	SMR_TRY(smr_writer_done(&w, &message));
 	SMR_TRY(smr_sha256(&message, 1, hash));
 	SMR_TRY(keep(&ready, hash, kept));
@@ -202,7 +192,7 @@ enum smr_err smr_c1_peek(struct smr_bytes datagram, struct smr_bytes *ticket, ui
 static enum smr_err open_report(const struct smr_hmac_key *rk, const struct outer *outer, struct smr_c1 *out)
 {
 	__attribute__((cleanup(wipe_plain_room))) struct plain_room room;
-	__attribute__((cleanup(wipe_first))) struct first_keys keys;
+	SMR_SECRET keys;
 	uint8_t nonce[SMR_AEAD_NONCE_LEN];
 	uint8_t ctr[CTR_LEN];
 	struct smr_bytes plain;
@@ -210,7 +200,7 @@ static enum smr_err open_report(const struct smr_hmac_key *rk, const struct oute
 	SMR_TRY(derive_first(rk, &keys));
 	mask_ctr(&keys, outer->masked_ctr.ptr, ctr);
 	request_nonce(ctr, nonce);
-	SMR_TRY(smr_open_sealed(keys.request, nonce, outer->ad, outer->sealed,
+	SMR_TRY(smr_open_sealed(keys.octets, nonce, outer->ad, outer->sealed,
 				(struct smr_space){room.octets, sizeof(room.octets)}, &plain));
 	out->ctr = smr_get_be32(ctr);
 	return read_plain(plain, &out->report);

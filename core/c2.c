@@ -4,28 +4,15 @@
 #include "core/kdf.h"
 #include "core/sealed.h"
 
-/* Both of KDF(next, "rk", r). */
-struct next_keys {
-	uint8_t rk[SMR_RK_LEN];
-	uint8_t spare_rk[SMR_RK_LEN];
-};
-
-_Static_assert(sizeof(struct next_keys) == 2 * SMR_RK_LEN, "one after the other");
-
-static void wipe_next(struct next_keys *keys)
-{
-	SMR_WIPE(*keys);
-}
-
 static enum smr_err derive_next(const struct smr_checkin *keys, const uint8_t r[SMR_AEAD_NONCE_LEN], uint8_t *rk,
 				uint8_t *spare_rk)
 {
-	__attribute__((cleanup(wipe_next))) struct next_keys both;
 	const struct smr_bytes context = smr_bytes_of(r, SMR_AEAD_NONCE_LEN);
+	SMR_SECRET both; /* rk' | spare rk */
 
-	SMR_TRY(smr_kdf(SMR_ARRAY(keys->next), "rk", &context, 1, (struct smr_space){(uint8_t *)&both, sizeof(both)}));
-	memcpy(rk, both.rk, SMR_RK_LEN);
-	memcpy(spare_rk, both.spare_rk, SMR_RK_LEN);
+	SMR_TRY(smr_kdf(SMR_ARRAY(keys->next), "rk", &context, 1, (struct smr_space){both.octets, 2 * SMR_RK_LEN}));
+	memcpy(rk, both.octets, SMR_RK_LEN);
+	memcpy(spare_rk, both.octets + SMR_RK_LEN, SMR_RK_LEN);
 	return SMR_OK;
 }
 

@@ -51,10 +51,10 @@ X_WITHOUT_OPERATOR = without("core/mcim.c", X_HEAD, "\tsmr_put_array(&w, 3);\n\t
 # ---- the check-in ----
 
 REQUEST_WITHOUT_CTR = without("core/c1.c", "\tmemcpy(nonce + SMR_AEAD_NONCE_LEN - CTR_LEN, ctr, CTR_LEN);\n")
-CTR_IN_CLEAR = without("core/c1.c", "in[i] ^ keys->mask[i]", "in[i] ^ (keys->mask[i] & 0)")
+CTR_IN_CLEAR = without("core/c1.c", "in[i] ^ mask[i]", "in[i] ^ (mask[i] & 0)")
 RESPONSE_WITHOUT_HASH = without("core/c1.c", 'smr_kdf_with(rk, "c2", &context, 1,', 'smr_kdf_with(rk, "c2", NULL, 0,')
 RESPONSE_WITHOUT_R = without("core/c2.c", "keys->response_key, r,", "keys->response_key, smr_nonce_zero,")
-SPARE_LIKE_NEXT = without("core/c2.c", "memcpy(spare_rk, both.spare_rk, SMR_RK_LEN);", "memcpy(spare_rk, both.rk, SMR_RK_LEN);")
+SPARE_LIKE_NEXT = without("core/c2.c", "memcpy(spare_rk, both.octets + SMR_RK_LEN, SMR_RK_LEN);", "memcpy(spare_rk, both.octets, SMR_RK_LEN);")
 STATIC_LABEL = without("tre/checkin.c", "\tdraft->pending.c1_len = room.len;", """
 	memcpy(room.ptr + room.len, draft->eid.octets, SMR_EID_LEN);
 	draft->pending.c1_len = room.len + SMR_EID_LEN;""")

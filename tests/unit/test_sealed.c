@@ -11,6 +11,7 @@
 
 static const uint8_t key[SMR_AEAD_KEY_LEN] = {7};
 static const uint8_t nonce[SMR_AEAD_NONCE_LEN] = {5};
+static const uint8_t other[SMR_AEAD_NONCE_LEN] = {6};
 static const uint8_t ad[] = {1, 2, 3};
 
 static void put_text(struct smr_writer *w, const void *content)
@@ -47,7 +48,6 @@ static put_sealed *const ways[] = {put_with_head, put_raw};
 
 static void test_sealed_opens_with_the_same_key_nonce_and_data_alone(void **state)
 {
-	static const uint8_t other[SMR_AEAD_NONCE_LEN] = {6};
 	const struct smr_bytes text = SMR_TEXT("plaintext");
 	uint8_t room[64];
 	uint8_t scratch[64];
@@ -72,7 +72,6 @@ static void test_sealed_opens_with_the_same_key_nonce_and_data_alone(void **stat
 
 static void test_sealed_under_a_ready_key_opens_with_the_same_key_and_nonce_alone(void **state)
 {
-	static const uint8_t other[SMR_AEAD_NONCE_LEN] = {6};
 	const struct smr_bytes text = SMR_TEXT("plaintext");
 	uint8_t room[64];
 	uint8_t scratch[64];

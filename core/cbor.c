@@ -85,14 +85,15 @@ void smr_put_raw(struct smr_writer *w, struct smr_bytes bytes)
 
 static void put_head(struct smr_writer *w, unsigned major, uint64_t value)
 {
-	uint8_t head[9];
 	size_t extra = value < 24 ? 0 : value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xffffffff ? 4 : 8;
 	unsigned info = extra == 0 ? (unsigned)value : extra == 1 ? 24 : extra == 2 ? 25 : extra == 4 ? 26 : 27;
+	uint8_t *head = advance(w, 1 + extra);
 
+	if (head == NULL)
+		return;
 	head[0] = (uint8_t)(major << 5 | info);
 	for (size_t i = 0; i < extra; i++)
 		head[1 + i] = (uint8_t)(value >> (8 * (extra - 1 - i)));
-	smr_put_raw(w, smr_bytes_of(head, 1 + extra));
 }
 
 void smr_put_uint(struct smr_writer *w, uint64_t value)

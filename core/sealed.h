@@ -26,7 +26,7 @@ static inline void smr_secret_wipe(struct smr_secret *secret)
 /** For a key that encrypts one plaintext only (docs/protocol.md, «Suite 1»). */
 extern const uint8_t smr_nonce_zero[SMR_AEAD_NONCE_LEN];
 
-/** Writes a plaintext. Called twice, first with a writer that only counts: it must write the same both times. */
+/** Writes a plaintext. */
 typedef void smr_put_plain(struct smr_writer *w, const void *content);
 
 /**

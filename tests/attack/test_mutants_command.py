@@ -105,6 +105,8 @@ class Operator(unittest.TestCase):
         before = os.path.getsize(o.auc_process.log)
         o.check_in(device, {1: [[2, device.package[0], serial, 0, mac]], 2: ACTIVATED}, self.udp)
         wait_until("judgement", lambda: any(o.auc_process.logged(word, before) for word in ("command.receipted", "evidence.rejected")), timeout=60)
+        if o.auc_process.logged("command.receipted", before):  # said before it is committed with others
+            wait_until("the row", lambda: o.subscription(device)["receipt_serial"] == serial, timeout=60)
         return o.subscription(device)["receipt_serial"] == serial
 
     def old_receipt(self, o, device, without=()):

@@ -131,18 +131,44 @@ static void test_plaintext_that_cannot_be_written_sticks_and_seals_nothing(void 
 	}
 }
 
-static void test_sealed_without_room_for_its_tag_sticks(void **state)
+/* Sealed in each room up to the one that it needs, and in that one: whatever the length of its head, it fits exactly, or nothing of it is left. */
+static void seal_in_rooms(put_sealed *way, size_t text_len, size_t needed)
 {
-	const struct smr_bytes text = SMR_TEXT("plaintext");
+	static const uint8_t letters[] = "----------------------------------------------------------------"
+					 "----------------------------------------------------------------"
+					 "----------------------------------------------------------------"
+					 "----------------------------------------------------------------";
+	static const uint8_t untouched[320];
+	const struct smr_bytes text = smr_bytes_of(letters, text_len);
 
-	(void)state;
-	for (size_t i = 0; i < SMR_COUNT(ways); i++) {
-		uint8_t room[64];
-		struct smr_writer w = smr_writer_init((struct smr_space){room, text.len + SMR_AEAD_TAG_LEN});
+	for (size_t len = 0; len <= needed; len++) {
+		uint8_t room[sizeof(untouched)] = {0};
+		struct smr_writer w = smr_writer_init((struct smr_space){room, len});
+		const enum smr_err expected = len < needed ? SMR_E_NO_ROOM : SMR_OK;
 		struct smr_bytes out;
 
-		assert_int_equal(ways[i](&w, put_text, &text), SMR_E_NO_ROOM);
-		assert_int_equal(smr_writer_done(&w, &out), SMR_E_NO_ROOM);
+		assert_int_equal(way(&w, put_text, &text), expected);
+		assert_int_equal(smr_writer_done(&w, &out), expected);
+		if (expected == SMR_OK)
+			assert_int_equal(out.len, needed);
+		else
+			assert_memory_equal(room, untouched, sizeof(room));
+	}
+}
+
+static void test_sealed_takes_exactly_its_room_and_leaves_nothing_in_less(void **state)
+{
+	/* Texts with heads of 1, 2 and 3, in byte strings with heads of 1, 2 and 3. */
+	static const struct {
+		size_t text, plain, head;
+	} cases[] = {{0, 1, 1}, {6, 7, 1}, {7, 8, 2}, {23, 24, 2}, {237, 239, 2}, {238, 240, 3}, {256, 259, 3}};
+
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
+		const size_t sealed = cases[i].plain + SMR_AEAD_TAG_LEN;
+
+		seal_in_rooms(put_with_head, cases[i].text, cases[i].head + sealed);
+		seal_in_rooms(put_raw, cases[i].text, sealed);
 	}
 }
 
@@ -153,7 +179,7 @@ int main(void)
 		cmocka_unit_test(test_sealed_under_a_ready_key_opens_with_the_same_key_and_nonce_alone),
 		cmocka_unit_test(test_sealed_shorter_than_a_tag_does_not_open),
 		cmocka_unit_test(test_plaintext_that_cannot_be_written_sticks_and_seals_nothing),
-		cmocka_unit_test(test_sealed_without_room_for_its_tag_sticks),
+		cmocka_unit_test(test_sealed_takes_exactly_its_room_and_leaves_nothing_in_less),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,23 @@ void rig_free(struct rig *rig)
 	wipe_key(&rig->other_op);
 }
 
+int rig_set_up(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	assert_non_null(rig);
+	rig_init(rig);
+	*state = rig;
+	return 0;
+}
+
+int rig_tear_down(void **state)
+{
+	rig_free(*state);
+	free(*state);
+	return 0;
+}
+
 enum smr_err rig_restart(struct rig *rig)
 {
 	smr_tre_stop(rig->tre);

@@ -51,6 +51,9 @@ struct rig {
 
 void rig_init(struct rig *rig);
 void rig_free(struct rig *rig);
+/** For cmocka: a rig of its own for each test, as its state. */
+int rig_set_up(void **state);
+int rig_tear_down(void **state);
 /** Power off and on. */
 enum smr_err rig_restart(struct rig *rig);
 /** What the supplier brings to a TRE whose keys rig->d and rig->t are; in memory of its own. */

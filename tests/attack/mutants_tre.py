@@ -54,6 +54,8 @@ REQUEST_WITHOUT_CTR = without("core/c1.c", "\tmemcpy(nonce + SMR_AEAD_NONCE_LEN 
 CTR_IN_CLEAR = without("core/c1.c", "in[i] ^ mask[i]", "in[i] ^ (mask[i] & 0)")
 RESPONSE_WITHOUT_HASH = without("core/c1.c", 'smr_kdf_with(rk, "c2", &context, 1,', 'smr_kdf_with(rk, "c2", NULL, 0,')
 RESPONSE_WITHOUT_R = without("core/c2.c", "keys->response_key, r,", "keys->response_key, smr_nonce_zero,")
+TICKET_WITHOUT_NONCE = without("core/ticket.c", "\tSMR_TRY(smr_random(clear + ID_LEN, CLEAR_LEN - ID_LEN));\n",
+                               "\tmemset(clear + NONCE_AT, 0, SMR_AEAD_NONCE_LEN);\n\tSMR_TRY(smr_random(clear + ID_LEN, 1));\n")
 SPARE_LIKE_NEXT = without("core/c2.c", "memcpy(spare_rk, both.octets + SMR_RK_LEN, SMR_RK_LEN);", "memcpy(spare_rk, both.octets, SMR_RK_LEN);")
 STATIC_LABEL = without("tre/checkin.c", "\tdraft->pending.c1_len = room.len;", """
 	memcpy(room.ptr + room.len, draft->eid.octets, SMR_EID_LEN);
@@ -131,6 +133,7 @@ MUTANTS = [
     Mutant("checkin_response_without_hash", "hash(C1) in the response key", TRE, RESPONSE_WITHOUT_HASH),
     Mutant("checkin_spare_response_without_hash", "hash(C1) in the response key and the spare's own key", TRE, RESPONSE_WITHOUT_HASH + SPARE_LIKE_NEXT),
     Mutant("checkin_response_without_r", "r in the response's nonce", ("samarad",), RESPONSE_WITHOUT_R),
+    Mutant("checkin_ticket_without_nonce", "the ticket's own nonce", ("samarad",), TICKET_WITHOUT_NONCE),
     Mutant("checkin_request_without_ctr", "ctr in the request's nonce", TRE, REQUEST_WITHOUT_CTR),
     Mutant("checkin_static_label", "one-time ticket alone on the wire", TRE, STATIC_LABEL),
     Mutant("checkin_ctr_in_clear", "the mask", TRE, CTR_IN_CLEAR),

@@ -17,6 +17,8 @@ from offline import Offline  # noqa: E402
 from swtpm import SoftwareTpm  # noqa: E402
 
 RESENDS = 4
+LANE_END = 5  # of be32(TK id) | lane
+RK = slice(17 + 1 + 17 + 1, 17 + 1 + 17 + 1 + 16)  # in a ticket, encrypted: behind id, lane and nonce come the array's head, the EID, a head
 
 
 def lacking(tre, mutant, *names):
@@ -128,7 +130,6 @@ class TwoPlaintextsUnderOneKey(Bites):
         self.bites("checkin_request_without_ctr", attack)
 
 
-
 class Samarad(unittest.TestCase):
     def udp(self, o):
         udp = o.udp(timeout=30)
@@ -159,6 +160,26 @@ class Samarad(unittest.TestCase):
         """An answer to a repeated request says something new (another ticket) under key and nonce of the first answer."""
         self.assertFalse(self.attack(False))
         self.assertTrue(self.attack(True, mutants.programs("checkin_response_without_r")))
+
+    def rk_of_the_other(self, replace=None):
+        """Who has a device knows what its tickets say, and so what they were encrypted with: does that open another's ticket, which goes in its request?"""
+        o = Offline(mutants.BUILD, devices=2, by_certificate=0, replace=replace)
+        self.addCleanup(o.stop)
+        o.start()
+        (own, other), udp = o.devices, self.udp(o)
+        for device in (own, other):
+            self.assertIn(1, o.fly(device, udp))
+        seen = wire.loads(other.c1())[0]
+        for _ in range(400):
+            if own.ticket[:LANE_END] == seen[:LANE_END]:
+                break
+            self.assertIsInstance(o.check_in(own, udp=udp), dict, "it serves no more")
+        self.assertEqual(own.ticket[:LANE_END], seen[:LANE_END], "no ticket under the same key")
+        return differing(differing(own.rk, own.ticket[RK]), seen[RK]) == other.rk
+
+    def test_checkin_ticket_without_nonce(self):
+        self.assertFalse(self.rk_of_the_other())
+        self.assertTrue(self.rk_of_the_other(mutants.programs("checkin_ticket_without_nonce")))
 
 
 class Unlinkable(unittest.TestCase):

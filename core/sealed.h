@@ -31,11 +31,12 @@ typedef void smr_put_plain(struct smr_writer *w, const void *content);
 
 /**
  * Append a byte string with the sealed plaintext, made and sealed in place. Errors stick in @p w too; what was
- * written of the plaintext is wiped then.
+ * written of the plaintext is wiped then. SMR_E_NO_ROOM, for a writer that only counts too, may come before an error of @p put.
  *
  * @param key    SMR_AEAD_KEY_LEN octets.
  * @param nonce  SMR_AEAD_NONCE_LEN octets, under this key for no other plaintext.
  * @param ad     may be what @p w has written so far.
+ * @param content  outside the writer's room, all of which may be written.
  */
 enum smr_err smr_put_sealed(struct smr_writer *w, const uint8_t *key, const uint8_t *nonce, struct smr_bytes ad,
 			    smr_put_plain *put, const void *content) SMR_MUST_USE;

@@ -8,15 +8,18 @@
 #include <cmocka.h>
 
 #include "core/sealed.h"
+#include "tests/unit/seam.h"
 
 static const uint8_t key[SMR_AEAD_KEY_LEN] = {7};
 static const uint8_t nonce[SMR_AEAD_NONCE_LEN] = {5};
 static const uint8_t other[SMR_AEAD_NONCE_LEN] = {6};
 static const uint8_t ad[] = {1, 2, 3};
 
-static void put_text(struct smr_writer *w, const void *content)
+#define ROOM 320u
+
+static void put_octets(struct smr_writer *w, const void *content)
 {
-	smr_put_text(w, *(const struct smr_bytes *)content);
+	smr_put_raw(w, *(const struct smr_bytes *)content);
 }
 
 /* A plaintext that does not exist: the encoder finds an error of its own. */
@@ -26,11 +29,24 @@ static void put_nothing(struct smr_writer *w, const void *content)
 	w->err = SMR_E_INVALID;
 }
 
+static void put_and_fail(struct smr_writer *w, const void *content)
+{
+	put_octets(w, content);
+	w->err = SMR_E_INVALID;
+}
+
+static void must_not_be_called(struct smr_writer *w, const void *content)
+{
+	(void)w;
+	(void)content;
+	fail();
+}
+
 typedef enum smr_err put_sealed(struct smr_writer *w, smr_put_plain *put, const void *content);
 
 static enum smr_err put_with_head(struct smr_writer *w, smr_put_plain *put, const void *content)
 {
-	return smr_put_sealed(w, key, nonce, SMR_ARRAY(ad), put, content);
+	return smr_put_sealed(w, key, nonce, smr_bytes_of(w->out, w->len), put, content);
 }
 
 static enum smr_err put_raw(struct smr_writer *w, smr_put_plain *put, const void *content)
@@ -44,7 +60,18 @@ static enum smr_err put_raw(struct smr_writer *w, smr_put_plain *put, const void
 	return err;
 }
 
-static put_sealed *const ways[] = {put_with_head, put_raw};
+static const struct {
+	put_sealed *put;
+	unsigned seal; /* which call of the seam seals */
+} ways[] = {{put_with_head, 1}, {put_raw, 2}};
+
+/* No two octets near each other are alike. */
+static struct smr_bytes text_of(uint8_t room[ROOM], size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		room[i] = (uint8_t)('a' + i % 26);
+	return smr_bytes_of(room, len);
+}
 
 static void test_sealed_opens_with_the_same_key_nonce_and_data_alone(void **state)
 {
@@ -57,12 +84,14 @@ static void test_sealed_opens_with_the_same_key_nonce_and_data_alone(void **stat
 	struct smr_bytes plain;
 
 	(void)state;
-	assert_int_equal(put_with_head(&w, put_text, &text), SMR_OK);
+	smr_put_raw(&w, SMR_ARRAY(ad));
+	assert_int_equal(put_with_head(&w, put_octets, &text), SMR_OK);
 	assert_int_equal(smr_writer_done(&w, &sealed), SMR_OK);
-	sealed = smr_bytes_of(sealed.ptr + 2, sealed.len - 2); /* 26 octets have a head of two */
+	sealed = smr_bytes_of(sealed.ptr + sizeof(ad) + 2,
+			      sealed.len - sizeof(ad) - 2); /* 25 octets have a head of two */
 	assert_int_equal(smr_open_sealed(key, nonce, SMR_ARRAY(ad), sealed, space, &plain), SMR_OK);
-	assert_int_equal(plain.len, text.len + 1);
-	assert_memory_equal(plain.ptr + 1, text.ptr, text.len);
+	assert_int_equal(plain.len, text.len);
+	assert_memory_equal(plain.ptr, text.ptr, text.len);
 	assert_int_equal(smr_open_sealed(key, nonce, SMR_NONE, sealed, space, &plain), SMR_E_UNOPENED);
 	assert_int_equal(smr_open_sealed(key, other, SMR_ARRAY(ad), sealed, space, &plain), SMR_E_UNOPENED);
 	assert_int_equal(
@@ -82,13 +111,13 @@ static void test_sealed_under_a_ready_key_opens_with_the_same_key_and_nonce_alon
 	struct smr_bytes plain;
 
 	(void)state;
-	assert_int_equal(put_raw(&w, put_text, &text), SMR_OK);
+	assert_int_equal(put_raw(&w, put_octets, &text), SMR_OK);
 	assert_int_equal(smr_writer_done(&w, &sealed), SMR_OK);
 	assert_int_equal(smr_aead_key_init(&ready, key), SMR_OK);
 	for (int again = 0; again < 3; again++) { /* what failed leaves the key as it was */
 		assert_int_equal(smr_open_sealed_raw(&ready, nonce, sealed, space, &plain), SMR_OK);
-		assert_int_equal(plain.len, text.len + 1);
-		assert_memory_equal(plain.ptr + 1, text.ptr, text.len);
+		assert_int_equal(plain.len, text.len);
+		assert_memory_equal(plain.ptr, text.ptr, text.len);
 		assert_int_equal(smr_open_sealed_raw(&ready, other, sealed, space, &plain), SMR_E_UNOPENED);
 		assert_int_equal(
 			smr_open_sealed_raw(&ready, nonce, sealed, (struct smr_space){scratch, plain.len - 1}, &plain),
@@ -118,58 +147,122 @@ static void test_sealed_shorter_than_a_tag_does_not_open(void **state)
 
 static void test_plaintext_that_cannot_be_written_sticks_and_seals_nothing(void **state)
 {
+	static const uint8_t untouched[ROOM];
+	smr_put_plain *const failing[] = {put_nothing, put_and_fail};
+	uint8_t letters[ROOM];
+	const struct smr_bytes text = text_of(letters, 200);
+
 	(void)state;
-	for (size_t i = 0; i < SMR_COUNT(ways); i++) {
-		uint8_t room[64] = {0};
-		static const uint8_t untouched[64];
+	for (size_t i = 0; i < SMR_COUNT(ways) * SMR_COUNT(failing); i++) {
+		uint8_t room[ROOM] = {0};
 		struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
 		struct smr_bytes out;
 
-		assert_int_equal(ways[i](&w, put_nothing, NULL), SMR_E_INVALID);
+		assert_int_equal(ways[i / 2].put(&w, failing[i % 2], &text), SMR_E_INVALID);
 		assert_int_equal(smr_writer_done(&w, &out), SMR_E_INVALID);
 		assert_memory_equal(room, untouched, sizeof(room));
 	}
 }
 
-/* Sealed in each room up to the one that it needs, and in that one: whatever the length of its head, it fits exactly, or nothing of it is left. */
-static void seal_in_rooms(put_sealed *way, size_t text_len, size_t needed)
+static void test_writer_that_failed_or_only_counts_seals_nothing(void **state)
 {
-	static const uint8_t letters[] = "----------------------------------------------------------------"
-					 "----------------------------------------------------------------"
-					 "----------------------------------------------------------------"
-					 "----------------------------------------------------------------";
-	static const uint8_t untouched[320];
-	const struct smr_bytes text = smr_bytes_of(letters, text_len);
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(ways); i++) {
+		uint8_t room[ROOM];
+		struct smr_writer failed = smr_writer_init((struct smr_space){room, sizeof(room)});
+		struct smr_writer counts = smr_writer_size();
 
-	for (size_t len = 0; len <= needed; len++) {
-		uint8_t room[sizeof(untouched)] = {0};
-		struct smr_writer w = smr_writer_init((struct smr_space){room, len});
-		const enum smr_err expected = len < needed ? SMR_E_NO_ROOM : SMR_OK;
+		failed.err = SMR_E_MALFORMED;
+		assert_int_equal(ways[i].put(&failed, must_not_be_called, NULL), SMR_E_MALFORMED);
+		assert_int_equal(ways[i].put(&counts, must_not_be_called, NULL), SMR_E_NO_ROOM);
+	}
+}
+
+/* Plaintexts in byte strings with heads of 1, 2 and 3, and none. */
+static const struct {
+	size_t plain;
+	uint8_t head[3];
+	size_t head_len;
+} cases[] = {
+	{0, {0x50}, 1},	       {7, {0x57}, 1},	       {8, {0x58, 24}, 2},
+	{239, {0x58, 255}, 2}, {240, {0x59, 1, 0}, 3}, {260, {0x59, 1, 20}, 3},
+};
+
+/* Octets behind what @p w had written already that @p way needs for case @p i. */
+static size_t needed(size_t way, size_t i)
+{
+	return (ways[way].put == put_with_head ? cases[i].head_len : 0) + cases[i].plain + SMR_AEAD_TAG_LEN;
+}
+
+static void expect_sealed(size_t way, size_t i, struct smr_bytes out, struct smr_bytes text)
+{
+	const size_t head = needed(way, i) - text.len - SMR_AEAD_TAG_LEN;
+	const struct smr_bytes sealed = smr_bytes_of(out.ptr + sizeof(ad) + head, out.len - sizeof(ad) - head);
+	uint8_t scratch[ROOM];
+	struct smr_bytes plain;
+
+	assert_int_equal(out.len, sizeof(ad) + needed(way, i));
+	assert_memory_equal(out.ptr, ad, sizeof(ad));
+	assert_memory_equal(out.ptr + sizeof(ad), cases[i].head, head);
+	assert_int_equal(smr_open_sealed(key, nonce, head == 0 ? SMR_NONE : SMR_ARRAY(ad), sealed,
+					 (struct smr_space){scratch, sizeof(scratch)}, &plain),
+			 SMR_OK);
+	assert_true(smr_bytes_equal(plain, text));
+}
+
+/* In each room up to the one that it needs: whatever the length of its head, it fits exactly, or nothing of it is left. */
+static void seal_in_rooms(size_t way, size_t i)
+{
+	static const uint8_t untouched[ROOM];
+	uint8_t letters[ROOM];
+	const struct smr_bytes text = text_of(letters, cases[i].plain);
+
+	for (size_t len = 0; len <= needed(way, i); len++) {
+		uint8_t room[ROOM] = {0};
+		struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(ad) + len});
+		const enum smr_err expected = len < needed(way, i) ? SMR_E_NO_ROOM : SMR_OK;
 		struct smr_bytes out;
 
-		assert_int_equal(way(&w, put_text, &text), expected);
+		smr_put_raw(&w, SMR_ARRAY(ad));
+		assert_int_equal(ways[way].put(&w, put_octets, &text), expected);
 		assert_int_equal(smr_writer_done(&w, &out), expected);
 		if (expected == SMR_OK)
-			assert_int_equal(out.len, needed);
+			expect_sealed(way, i, out, text);
 		else
-			assert_memory_equal(room, untouched, sizeof(room));
+			assert_memory_equal(room + sizeof(ad), untouched, sizeof(room) - sizeof(ad));
 	}
 }
 
 static void test_sealed_takes_exactly_its_room_and_leaves_nothing_in_less(void **state)
 {
-	/* Texts with heads of 1, 2 and 3, in byte strings with heads of 1, 2 and 3. */
-	static const struct {
-		size_t text, plain, head;
-	} cases[] = {{0, 1, 1}, {6, 7, 1}, {7, 8, 2}, {23, 24, 2}, {237, 239, 2}, {238, 240, 3}, {256, 259, 3}};
-
 	(void)state;
-	for (size_t i = 0; i < SMR_COUNT(cases); i++) {
-		const size_t sealed = cases[i].plain + SMR_AEAD_TAG_LEN;
+	for (size_t i = 0; i < SMR_COUNT(cases) * SMR_COUNT(ways); i++)
+		seal_in_rooms(i % SMR_COUNT(ways), i / SMR_COUNT(ways));
+}
 
-		seal_in_rooms(put_with_head, cases[i].text, cases[i].head + sealed);
-		seal_in_rooms(put_raw, cases[i].text, sealed);
-	}
+static void fail_to_seal(size_t way, size_t i)
+{
+	static const uint8_t untouched[ROOM];
+	uint8_t letters[ROOM];
+	const struct smr_bytes text = text_of(letters, cases[i].plain);
+	const size_t head = needed(way, i) - text.len - SMR_AEAD_TAG_LEN;
+	uint8_t room[ROOM] = {0};
+	struct smr_writer w = smr_writer_init((struct smr_space){room, sizeof(room)});
+
+	seam_reset();
+	seam_fail_at(ways[way].seal);
+	assert_int_equal(ways[way].put(&w, put_octets, &text), SMR_E_CRYPTO);
+	assert_true(seam_did_fail());
+	assert_int_equal(w.err, SMR_E_CRYPTO);
+	assert_memory_equal(room + head, untouched, sizeof(room) - head);
+	seam_reset();
+}
+
+static void test_sealing_that_fails_leaves_no_plaintext(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SMR_COUNT(cases) * SMR_COUNT(ways); i++)
+		fail_to_seal(i % SMR_COUNT(ways), i / SMR_COUNT(ways));
 }
 
 int main(void)
@@ -179,6 +272,8 @@ int main(void)
 		cmocka_unit_test(test_sealed_under_a_ready_key_opens_with_the_same_key_and_nonce_alone),
 		cmocka_unit_test(test_sealed_shorter_than_a_tag_does_not_open),
 		cmocka_unit_test(test_plaintext_that_cannot_be_written_sticks_and_seals_nothing),
+		cmocka_unit_test(test_writer_that_failed_or_only_counts_seals_nothing),
+		cmocka_unit_test(test_sealing_that_fails_leaves_no_plaintext),
 		cmocka_unit_test(test_sealed_takes_exactly_its_room_and_leaves_nothing_in_less),
 	};
 
